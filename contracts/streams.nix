@@ -1,0 +1,3 @@
+# Dump and load commands of common databases.
+{ lib, pkgs }:
+{ }

@@ -1,0 +1,3 @@
+//! The `backupservice` program.
+
+fn main() {}
