@@ -1,0 +1,131 @@
+//! Where everything is kept on a machine, below a root that tests move.
+
+use std::path::{Path, PathBuf};
+
+/// The directories of the host, below a root (`/` except in tests).
+#[derive(Clone, Debug)]
+pub struct Host {
+    root: PathBuf,
+}
+
+impl Host {
+    /// Everything below `root`.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Plans of all instances, `<name>.json` each.
+    #[must_use]
+    pub fn plans(&self) -> PathBuf {
+        self.root.join("etc/backupservice/plans")
+    }
+
+    /// The directories of one instance.
+    #[must_use]
+    pub fn instance(&self, name: &str) -> Instance {
+        Instance {
+            state: self.root.join("var/lib/backupservice").join(name),
+            runtime: self.root.join("run/backupservice").join(name),
+            cache: self.root.join("var/cache/backupservice").join(name),
+        }
+    }
+}
+
+/// The directories of one instance: `StateDirectory=`, `RuntimeDirectory=` and
+/// `CacheDirectory=` of its units.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Kept: records, intent journal, staged dumps.
+    pub state: PathBuf,
+    /// Until reboot: state of a run, lock, requests.
+    pub runtime: PathBuf,
+    /// May be deleted: the provider's cache.
+    pub cache: PathBuf,
+}
+
+impl Instance {
+    /// The record of the last run that ended.
+    #[must_use]
+    pub fn last_run(&self) -> PathBuf {
+        self.state.join("last-run.json")
+    }
+
+    /// The records of the last runs, oldest first.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.state.join("history.json")
+    }
+
+    /// What still has to be undone.
+    #[must_use]
+    pub fn intent(&self) -> PathBuf {
+        self.state.join("intent.json")
+    }
+
+    /// Directory of dumps, each named like its stream.
+    #[must_use]
+    pub fn staging(&self) -> PathBuf {
+        self.state.join("staging")
+    }
+
+    /// The state of the run under way.
+    #[must_use]
+    pub fn run_state(&self) -> PathBuf {
+        self.runtime.join("state.json")
+    }
+
+    /// Held while a run, restore or maintenance is under way.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.runtime.join("lock")
+    }
+
+    /// Variables of the next hook.
+    #[must_use]
+    pub fn hook_environment(&self) -> PathBuf {
+        self.runtime.join("hook.env")
+    }
+
+    /// What `prepare` found.
+    #[must_use]
+    pub fn prepare_verdict(&self) -> PathBuf {
+        self.runtime.join("prepare.json")
+    }
+
+    /// What a restore unit is asked to do besides its defaults.
+    #[must_use]
+    pub fn restore_request(&self) -> PathBuf {
+        self.runtime.join("restore-request.json")
+    }
+
+    /// The answer of the snapshots unit.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.runtime.join("snapshots.json")
+    }
+}
+
+/// Writes `contents` so that a reader sees the old file or the new one, and a
+/// crash leaves one of the two. Mode 0644.
+///
+/// # Errors
+/// Whatever the file system says: no space, no permission.
+pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o644)
+        .open(&temporary)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)?;
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    std::fs::File::open(parent)?.sync_all()
+}

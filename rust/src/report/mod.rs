@@ -1,0 +1,3 @@
+//! Telling what happens: state files, journal, `systemctl status`.
+
+pub mod record;

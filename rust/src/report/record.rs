@@ -1,0 +1,106 @@
+//! What is written about a run, and read by `status`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Outcome;
+
+/// The version of [`Record`] and [`State`].
+pub const VERSION: u32 = 1;
+
+/// A run that ended: `last-run.json`, and the items of `history.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Format; see [`VERSION`].
+    pub version: u32,
+    /// Instance name.
+    pub instance: String,
+    /// Provider name, such as `restic`.
+    pub provider: String,
+    /// systemd's invocation id of the unit.
+    pub run_id: String,
+    /// Start, UTC.
+    pub started: Timestamp,
+    /// End, UTC.
+    pub finished: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Something that was stopped or changed for the run could not be put back.
+    pub cleanup_failed: bool,
+    /// Why it is not a success.
+    pub error: Option<Problem>,
+    /// The snapshot's id, if one was made.
+    pub snapshot: Option<String>,
+    /// What the provider counted.
+    pub totals: Option<Totals>,
+    /// Every phase with its duration, in order.
+    pub phases: Vec<Phase>,
+}
+
+/// A run under way: `state.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// Format; see [`VERSION`].
+    pub version: u32,
+    /// Instance name.
+    pub instance: String,
+    /// systemd's invocation id of the unit.
+    pub run_id: String,
+    /// Start, UTC.
+    pub started: Timestamp,
+    /// What it is doing.
+    pub phase: String,
+    /// How far the provider is.
+    pub progress: Option<Progress>,
+}
+
+/// What went wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// One sentence with the field or path and its value.
+    pub message: String,
+    /// What to do.
+    pub remedy: Option<String>,
+}
+
+/// What the provider counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Files in the snapshot.
+    pub files: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// Bytes added to the repository.
+    pub bytes_added: u64,
+}
+
+/// How far the provider is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// 0 to 1.
+    pub fraction: f64,
+    /// Bytes read.
+    pub bytes_done: u64,
+    /// Bytes to read, as far as known.
+    pub bytes_total: u64,
+    /// Files read.
+    pub files_done: u64,
+    /// Files to read, as far as known.
+    pub files_total: u64,
+}
+
+/// A step of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// Name, as in the journal's `BACKUP_PHASE`.
+    pub name: String,
+    /// Start, UTC.
+    pub started: Timestamp,
+    /// Duration in seconds.
+    pub seconds: f64,
+}
