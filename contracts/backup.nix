@@ -38,9 +38,9 @@ types.submodule {
     };
 
     sourceDirectories = mkOption {
-      type = types.nonEmptyListOf types.str;
+      type = types.listOf types.str;
       example = [ "/var/lib/nextcloud" ];
-      description = "Absolute paths of the directories and files to save.";
+      description = "Absolute paths of the directories and files to save, at least one.";
     };
 
     excludePatterns = mkOption {

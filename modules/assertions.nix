@@ -37,7 +37,7 @@ let
     field: instance: source:
     let
       repository = instance.repository.path;
-      isLocal = layout.isLocal instance;
+      isLocal = layout.isLocal instance && isNormal repository;
       path = if source == "/" then source else lib.removeSuffix "/" source;
     in
     [

@@ -61,10 +61,13 @@ in
           {
             enable = true;
             repository.path = "/srv/backup/myservice";
-            hooks.beforeBackup = [ "myservice-admin flush" ];
+            hooks.beforeBackup = lib.mkAfter [ "myservice-admin flush" ];
           }
         ];
         ```
+
+        `lib.mkBefore` and `lib.mkAfter` say on which side of the promise's own
+        items an added one stands.
       '';
     };
 
