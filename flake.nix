@@ -7,12 +7,17 @@
     { self, nixpkgs }:
     let
       inherit (nixpkgs) lib;
-      forSystems = f: lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (system: f nixpkgs.legacyPackages.${system});
+      forSystems =
+        f:
+        lib.genAttrs [
+          "x86_64-linux"
+          "aarch64-linux"
+        ] (system: f nixpkgs.legacyPackages.${system});
 
       # Every file of nixos-tests/ is a test, named like the file.
-      tests = lib.mapAttrs' (file: _: lib.nameValuePair (lib.removeSuffix ".nix" file) (./nixos-tests + "/${file}")) (
-        lib.filterAttrs (file: kind: kind == "regular" && lib.hasSuffix ".nix" file) (builtins.readDir ./nixos-tests)
-      );
+      tests = lib.mapAttrs' (
+        file: _: lib.nameValuePair (lib.removeSuffix ".nix" file) (./nixos-tests + "/${file}")
+      ) (lib.filterAttrs (_: kind: kind == "regular") (builtins.readDir ./nixos-tests));
     in
     {
       nixosModules.default = ./modules;
@@ -22,13 +27,17 @@
       });
 
       checks = forSystems (
-        pkgs: lib.mapAttrs (_: test: pkgs.testers.runNixOSTest test) tests // { package = self.packages.${pkgs.system}.default; }
+        pkgs:
+        lib.mapAttrs (_: pkgs.testers.runNixOSTest) tests
+        // {
+          package = self.packages.${pkgs.system}.default;
+        }
       );
 
       apps = forSystems (pkgs: {
         demo = {
           type = "app";
-          program = lib.getExe (pkgs.callPackage ./nixos-tests/demo { });
+          program = lib.getExe (pkgs.testers.runNixOSTest ./nixos-tests/demo.nix).driver;
         };
       });
 
