@@ -1,9 +1,11 @@
 //! The executor of backupservice, as a library.
 
+pub mod check_plan;
 pub mod env_file;
 pub mod outcome;
 pub mod paths;
 pub mod plan;
+pub mod prepare;
 pub mod problem;
 pub mod report;
 pub mod store_path;
