@@ -8,4 +8,6 @@ pub mod plan;
 pub mod prepare;
 pub mod problem;
 pub mod report;
+pub mod secrets;
+pub mod status;
 pub mod store_path;
