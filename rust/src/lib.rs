@@ -1,6 +1,7 @@
 //! The executor of backupservice, as a library.
 
 pub mod check_plan;
+pub mod cli;
 pub mod env_file;
 pub mod outcome;
 pub mod paths;

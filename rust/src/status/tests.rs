@@ -135,10 +135,14 @@ fn a_state_that_a_crash_left_is_not_a_run() {
             .unwrap()
             .to_owned()
     };
-    expect!["home-assistant  restic    idle   never                   never         -              -"]
-        .assert_eq(&line(Activity::Idle));
-    expect!["home-assistant  restic    unknown  never                   never         -              -"]
-        .assert_eq(&line(Activity::Unknown));
+    expect![
+        "home-assistant  restic    idle   never                   never         -              -"
+    ]
+    .assert_eq(&line(Activity::Idle));
+    expect![
+        "home-assistant  restic    unknown  never                   never         -              -"
+    ]
+    .assert_eq(&line(Activity::Unknown));
 }
 
 #[test]
