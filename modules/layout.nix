@@ -78,6 +78,18 @@ rec {
   isLocal = instance: instance.repository.path != null && !isUrl instance.repository.path;
   generatesPassword = instance: instance.repository.passwordFile == null;
 
+  # The mount point that a local repository must lie on: the deepest that the
+  # machine declares above it.
+  mountPoint =
+    config: instance:
+    let
+      above = lib.filter (mount: mount != "/" && isWithin mount instance.repository.path) (
+        lib.attrNames config.fileSystems
+      );
+      deepest = lib.sort (a: b: lib.stringLength a > lib.stringLength b) above;
+    in
+    if isLocal instance && above != [ ] then lib.head deepest else null;
+
   # One for each repository, whatever instances share it. Where the repository
   # is only known at run time, one for the file that names it.
   passwordFile =

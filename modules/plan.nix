@@ -11,17 +11,6 @@ let
   cfg = config.backupservice;
   layout = import ./layout.nix { inherit lib utils; };
 
-  # The mount point that a local repository must lie on: the deepest that is
-  # declared above it.
-  mountPoint =
-    path:
-    let
-      above = lib.filter (mount: mount != "/" && layout.isWithin mount path) (
-        lib.attrNames config.fileSystems
-      );
-    in
-    if above == [ ] then null else lib.last (lib.sort (a: b: lib.stringLength a < lib.stringLength b) above);
-
   programs = {
     restic = {
       type = "restic";
@@ -39,7 +28,7 @@ let
     provider = programs.${instance.provider};
     repository = {
       inherit (instance.repository) path;
-      mountPoint = if layout.isLocal instance then mountPoint instance.repository.path else null;
+      mountPoint = layout.mountPoint config instance;
       credentials =
         let
           files = layout.credentials instance;

@@ -18,6 +18,7 @@ let
   repositories = lib.unique (
     lib.mapAttrsToList (_: instance: {
       repository = instance.repository.path;
+      mountPoint = layout.mountPoint config instance;
       passwordFile = layout.passwordFile instance;
     }) generating
   );
@@ -25,7 +26,7 @@ in
 {
   config = lib.mkIf (generating != { }) {
     warnings = map (
-      { repository, passwordFile }:
+      { repository, passwordFile, ... }:
       ''
         backupservice: the password of the repository ${
           if repository == null then "named by a pathFile" else repository

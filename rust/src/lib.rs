@@ -3,6 +3,7 @@
 pub mod check_plan;
 pub mod cli;
 pub mod env_file;
+pub mod mounts;
 pub mod outcome;
 pub mod paths;
 pub mod plan;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use crate::mounts::is_mounted;
 use crate::problem::Problem;
 
 /// Random bytes in a password.
@@ -21,10 +22,21 @@ const LENGTH: usize = 32;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Secret {
-    /// Path or URL of the repository.
-    pub repository: String,
+    /// Path or URL of the repository; none where a file names it.
+    pub repository: Option<String>,
+    /// Mount point that a local repository lies on.
+    pub mount_point: Option<PathBuf>,
     /// File that holds its password.
     pub password_file: PathBuf,
+}
+
+impl Secret {
+    fn name(&self) -> String {
+        self.repository.as_ref().map_or_else(
+            || "the repository that repository.pathFile names".to_owned(),
+            |place| format!("the repository {place}"),
+        )
+    }
 }
 
 /// Generates what is missing, all that can be, and tells what it did.
@@ -43,9 +55,9 @@ pub fn run(spec: &Path, tell: &mut impl Write) -> anyhow::Result<()> {
             Ok(false) => {}
             Ok(true) => writeln!(
                 tell,
-                "Generated the password of the repository {} in {file}. Without it no backup \
+                "Generated the password of {} in {file}. Without it no backup \
                  there can be read: keep a copy of {file} on another machine or on paper.",
-                secret.repository,
+                secret.name(),
                 file = secret.password_file.display()
             )?,
             Err(problem) => {
@@ -62,29 +74,31 @@ pub fn run(spec: &Path, tell: &mut impl Write) -> anyhow::Result<()> {
 
 /// Whether a password was made. It is not if there is one.
 fn ensure(secret: &Secret) -> Result<bool, Problem> {
-    let Secret {
-        repository,
-        password_file,
-    } = secret;
-    let file = password_file.display();
+    let password_file = &secret.password_file;
+    let (repository, file) = (secret.name(), password_file.display());
     match fs::metadata(password_file) {
         Ok(metadata) if metadata.is_file() && metadata.len() > 0 => return Ok(false),
         Ok(_) => {
             return Err(Problem::new(
-                format!(
-                    "the password file {file} of the repository {repository} is empty or no file"
-                ),
+                format!("the password file {file} of {repository} is empty or no file"),
                 "Put the repository's password into it; or delete it if there is no repository yet, and another is generated",
             ));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(failure("look at", password_file, &error)),
     }
-    if holds_something(repository)? {
+    if let Some(mount_point) = &secret.mount_point
+        && !is_mounted(mount_point)?
+    {
+        let shown = mount_point.display();
         return Err(Problem::new(
-            format!(
-                "the repository {repository} exists already, but its password is not in {file}"
-            ),
+            format!("{shown} is not mounted, so it is unknown whether {repository} exists"),
+            format!("Mount it (`mount {shown}`), or connect the disk"),
+        ));
+    }
+    if holds_something(secret.repository.as_deref())? {
+        return Err(Problem::new(
+            format!("{repository} exists already, but its password is not in {file}"),
             format!(
                 "Put the password that it was made with into {file}, or set repository.passwordFile; if it is not a repository, choose another repository.path"
             ),
@@ -96,11 +110,10 @@ fn ensure(secret: &Secret) -> Result<bool, Problem> {
 
 /// A repository elsewhere cannot be looked at here: if there is one, the first run fails
 /// with a wrong password and changes nothing.
-fn holds_something(repository: &str) -> Result<bool, Problem> {
-    if !repository.starts_with('/') {
+fn holds_something(repository: Option<&str>) -> Result<bool, Problem> {
+    let Some(path) = repository.map(Path::new).filter(|path| path.is_absolute()) else {
         return Ok(false);
-    }
-    let path = Path::new(repository);
+    };
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_some()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// The kernel does not tell.
-pub(super) fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
+pub fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
     // Looking inside makes an automount happen; whether it did is seen below.
     let _ = std::fs::metadata(mount_point.join("."));
     let table = std::fs::read("/proc/self/mountinfo").map_err(|error| {
@@ -19,7 +19,7 @@ pub(super) fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
                 "cannot read /proc/self/mountinfo to look for {}: {error}",
                 mount_point.display()
             ),
-            "Mount /proc, or unset repository.mountPoint",
+            "Mount /proc, so that it can be seen",
         )
     })?;
     Ok(is_mounted_in(&mounts(&table), mount_point))
