@@ -1,0 +1,60 @@
+-- Begins a transaction that takes everything out of the database, so that what
+-- is not in the dump (tables of a newer version, say) does not survive it.
+-- What belongs to an extension stays.
+\set QUIET on
+BEGIN;
+SET LOCAL client_min_messages = warning;
+-- Rather an error that says so than a restore that waits without end.
+SET LOCAL lock_timeout = '60s';
+
+DO $empty$
+DECLARE
+  commands text[];
+  command text;
+BEGIN
+  SELECT array_agg(format('DROP SCHEMA IF EXISTS %I CASCADE', n.nspname))
+  INTO commands
+  FROM pg_catalog.pg_namespace n
+  WHERE n.nspname !~ '^pg_'
+    AND n.nspname NOT IN ('information_schema', 'public')
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend e
+      WHERE e.classid = 'pg_catalog.pg_namespace'::regclass
+        AND e.objid = n.oid
+        AND e.deptype = 'e'
+    );
+  FOREACH command IN ARRAY coalesce(commands, '{}') LOOP
+    EXECUTE command;
+  END LOOP;
+
+  SELECT array_agg(
+    format(
+      'DROP %s IF EXISTS %s CASCADE',
+      CASE o.type
+        WHEN 'composite type' THEN 'type'
+        WHEN 'statistics object' THEN 'statistics'
+        ELSE o.type
+      END,
+      o.identity
+    )
+  )
+  INTO commands
+  FROM pg_catalog.pg_namespace n
+  JOIN pg_catalog.pg_depend d
+    ON d.refclassid = 'pg_catalog.pg_namespace'::regclass
+    AND d.refobjid = n.oid
+    AND d.deptype = 'n'
+  CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) o
+  WHERE n.nspname = 'public'
+    AND o.type NOT IN ('extension', 'default acl')
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend e
+      WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e'
+    );
+  FOREACH command IN ARRAY coalesce(commands, '{}') LOOP
+    EXECUTE command;
+  END LOOP;
+
+  PERFORM pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata;
+END
+$empty$;
