@@ -1,7 +1,6 @@
 -- Begins a transaction that takes everything out of the database, so that what
 -- is not in the dump (tables of a newer version, say) does not survive it.
 -- What belongs to an extension stays.
-\set QUIET on
 BEGIN;
 SET LOCAL client_min_messages = warning;
 -- Rather an error that says so than a restore that waits without end.
@@ -55,6 +54,34 @@ BEGIN
     EXECUTE command;
   END LOOP;
 
+  -- Or what is created again would get privileges that it did not have.
+  SELECT array_agg(
+    format(
+      'ALTER DEFAULT PRIVILEGES FOR ROLE %s IN SCHEMA %I REVOKE ALL ON %s FROM %s',
+      a.defaclrole::regrole,
+      n.nspname,
+      CASE a.defaclobjtype
+        WHEN 'r' THEN 'TABLES'
+        WHEN 'S' THEN 'SEQUENCES'
+        WHEN 'f' THEN 'FUNCTIONS'
+        WHEN 'T' THEN 'TYPES'
+      END,
+      CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
+    )
+  )
+  INTO commands
+  FROM pg_catalog.pg_default_acl a
+  JOIN pg_catalog.pg_namespace n ON n.oid = a.defaclnamespace
+  CROSS JOIN LATERAL pg_catalog.aclexplode(a.defaclacl) g
+  WHERE a.defaclobjtype IN ('r', 'S', 'f', 'T')
+    AND pg_catalog.pg_has_role(a.defaclrole, 'MEMBER');
+  FOREACH command IN ARRAY coalesce(commands, '{}') LOOP
+    EXECUTE command;
+  END LOOP;
+
   PERFORM pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata;
 END
 $empty$;
+
+-- pg_restore begins its transaction too, which is this one.
+SET LOCAL client_min_messages = error;

@@ -34,7 +34,14 @@ in
       --add-drop-database --databases ${escapeShellArg database}
   '';
 
+  # The dump says itself where it ends; one that was cut off between two
+  # statements would look whole to the client. A failed statement is not printed:
+  # it is a piece of the data.
   load = ''
-    ${getExe' package (if isMariadb then "mariadb" else "mysql")} ${connection} --batch
+    LC_ALL=C ${getExe' pkgs.gawk "awk"} '
+      { print; if ($0 != "") last = $0 }
+      END { if (last !~ /^-- Dump completed/) { print "the dump is cut off" > "/dev/stderr"; exit 1 } }
+    ' | ${getExe' package (if isMariadb then "mariadb" else "mysql")} ${connection} --batch \
+      --loose-skip-print-query-on-error
   '';
 }

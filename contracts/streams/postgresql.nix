@@ -38,14 +38,15 @@ in
     ${getExe' package "pg_dump"} --no-password --format=custom --compress=0
   '';
 
-  # One transaction: a load that fails leaves the database as it was. COMMIT is
-  # only said after all of the dump was read, so a cut off one changes nothing.
+  # One transaction: a load that fails leaves the database as it was. pg_restore
+  # writes COMMIT after all of the dump was read, so a cut off one changes nothing.
+  # Messages are terse because the context of an error is a row of the data.
   load = ''
     ${connection}
     {
       cat ${./empty-database.sql}
-      ${getExe' package "pg_restore"} --clean --if-exists --file=-
-      echo 'COMMIT;'
-    } | ${getExe' package "psql"} --no-password --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null
+      ${getExe' package "pg_restore"} --single-transaction --clean --if-exists --file=-
+    } | ${getExe' package "psql"} --no-password --no-psqlrc --quiet --output=/dev/null \
+      --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --set=SHOW_CONTEXT=never
   '';
 }

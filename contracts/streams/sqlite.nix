@@ -19,10 +19,10 @@ let
   database = lib.escapeShellArg path;
   sqlite = "${lib.getExe' package "sqlite3"} -init /dev/null -batch -bail";
 
-  check = file: pragma: ''
-    verdict=$(${sqlite} "${file}" 'PRAGMA ${pragma}')
+  check = what: file: pragma: ''
+    verdict=$(${sqlite} "${file}" 'PRAGMA ${pragma}(1)' 2>&1) || true
     if [ "$verdict" != ok ]; then
-      echo ${lib.escapeShellArg path}": the copy is damaged: $verdict" >&2
+      echo "$database: ${what} is damaged: $verdict" >&2
       exit 1
     fi
   '';
@@ -44,7 +44,7 @@ in
   + (
     if mayBeMissing then
       ''
-        ${sqlite} "$scratch/copy" 'CREATE TABLE nothing (x)' 'DROP TABLE nothing'
+        ${sqlite} "$scratch/copy" 'CREATE TABLE t (x)' 'DROP TABLE t'
       ''
     else
       ''
@@ -54,7 +54,7 @@ in
   )
   + ''
     fi
-    ${check "$scratch/copy" "quick_check"}
+    ${check "the database" "$scratch/copy" "quick_check"}
     cat -- "$scratch/copy"
   '';
 
@@ -62,13 +62,14 @@ in
     database=${database}
     new="$database.restoring"
     umask 0077
-    rm -f -- "$new"
+    trap 'rm -f -- "$new"*' EXIT
+    rm -f -- "$new"*
     cat > "$new"
     if [ ! -s "$new" ]; then
       echo "$database: there is nothing to load" >&2
       exit 1
     fi
-    ${check "$new" "integrity_check"}
+    ${check "what is to be loaded" "$new" "integrity_check"}
     if [ -e "$database" ]; then
       owner=$database
       chmod --reference="$database" -- "$new"
