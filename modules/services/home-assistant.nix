@@ -25,7 +25,12 @@ let
     let
       value = settings.recorder or null;
     in
-    if lib.isAttrs value then value else { };
+    if value == null then
+      { }
+    else if lib.isAttrs value then
+      value
+    else
+      refuseUrl "is not known, because recorder is ${builtins.toJSON value}.";
   url = recorder.db_url or null;
 
   # Integrations that bring the recorder along.
@@ -83,9 +88,9 @@ let
     if isSqlite then
       contracts.streams.sqlite {
         path = sqlitePath;
-        # An integration that was set up in the browser can bring the recorder
-        # along, which cannot be known here.
-        mayBeMissing = !usesRecorder;
+        # Where nothing asks for the recorder, an integration that was set up in
+        # the browser can still bring it along.
+        mayBeMissing = cfg.config != null && !usesRecorder;
       }
     else if parts == null || part 9 == "" then
       refuseUrl "is not a URL that can be understood while evaluating."
@@ -144,7 +149,8 @@ in
       keeps running during the backup.
 
       Where `services.home-assistant.config` is null, the recorder is taken to use
-      SQLite, as it does by default.
+      SQLite, as it does by default, and the backup fails if that database does
+      not exist.
     '';
   };
 
