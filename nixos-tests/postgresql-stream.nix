@@ -1,6 +1,7 @@
 # A PostgreSQL database is dumped by the service's own user, and loaded: over a
 # changed one, into the empty one of a fresh machine, and not at all if that
 # fails half way.
+{ ... }:
 {
   name = "postgresql-stream";
 
@@ -78,11 +79,11 @@
 
     with subtest("a load that fails changes nothing"):
         query("INSERT INTO page (text) VALUES ('after the backup')")
-        query("CREATE TABLE extra.locked ()", user="postgres")
+        query("CREATE SCHEMA not_ours", user="postgres")
         changed = state()
         machine.fail("backupservice restore wiki")
         assert changed == state()
-        query("DROP TABLE extra.locked", user="postgres")
+        query("DROP SCHEMA not_ours", user="postgres")
 
     with subtest("a fresh machine has an empty database"):
         machine.succeed("su -s /bin/sh postgres -c 'dropdb wiki && createdb --owner wiki wiki'")
@@ -90,12 +91,12 @@
         assert saved == state()
 
     with subtest("a dump that fails leaves no snapshot"):
-        snapshots = machine.succeed("backupservice snapshots wiki")
+        snapshots = machine.succeed("backupservice snapshots wiki --json")
         query("CREATE TABLE secret (x int); REVOKE ALL ON secret FROM PUBLIC", user="postgres")
         machine.fail("systemctl start backupservice-wiki.service")
         machine.succeed(
             "journalctl -u backupservice-wiki-dump-database.service | grep -q 'permission denied for table secret'"
         )
-        assert snapshots == machine.succeed("backupservice snapshots wiki")
+        assert snapshots == machine.succeed("backupservice snapshots wiki --json")
   '';
 }

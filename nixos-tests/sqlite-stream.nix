@@ -1,5 +1,6 @@
 # A SQLite database in WAL mode is backed up while it is written to, and
 # restored: over a newer one, and where there is none.
+{ ... }:
 {
   name = "sqlite-stream";
 
@@ -89,8 +90,7 @@
     with subtest("a restore over a newer database"):
         machine.succeed("systemctl stop notes.service")
         query("DELETE FROM b; CREATE TABLE newer (x);")
-        machine.succeed("systemctl start notes.service")
-        machine.succeed("systemctl stop notes.service; backupservice restore notes")
+        machine.succeed("backupservice restore notes")
         assert query("PRAGMA integrity_check") == "ok"
         assert query("SELECT count(*) FROM sqlite_master WHERE name = \"newer\"") == "0"
         restored = rows("a")
@@ -108,17 +108,22 @@
             f"test $(sqlite3 -cmd '.timeout 10000' {database} 'SELECT count(*) FROM a') -gt {restored}"
         )
 
+    with subtest("a restore stops the service and starts it again"):
+        machine.succeed("backupservice restore notes")
+        machine.wait_for_unit("notes.service")
+        assert query("PRAGMA integrity_check") == "ok"
+
     with subtest("a damaged database fails the backup and leaves no snapshot"):
-        snapshots = machine.succeed("backupservice snapshots notes")
+        snapshots = machine.succeed("backupservice snapshots notes --json")
         machine.succeed("systemctl stop notes.service")
         machine.succeed(f"dd if=/dev/urandom of={database} bs=4096 seek=2 count=8 conv=notrunc")
         machine.fail("systemctl start backupservice-notes.service")
         machine.succeed("journalctl -u backupservice-notes-dump-database.service | grep -q 'is damaged'")
-        assert snapshots == machine.succeed("backupservice snapshots notes")
+        assert snapshots == machine.succeed("backupservice snapshots notes --json")
 
     with subtest("so does a missing one"):
         machine.succeed(f"rm {database}*")
         machine.fail("systemctl start backupservice-notes.service")
-        assert snapshots == machine.succeed("backupservice snapshots notes")
+        assert snapshots == machine.succeed("backupservice snapshots notes --json")
   '';
 }

@@ -4,11 +4,14 @@
   pkgs,
   lib,
   evalNixos,
+  ...
 }:
 let
+  evaluate = modules: (evalNixos modules).config;
+
   evaluated =
     settings: modules:
-    evalNixos (
+    evaluate (
       [
         {
           services.home-assistant = lib.mkMerge [
@@ -26,7 +29,7 @@ let
 
   default.config.default_config = { };
 
-  both = evalNixos [
+  both = evaluate [
     (
       { config, ... }:
       {

@@ -3,11 +3,14 @@
   pkgs,
   lib,
   evalNixos,
+  ...
 }:
 let
+  evaluate = modules: (evalNixos modules).config;
+
   nextcloud =
     settings:
-    evalNixos [
+    evaluate [
       {
         services.nextcloud = lib.mkMerge [
           {
@@ -34,7 +37,7 @@ let
     database.createLocally = true;
   };
   # As newer releases of NixOS load what occ has to read.
-  withSecrets = evalNixos [
+  withSecrets = evaluate [
     {
       services.nextcloud = {
         enable = true;
@@ -50,7 +53,7 @@ let
     }
   ];
 
-  bound = evalNixos [
+  bound = evaluate [
     (
       { config, ... }:
       {
@@ -142,7 +145,7 @@ in
   "PostgreSQL with a password, served here, is dumped as its administrator" = {
     expr =
       let
-        result = evalNixos [
+        result = evaluate [
           {
             services.postgresql.enable = true;
             services.nextcloud = {
