@@ -79,14 +79,15 @@
     machine.start()
     machine.wait_for_unit("multi-user.target")
     machine.succeed(
-        "cd /var/lib/myservice",
-        "echo first > note",
-        "mkdir -m 2770 shared",
-        "echo secret > shared/key && chmod 0600 shared/key",
-        "ln -s note link",
-        "ln note hard",
-        "chown -hR myservice:myservice /var/lib/myservice",
-        "echo root > owned-by-root",
+        "cd /var/lib/myservice"
+        " && echo first > note"
+        " && mkdir shared"
+        " && echo secret > shared/key && chmod 0600 shared/key"
+        " && ln -s note link"
+        " && ln note hard"
+        " && chown -hR myservice:myservice ."
+        " && chmod 2770 shared"
+        " && echo root > owned-by-root"
     )
     first = contents()
 
