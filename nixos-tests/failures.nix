@@ -25,9 +25,12 @@
       backupservice.instances.unmounted = mkInstance "unmounted" { path = "/mnt/disk/backup"; };
 
       fileSystems."/mnt/disk" = {
-        device = "tmpfs";
-        fsType = "tmpfs";
-        options = [ "noauto" ];
+        device = "/dev/a-disk-that-is-not-connected";
+        fsType = "ext4";
+        options = [
+          "noauto"
+          "x-systemd.device-timeout=1s"
+        ];
       };
 
       environment.systemPackages = [ pkgs.restic ];

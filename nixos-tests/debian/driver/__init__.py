@@ -1,1 +1,0 @@
-"""Runs tests in the NixOS format in containers with a real systemd."""
