@@ -1,9 +1,14 @@
 //! The executor of backupservice, as a library.
 
 pub mod cancel;
+pub mod check_plan;
+pub mod env_file;
 pub mod measure;
 pub mod outcome;
 pub mod paths;
 pub mod plan;
+pub mod prepare;
+pub mod problem;
 pub mod process;
 pub mod report;
+pub mod store_path;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::problem::Problem;
+
 /// How a run ended. Cleanup is judged separately: see [`crate::report::record::Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,35 +32,6 @@ impl Outcome {
             Self::Skipped => "skipped",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// What went wrong, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// One sentence with the field or path and its value.
-    pub message: String,
-    /// What to do.
-    pub remedy: Option<String>,
-}
-
-impl Problem {
-    /// A problem with its remedy.
-    pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            remedy: Some(remedy.into()),
-        }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.remedy {
-            Some(remedy) => write!(f, " (remedy: {remedy})"),
-            None => Ok(()),
         }
     }
 }
@@ -130,16 +103,15 @@ impl std::error::Error for Failure {}
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        error.downcast::<Self>().unwrap_or_else(|error| {
-            let message = format!("{error:#}");
-            Self::of(
-                Kind::Failed,
-                Problem {
-                    message,
-                    remedy: None,
-                },
-            )
-        })
+        let error = match error.downcast::<Self>() {
+            Ok(failure) => return failure,
+            Err(error) => error,
+        };
+        let problem = error.downcast::<Problem>().unwrap_or_else(|error| Problem {
+            message: format!("{error:#}"),
+            remedy: None,
+        });
+        Self::of(Kind::Failed, problem)
     }
 }
 

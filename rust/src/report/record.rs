@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::measure::{Progress, Totals};
 use crate::outcome::Outcome;
-pub use crate::outcome::Problem;
+pub use crate::problem::Problem;
 
 /// The version of [`Record`] and [`State`].
 pub const VERSION: u32 = 1;
