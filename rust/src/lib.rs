@@ -10,5 +10,6 @@ pub mod plan;
 pub mod prepare;
 pub mod problem;
 pub mod process;
+pub mod provider;
 pub mod report;
 pub mod store_path;

@@ -163,7 +163,7 @@ mod tests {
     fn run_it(script: &str) -> (Exit, Vec<Line>) {
         let mut lines = Vec::new();
         let exit = run(&shell(script), &Cancel::never(), &mut |line| {
-            lines.push(line)
+            lines.push(line);
         })
         .unwrap();
         (exit, lines)
