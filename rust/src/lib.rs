@@ -13,3 +13,4 @@ pub mod process;
 pub mod provider;
 pub mod report;
 pub mod store_path;
+pub mod units;
