@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use crate::cancel::Cancel;
 use crate::hooks::{self, Facts};
-use crate::intent::{self, Action, Finished, Intent, Journal, Operation};
+use crate::intent::{self, Finished, Intent, Journal, Operation};
 use crate::invocation::Invocation;
 use crate::outcome::{self, Failure, Kind, Outcome};
-use crate::plan::{Hook, Plan};
+use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::provider::{self, Backup, Provider, Selection};
 use crate::quiesce::{self, Stopped};
@@ -27,15 +27,19 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// What the process exits with.
+    /// What the process exits with. A service that did not come back fails the unit.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
-        outcome::exit_status(self.record.outcome, self.passing)
+        match outcome::exit_status(self.record.outcome, self.passing) {
+            0 if self.record.cleanup_failed => 1,
+            status => status,
+        }
     }
 }
 
 /// Makes one backup, whatever happens leaves everything as it was, and tells the truth
 /// about it.
+#[must_use]
 pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
     let provider = provider::name(plan.provider.kind);
     let mut report = Report::of_backup(
@@ -106,10 +110,18 @@ fn work(
     if !plan.hooks.before_backup.is_empty() {
         report.phase("before-backup");
     }
-    for hook in &plan.hooks.before_backup {
-        invocation.check_cancel("before-backup")?;
-        run_hook(plan, invocation, "before-backup", hook)?;
-    }
+    let facts = Facts {
+        instance: &plan.instance,
+        run_id: &invocation.id,
+        outcome: None,
+        snapshot: None,
+    };
+    hooks::before(
+        "before-backup",
+        &plan.hooks.before_backup,
+        &facts,
+        invocation,
+    )?;
     let mut stopped = Stopped::default();
     if !plan.quiesce.is_empty() {
         invocation.check_cancel("quiesce")?;
@@ -173,46 +185,8 @@ fn snapshot(
 fn begin(plan: &Plan, invocation: &Invocation<'_>, started: Timestamp) -> Result<Journal, Failure> {
     let intent = Intent::new(plan, Operation::Backup, &invocation.id, started);
     let mut journal = Journal::begin(&invocation.directories.intent(), intent)?;
-    // Undone last first, and so in the order of the contract.
-    journal.add(
-        plan.hooks
-            .after_backup
-            .iter()
-            .rev()
-            .map(|hook| Action::Hook {
-                phase: "after-backup".to_owned(),
-                name: hook.name.clone(),
-                unit: hook.unit.clone(),
-            }),
-    )?;
+    journal.add(hooks::after("after-backup", &plan.hooks.after_backup))?;
     Ok(journal)
-}
-
-fn run_hook(
-    plan: &Plan,
-    invocation: &Invocation<'_>,
-    phase: &str,
-    hook: &Hook,
-) -> Result<(), Failure> {
-    let call = hooks::Call {
-        phase,
-        name: &hook.name,
-        unit: &hook.unit,
-    };
-    let facts = Facts {
-        instance: &plan.instance,
-        run_id: &invocation.id,
-        outcome: None,
-        snapshot: None,
-    };
-    let environment = invocation.directories.hook_environment();
-    Ok(hooks::run(
-        invocation.units,
-        &call,
-        &facts,
-        &environment,
-        invocation.cancel,
-    )?)
 }
 
 fn unmarked(backup: &Backup, mut failure: Failure) -> Failure {

@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::cancel::Cancel;
+use crate::intent::Action;
+use crate::invocation::Invocation;
 use crate::outcome::{Failure, Outcome};
 use crate::paths::write_atomically;
+use crate::plan::Hook;
 use crate::units::{UnitError, UnitResult, Units};
 
 /// A hook to be run.
@@ -48,6 +51,45 @@ impl From<Error> for Failure {
             Error::Failed(failure) => failure,
         }
     }
+}
+
+/// Runs the hooks of a phase before the work, up to the first that fails.
+///
+/// # Errors
+/// One failed, or the run is to stop.
+pub fn before(
+    phase: &str,
+    hooks: &[Hook],
+    facts: &Facts<'_>,
+    invocation: &Invocation<'_>,
+) -> Result<(), Failure> {
+    let environment = invocation.directories.hook_environment();
+    for hook in hooks {
+        invocation.check_cancel(phase)?;
+        let call = Call {
+            phase,
+            name: &hook.name,
+            unit: &hook.unit,
+        };
+        run(
+            invocation.units,
+            &call,
+            facts,
+            &environment,
+            invocation.cancel,
+        )?;
+    }
+    Ok(())
+}
+
+/// The hooks of a phase after the work, for the journal: undone last first, and so run
+/// in the order of the contract.
+pub fn after<'a>(phase: &'a str, hooks: &'a [Hook]) -> impl Iterator<Item = Action> + 'a {
+    hooks.iter().rev().map(|hook| Action::Hook {
+        phase: phase.to_owned(),
+        name: hook.name.clone(),
+        unit: hook.unit.clone(),
+    })
 }
 
 /// Runs a hook to its end, which its unit limits in time.

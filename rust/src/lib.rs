@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod cancel;
 pub mod check_plan;
+pub mod client;
 pub mod env_file;
 pub mod guards;
 pub mod hooks;
@@ -20,6 +21,8 @@ pub mod provider;
 pub mod quiesce;
 pub mod recover;
 pub mod report;
+pub mod restore;
+pub mod snapshots;
 pub mod staging;
 pub mod store_path;
 pub mod units;

@@ -120,22 +120,20 @@ pub fn recover(
                 journal.conclude(ended.outcome(), None)?;
             }
             undo(journal, directories, units, &mut |phase| {
-                log::info!("recovering: {phase}")
+                log::info!("recovering: {phase}");
             })
         }
         Ok(None) => Finished::default(),
         Err(error) => unreadable(directories, &error),
     };
     if let (Operation::Backup, Some(run_id)) = (operation, run_id) {
-        record(
-            directories,
-            instance,
-            &run_id,
-            own.as_ref(),
-            state.as_ref(),
-            ended,
-            &finished,
-        );
+        let left = Left {
+            run_id,
+            intent: own,
+            state,
+            finished: &finished,
+        };
+        record(directories, instance, &left, ended);
     }
     let first = finished.problems.into_iter().next();
     first.map_or(Ok(()), |problem| {
