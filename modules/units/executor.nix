@@ -146,6 +146,7 @@ let
           ] + " %i";
           ExecStopPost = backupservice [
             "recover"
+            "--restore"
             name
           ];
           KillMode = "mixed";

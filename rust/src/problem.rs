@@ -2,7 +2,16 @@
 
 use std::fmt;
 
-pub use crate::report::record::Problem;
+use serde::{Deserialize, Serialize};
+
+/// What went wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// One sentence with the field or path and its value.
+    pub message: String,
+    /// What to do.
+    pub remedy: Option<String>,
+}
 
 impl Problem {
     /// A problem that someone can do something about.

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::measure::{Progress, Totals};
 use crate::outcome::Outcome;
+pub use crate::problem::Problem;
 
 /// The version of [`Record`] and [`State`].
 pub const VERSION: u32 = 1;
@@ -54,43 +56,6 @@ pub struct State {
     pub phase: String,
     /// How far the provider is.
     pub progress: Option<Progress>,
-}
-
-/// What went wrong, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// One sentence with the field or path and its value.
-    pub message: String,
-    /// What to do.
-    pub remedy: Option<String>,
-}
-
-/// What the provider counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Totals {
-    /// Files in the snapshot.
-    pub files: u64,
-    /// Their size in bytes.
-    pub bytes: u64,
-    /// Bytes added to the repository.
-    pub bytes_added: u64,
-}
-
-/// How far the provider is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Progress {
-    /// 0 to 1.
-    pub fraction: f64,
-    /// Bytes read.
-    pub bytes_done: u64,
-    /// Bytes to read, as far as known.
-    pub bytes_total: u64,
-    /// Files read.
-    pub files_done: u64,
-    /// Files to read, as far as known.
-    pub files_total: u64,
 }
 
 /// A step of a run.
