@@ -12,6 +12,8 @@ let
   common = name: {
     # A switch must neither kill a backup nor start one.
     restartIfChanged = false;
+    # Where the view has it: /var/run, the default of D-Bus, is not there.
+    environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
     serviceConfig = {
       Type = "oneshot";
       User = "backupservice";
