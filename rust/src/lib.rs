@@ -1,6 +1,15 @@
 //! The executor of backupservice, as a library.
 
+pub mod check_plan;
+pub mod cli;
+pub mod env_file;
+pub mod mounts;
 pub mod outcome;
 pub mod paths;
 pub mod plan;
+pub mod prepare;
+pub mod problem;
 pub mod report;
+pub mod secrets;
+pub mod status;
+pub mod store_path;

@@ -113,7 +113,7 @@ impl Instance {
 /// Whatever the file system says: no space, no permission.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::PermissionsExt;
 
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
@@ -121,8 +121,9 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o644)
         .open(&temporary)?;
+    // Whatever the umask: people and other programs read these files.
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
     file.write_all(contents)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;

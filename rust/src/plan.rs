@@ -1,8 +1,18 @@
 //! The plan: what Nix decided, as the executor reads it.
 
+mod check;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod parse;
+mod places;
+mod repository;
+mod units;
+
 use std::path::PathBuf;
 
 use serde::Deserialize;
+
+pub use check::{Finding, Problems, StorePolicy, check_instance_name};
 
 /// The version of the plan format that this executor understands.
 pub const VERSION: u32 = 1;

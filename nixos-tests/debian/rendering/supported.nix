@@ -10,6 +10,7 @@ let
     "meta"
     "environment.etc"
     "environment.systemPackages"
+    "fileSystems"
     "networking.hostName"
     "security.polkit"
     "services.dbus.packages"
@@ -60,7 +61,7 @@ let
         inherit lib;
         modulesPath = <nixpkgs/nixos/modules>;
       };
-      arguments = lib.mapAttrs (name: _: available.${name} or evaluated.config._module.args.${name}) (
+      arguments = lib.mapAttrs (name: _: available.${name} or evaluated._module.args.${name}) (
         lib.functionArgs loaded
       );
       applied = if lib.isFunction loaded then loaded (available // arguments) else loaded;

@@ -1,0 +1,48 @@
+//! A plan for tests.
+
+use serde_json::{Value, json};
+
+/// A plan without faults, with one of everything.
+pub(crate) fn good() -> Value {
+    let tool = "/nix/store/00bgd045z0d4icpbc2yyz4gx48ak44la-tool-1.0/bin";
+    json!({
+        "version": 1,
+        "instance": "myservice",
+        "provider": {
+            "type": "restic",
+            "program": format!("{tool}/restic"),
+            "path": [tool],
+        },
+        "repository": {
+            "path": "/srv/backup/myservice",
+            "mountPoint": null,
+            "credentials": {
+                "password": "/var/lib/backupservice-secrets/srv-backup-myservice",
+                "repository": null,
+                "environment": "/run/secrets/environment",
+                "sshKey": "/run/secrets/key",
+                "sshKnownHosts": "/nix/store/00bgd045z0d4icpbc2yyz4gx48ak44la-known_hosts",
+            },
+            "passwordGenerated": true,
+        },
+        "sources": ["/var/lib/myservice", "/srv/myservice"],
+        "exclude": ["*.tmp", "/var/lib/myservice/cache"],
+        "streams": [{
+            "name": "database",
+            "dumpUnit": "backupservice-myservice-dump-database.service",
+            "loadUnit": "backupservice-myservice-load-database.service",
+        }],
+        "hooks": {
+            "beforeBackup": [
+                { "name": "1", "unit": "backupservice-myservice-before-1.service" },
+            ],
+            "afterBackup": [
+                { "name": "1", "unit": "backupservice-myservice-after-1.service" },
+            ],
+            "beforeRestore": [],
+            "afterRestore": [],
+        },
+        "quiesce": ["myservice.service"],
+        "restoreUnits": ["myservice.service", "phpfpm-my\\x2dservice.service"],
+    })
+}

@@ -1,0 +1,148 @@
+//! Units that the executor starts or stops: polkit lets it touch exactly these.
+
+use std::collections::BTreeMap;
+
+use super::check::{Check, is_safe};
+use super::{Hook, Plan};
+
+/// What has a unit of its own in every instance.
+const OWN: [&str; 6] = [
+    "prepare",
+    "restore@",
+    "snapshots",
+    "maintain",
+    "drill",
+    "probe",
+];
+/// Kinds of units that a service can ask to have stopped.
+const KINDS: [&str; 6] = ["service", "socket", "timer", "target", "path", "scope"];
+
+impl Check {
+    /// Units that the executor starts are this instance's, and each is there once.
+    pub(super) fn units(&mut self, plan: &Plan) {
+        let prefix = format!("backupservice-{}-", plan.instance);
+        let mut users: BTreeMap<String, String> = OWN
+            .iter()
+            .map(|own| {
+                (
+                    format!("{prefix}{own}.service"),
+                    "backupservice itself".to_owned(),
+                )
+            })
+            .collect();
+        let mut streams = Vec::new();
+        for (i, stream) in plan.streams.iter().enumerate() {
+            self.name(&format!("streams[{i}].name"), &stream.name, &mut streams);
+            self.unit(
+                &format!("streams[{i}].dumpUnit"),
+                &stream.dump_unit,
+                &prefix,
+                &mut users,
+            );
+            self.unit(
+                &format!("streams[{i}].loadUnit"),
+                &stream.load_unit,
+                &prefix,
+                &mut users,
+            );
+        }
+        for (phase, hooks) in phases(plan) {
+            let mut names = Vec::new();
+            for (i, hook) in hooks.iter().enumerate() {
+                let field = format!("hooks.{phase}[{i}]");
+                self.name(&format!("{field}.name"), &hook.name, &mut names);
+                self.unit(&format!("{field}.unit"), &hook.unit, &prefix, &mut users);
+            }
+        }
+    }
+
+    fn name<'a>(&mut self, field: &str, name: &'a str, seen: &mut Vec<&'a str>) {
+        if !is_safe(name, "_.-") || name.len() > 100 {
+            self.add(
+                field,
+                &format!("`{name}` is not safe as the name of a file or a unit"),
+                "Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit",
+            );
+        } else if seen.contains(&name) {
+            self.add(
+                field,
+                &format!("`{name}` is there twice"),
+                "Rename one of them",
+            );
+        }
+        seen.push(name);
+    }
+
+    fn unit(
+        &mut self,
+        field: &str,
+        unit: &str,
+        prefix: &str,
+        users: &mut BTreeMap<String, String>,
+    ) {
+        if let Some(user) = users.get(unit) {
+            self.add(
+                field,
+                &format!("{unit} is also the unit of {user}"),
+                "Rename a hook or a stream",
+            );
+            return;
+        }
+        users.insert(unit.to_owned(), field.to_owned());
+        let own = unit
+            .strip_suffix(".service")
+            .and_then(|stem| stem.strip_prefix(prefix))
+            .is_some_and(|rest| is_safe(rest, "_.-"));
+        if !own || unit.len() > 255 {
+            self.add(
+                field,
+                &format!("`{unit}` is not {prefix}….service"),
+                "Use only units that this instance generates",
+            );
+        }
+    }
+
+    /// Units of others, which are stopped and started again.
+    pub(super) fn stopped(&mut self, list: &str, units: &[String]) {
+        for (i, unit) in units.iter().enumerate() {
+            let field = format!("{list}[{i}]");
+            let named = unit
+                .rsplit_once('.')
+                .is_some_and(|(stem, kind)| KINDS.contains(&kind) && is_unit_stem(stem));
+            if !named || unit.len() > 255 {
+                self.add(
+                    &field,
+                    &format!("`{unit}` is not the name of a unit that can be stopped"),
+                    "Write it in full, such as home-assistant.service",
+                );
+            } else if unit.starts_with("backupservice-") {
+                self.add(
+                    &field,
+                    &format!("{unit} belongs to backupservice, which cannot stop itself"),
+                    "Name the units that write the data",
+                );
+            } else if units[..i].contains(unit) {
+                self.add(
+                    &field,
+                    &format!("{unit} is there twice"),
+                    "Remove one of them",
+                );
+            }
+        }
+    }
+}
+
+fn phases(plan: &Plan) -> [(&'static str, &[Hook]); 4] {
+    let hooks = &plan.hooks;
+    [
+        ("beforeBackup", &hooks.before_backup),
+        ("afterBackup", &hooks.after_backup),
+        ("beforeRestore", &hooks.before_restore),
+        ("afterRestore", &hooks.after_restore),
+    ]
+}
+
+fn is_unit_stem(stem: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.@\\-".contains(c);
+    !stem.is_empty() && stem.chars().all(allowed)
+}
