@@ -1,5 +1,7 @@
 //! What a restore does in which order, with systemd and provider pretending.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+
 mod common;
 
 use std::fs;
@@ -265,11 +267,8 @@ fn a_request_is_taken_once_and_only_for_its_snapshot() {
         ..Request::whole("abc")
     };
     let leave = || {
-        fs::write(
-            directories.restore_request(),
-            serde_json::to_vec(&request).unwrap(),
-        )
-        .unwrap()
+        let json = serde_json::to_vec(&request).unwrap();
+        fs::write(directories.restore_request(), json).unwrap();
     };
     leave();
     assert_eq!(Request::take(&directories, "abc").unwrap(), request);

@@ -1,18 +1,19 @@
 //! The real restic.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+
 mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use backupservice::cancel::Cancel;
-use backupservice::measure::Progress;
-use backupservice::outcome::{Failure, Kind, Outcome};
-use backupservice::provider::{self, Backup, Job, Observer, Provider, Selection, Snapshot};
+use backupservice::outcome::{Kind, Outcome};
+use backupservice::provider::{Job, Selection};
 use backupservice::restore::request::Request;
-use common::{Machine, tools};
+use common::real_restic::{
+    Told, back_up, machine, machine_without_repository, only, open, restic, with,
+};
 
 #[test]
 fn a_backup_creates_the_repository_and_comes_back_complete() {
@@ -153,7 +154,7 @@ fn an_unreadable_file_makes_an_incomplete_snapshot_that_is_never_the_latest() {
     let complete = back_up(&machine, &[machine.source()]).unwrap().snapshot;
     let secret = machine.source().join("secret");
     fs::write(&secret, "x").unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&secret).is_ok() {
         println!("skipped: root can read everything");
         return;
@@ -277,77 +278,4 @@ fn progress_is_told_and_adds_up() {
         assert!((0.0..=1.0).contains(&progress.fraction));
         assert!(progress.files_done <= 41);
     }
-}
-
-#[derive(Default)]
-struct Told {
-    progress: Vec<Progress>,
-}
-
-impl Observer for Told {
-    fn progress(&mut self, progress: &Progress) {
-        self.progress.push(*progress);
-    }
-
-    fn note(&mut self, text: &str) {
-        println!("{text}");
-    }
-}
-
-fn machine() -> Option<Machine> {
-    let machine = machine_without_repository()?;
-    with(&machine, |provider, job| {
-        assert_eq!(provider.init(job), Ok(()));
-    });
-    Some(machine)
-}
-
-fn machine_without_repository() -> Option<Machine> {
-    let program = tools::restic()?;
-    let mut machine = Machine::new();
-    machine.plan["provider"]["program"] = program.to_str().unwrap().into();
-    Some(machine)
-}
-
-fn open(machine: &Machine) -> Box<dyn Provider> {
-    let plan = machine.parsed_plan();
-    let cache = machine.directories().cache;
-    provider::open(&plan, &machine.path("credentials"), &cache).unwrap()
-}
-
-fn with<T>(machine: &Machine, work: impl FnOnce(&dyn Provider, &mut Job<'_>) -> T) -> T {
-    let cancel = Cancel::never();
-    let mut job = Job {
-        cancel: &cancel,
-        observer: &mut Told::default(),
-    };
-    work(&*open(machine), &mut job)
-}
-
-fn back_up(machine: &Machine, paths: &[PathBuf]) -> Result<Backup, Failure> {
-    let selection = Selection {
-        paths,
-        exclude: &[],
-    };
-    let mut job = Job {
-        cancel: &machine.cancel,
-        observer: &mut Told::default(),
-    };
-    open(machine).backup(&selection, &mut job)
-}
-
-fn only(provider: &dyn Provider, job: &mut Job<'_>, id: &str) -> Snapshot {
-    let all = provider.snapshots(job).unwrap();
-    all.into_iter().find(|snapshot| snapshot.id == id).unwrap()
-}
-
-fn restic(machine: &Machine) -> Command {
-    let path = |below: &str| -> PathBuf { machine.path(below) };
-    let program: &Path = &machine.parsed_plan().provider.program;
-    let mut command = Command::new(program);
-    command
-        .env("RESTIC_REPOSITORY", path("repository"))
-        .env("RESTIC_PASSWORD_FILE", path("credentials/password"))
-        .env("RESTIC_CACHE_DIR", machine.directories().cache);
-    command
 }
