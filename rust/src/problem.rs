@@ -28,11 +28,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.", self.message.trim_end_matches('.'))?;
         match &self.remedy {
-            Some(remedy) => write!(
-                formatter,
-                " {}.",
-                capitalised(remedy).trim_end_matches('.')
-            ),
+            Some(remedy) => write!(formatter, " {}.", capitalised(remedy).trim_end_matches('.')),
             None => Ok(()),
         }
     }
