@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod cancel;
 pub mod check_plan;
+pub mod cli;
 pub mod client;
 pub mod env_file;
 pub mod guards;
@@ -22,8 +23,10 @@ pub mod quiesce;
 pub mod recover;
 pub mod report;
 pub mod restore;
+pub mod secrets;
 pub mod snapshots;
 pub mod staging;
+pub mod status;
 pub mod store_path;
 pub mod units;
 pub mod watch;

@@ -22,17 +22,56 @@ pub(super) fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
             "Mount /proc, or unset repository.mountPoint",
         )
     })?;
-    Ok(mount_points(&table).any(|mounted| mounted == mount_point))
+    Ok(is_mounted_in(&mounts(&table), mount_point))
 }
 
-/// The mount points in a `mountinfo`, without automounts that wait to be used.
-fn mount_points(table: &[u8]) -> impl Iterator<Item = PathBuf> {
-    table.split(|byte| *byte == b'\n').filter_map(|line| {
-        let mut fields = line.split(|byte| *byte == b' ');
-        let mount_point = fields.nth(4)?;
-        let file_system = fields.skip_while(|field| *field != b"-").nth(1)?;
-        (file_system != b"autofs").then(|| unescape(mount_point))
-    })
+fn is_mounted_in(mounts: &[Mount], mount_point: &Path) -> bool {
+    // What contains the directory itself, as a name in its parent.
+    let around = mounts
+        .iter()
+        .filter(|mount| mount.point != mount_point && mount_point.starts_with(&mount.point))
+        .max_by_key(|mount| mount.point.components().count());
+    mounts
+        .iter()
+        .filter(|mount| mount.point == mount_point && mount.file_system != b"autofs")
+        .any(|mount| !around.is_some_and(|around| mount.is_same_place(around)))
+}
+
+/// A line of `mountinfo`.
+struct Mount<'a> {
+    /// `major:minor`
+    device: &'a [u8],
+    /// The directory of the file system that is seen at `point`.
+    root: PathBuf,
+    point: PathBuf,
+    file_system: &'a [u8],
+}
+
+impl Mount<'_> {
+    /// Whether it shows what is there without it too. systemd mounts a directory over
+    /// itself for `ReadWritePaths=` and the like, which makes no disk appear.
+    fn is_same_place(&self, around: &Mount<'_>) -> bool {
+        let below = self.point.strip_prefix(&around.point);
+        self.device == around.device
+            && below.is_ok_and(|below| around.root.join(below) == self.root)
+    }
+}
+
+fn mounts(table: &[u8]) -> Vec<Mount<'_>> {
+    let read = |line| {
+        let mut fields = <[u8]>::split(line, |byte| *byte == b' ').skip(2);
+        let (device, root, point) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(Mount {
+            device,
+            root: unescape(root),
+            point: unescape(point),
+            file_system: fields.skip_while(|field| *field != b"-").nth(1)?,
+        })
+    };
+    table
+        .split(|byte| *byte == b'\n')
+        .filter_map(read)
+        .collect()
 }
 
 /// Space, tab, newline and backslash are written as `\040` and so on.
@@ -66,13 +105,38 @@ mod tests {
 92 22 0:50 / /mnt/used rw - autofs systemd-1 rw,fd=51
 93 92 0:60 / /mnt/used rw - nfs4 server:/x rw
 94 22 0:61 / /mnt/none rw
+95 22 8:1 /mnt/self /mnt/self rw - ext4 /dev/sda1 rw
+96 22 0:70 /@backup /mnt/sub rw - btrfs /dev/sdc1 rw
+97 96 0:70 /@backup/self /mnt/sub/self rw - btrfs /dev/sdc1 rw
+98 22 8:33 / /mnt/both rw - ext4 /dev/sdd1 rw
+99 98 8:33 / /mnt/both rw - ext4 /dev/sdd1 rw
 ";
 
+    fn found(path: &str) -> bool {
+        is_mounted_in(&mounts(TABLE.as_bytes()), Path::new(path))
+    }
+
     #[test]
-    fn mount_points_are_read_without_waiting_automounts() {
-        let found: Vec<_> = mount_points(TABLE.as_bytes()).collect();
-        let expected = ["/", "/mnt/back up\\disk", "/mnt/used"].map(PathBuf::from);
-        assert_eq!(found, expected);
+    fn a_disk_is_mounted_and_what_only_looks_like_one_is_not() {
+        for path in [
+            "/",
+            "/mnt/back up\\disk",
+            "/mnt/used",
+            "/mnt/sub",
+            "/mnt/both",
+        ] {
+            assert!(found(path), "{path}");
+        }
+        for path in [
+            "/mnt",
+            "/mnt/waiting",
+            "/mnt/none",
+            "/mnt/used/below",
+            "/mnt/self",
+            "/mnt/sub/self",
+        ] {
+            assert!(!found(path), "{path}");
+        }
     }
 
     #[test]
