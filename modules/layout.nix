@@ -52,6 +52,7 @@ rec {
       ""
       "-prepare"
       "-snapshots"
+      "-maintain"
       "-restore@"
     ]
     ++ map (hook: hook.unit) (allHooks name instance)
@@ -70,6 +71,8 @@ rec {
 
   stateDirectory = name: "/var/lib/backupservice/${name}";
   runtimeDirectory = name: "/run/backupservice/${name}";
+  # Locks of what instances share. No instance's name begins with a dot.
+  locksDirectory = "/run/backupservice/.locks";
   secretsDirectory = "/var/lib/backupservice-secrets";
 
   sources = instance: map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;

@@ -58,6 +58,8 @@ let
     ) layout.hookInfixes;
     quiesce = instance.quiesce.units;
     restoreUnits = instance.restore.units;
+    inherit (instance) retention;
+    maintenance = { inherit (instance.maintenance) readData; };
   };
 
   canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;

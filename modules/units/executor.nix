@@ -50,6 +50,10 @@ let
         // sandbox.network { inherit isLocal; }
         // {
           NotifyAccess = "exec";
+          RuntimeDirectory = [
+            "backupservice/${name}"
+            (lib.removePrefix "/run/" layout.locksDirectory)
+          ];
           StateDirectory = "backupservice/${name}";
           CacheDirectory = "backupservice/${name}";
           LoadCredential = lib.mapAttrsToList (id: file: "${id}:${file}") credentials;
@@ -59,9 +63,9 @@ let
         };
     };
 
-  # What a unit with a private view sees of its instance.
+  # What a unit with a private view sees of its instance, besides `readOnly`.
   view =
-    name: instance:
+    name: instance: readOnly:
     let
       isLocal = layout.isLocal instance;
     in
@@ -70,11 +74,12 @@ let
       BindReadOnlyPaths =
         sandbox.privateView.BindReadOnlyPaths
         ++ lib.optionals (!isLocal) sandbox.remoteView
-        ++ sandbox.optional (layout.sources instance);
+        ++ sandbox.optional readOnly;
       BindPaths =
         [
           (layout.stateDirectory name)
           (layout.runtimeDirectory name)
+          layout.locksDirectory
           "/var/cache/backupservice/${name}"
         ]
         ++ sandbox.optional (lib.optional isLocal instance.repository.path);
@@ -86,7 +91,7 @@ let
       description = "Backup of ${name}";
       documentation = [ "man:backupservice-run(1)" ];
       serviceConfig =
-        view name instance
+        view name instance (layout.sources instance)
         // sandbox.capabilities [ "CAP_DAC_READ_SEARCH" ]
         // {
           ExecStart = backupservice [
@@ -111,7 +116,7 @@ let
     lib.recursiveUpdate (withProvider name instance) {
       description = "Snapshots of ${name}";
       serviceConfig =
-        view name instance
+        view name instance [ ]
         // sandbox.capabilities [ ]
         // {
           ExecStart = backupservice [
@@ -119,6 +124,33 @@ let
             "--plan"
             (plan name)
           ];
+        };
+    };
+
+  # As the run, but without the sources, and so without the right to read them.
+  maintain =
+    name: instance:
+    lib.recursiveUpdate (withProvider name instance) {
+      description = "Maintenance of the backups of ${name}";
+      documentation = [ "man:backupservice-maintain(1)" ];
+      serviceConfig =
+        view name instance [ ]
+        // sandbox.capabilities [ ]
+        // {
+          ExecStart = backupservice [
+            "maintain"
+            "--plan"
+            (plan name)
+          ];
+          # Of a maintenance that was killed there shall be a record too.
+          ExecStopPost = backupservice [
+            "recover"
+            "--maintenance"
+            name
+          ];
+          KillMode = "mixed";
+          TimeoutStopSec = "1h";
+          OOMPolicy = "continue";
         };
     };
 
@@ -202,6 +234,7 @@ in
     {
       ${layout.prefix name} = run name instance;
       "${layout.prefix name}-snapshots" = snapshots name instance;
+      "${layout.prefix name}-maintain" = maintain name instance;
       "${layout.prefix name}-restore@" = restore name instance;
     }
     // lib.optionalAttrs (layout.isLocal instance) {

@@ -6,6 +6,7 @@ use crate::cancel::Cancel;
 use crate::hooks::{self, Facts};
 use crate::intent::{self, Finished, Intent, Journal, Operation};
 use crate::invocation::Invocation;
+use crate::lock::Mode;
 use crate::outcome::{self, Failure, Kind, Outcome};
 use crate::plan::Plan;
 use crate::problem::Problem;
@@ -15,7 +16,7 @@ use crate::recover;
 use crate::report::record::Record;
 use crate::report::{End, Report};
 use crate::watch::watched;
-use crate::{guards, lock, staging};
+use crate::{guards, lock, staging, turns};
 
 /// A backup that ended.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
     for problem in &cleanup.problems {
         report.problem(problem);
     }
-    let passing = matches!(&result, Err(failure) if failure.kind == Kind::Passing);
+    let passing = matches!(&result, Err(failure) if failure.is_passing());
     let record = report.finish(end(result, &cleanup));
     Ended { record, passing }
 }
@@ -67,6 +68,7 @@ fn attempt(
     report.phase("lock");
     let _lock = lock::take(&invocation.directories, &plan.instance)?;
     recover::leftovers(invocation, report)?;
+    let _turn = turns::repository(plan, Mode::Together, invocation, report)?;
 
     report.phase("guard");
     guards::prepared(plan, &invocation.directories)?;

@@ -79,6 +79,15 @@ Examples:
   backupservice restore nextcloud --target /tmp/look     beside the data, to look at
   backupservice restore nextcloud --target /tmp/look --path /var/lib/nextcloud/config")]
     Restore(Restore),
+    /// Forget old snapshots of one instance, free their space, and check the repository
+    ///
+    /// Starts backupservice-NAME-maintain.service, as its timer does, and waits for the
+    /// end. Exit status: 0 success, 1 failed, 75 try again later, 78 bad plan, 130 cancelled.
+    #[command(after_help = "\
+Examples:
+  backupservice maintain nextcloud
+  backupservice status nextcloud             what the last maintenance found")]
+    Maintain(Instance),
     /// Finish what an interrupted run left open (called by units)
     ///
     /// Starts the units that it had stopped and runs its afterBackup hooks. Does nothing
@@ -133,6 +142,9 @@ pub struct Recover {
     /// What was interrupted was a restore, of which there is no record to write
     #[arg(long)]
     pub restore: bool,
+    /// What was interrupted was a maintenance, of which only the record is to be written
+    #[arg(long, conflicts_with = "restore")]
+    pub maintenance: bool,
 }
 
 /// Arguments of `prepare`.

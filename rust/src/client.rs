@@ -54,6 +54,24 @@ impl Client<'_> {
         })
     }
 
+    /// Starts a maintenance and waits for its end. Returns the exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or systemd did not start it.
+    pub fn maintain(&mut self, name: &str) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let unit = format!("backupservice-{name}-maintain.service");
+        let before = report::last_maintenance(&directories)?.map(|record| record.run_id);
+        let result = self.units.start_and_wait(&unit, self.cancel)?;
+        let record = report::last_maintenance(&directories)?;
+        let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
+            judge("the maintenance", &unit, &result)?;
+            return Ok(0);
+        };
+        self.print(&record.to_string())?;
+        Ok(exit_status(record.outcome, false))
+    }
+
     /// Starts a restore and waits for its end. Returns the exit status.
     ///
     /// # Errors

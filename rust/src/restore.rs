@@ -11,12 +11,13 @@ use crate::cancel::Cancel;
 use crate::hooks::{self, Facts};
 use crate::intent::{self, Finished, Intent, Journal, Operation};
 use crate::invocation::Invocation;
-use crate::outcome::{Failure, Kind, Outcome};
+use crate::lock::Mode;
+use crate::outcome::{Failure, Outcome};
 use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
 use crate::report::Report;
 use crate::watch::watched;
-use crate::{guards, lock, quiesce, recover, staging};
+use crate::{guards, lock, quiesce, recover, staging, turns};
 use beside::Beside;
 use request::{Request, Restored};
 
@@ -53,7 +54,7 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
         Ok(()) => done.error = cleanup.problems.into_iter().next(),
         Err(failure) => {
             done.outcome = failure.outcome();
-            done.passing = failure.kind == Kind::Passing;
+            done.passing = failure.is_passing();
             done.error = Some(failure.problem);
         }
     }
@@ -80,6 +81,7 @@ impl Work<'_> {
 
         self.report.phase("guard");
         guards::credentials(self.plan, &invocation.credentials)?;
+        let _turn = turns::repository(self.plan, Mode::Together, invocation, &mut self.report)?;
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
         let cache = &invocation.directories.cache;
         let provider = (invocation.open)(self.plan, &invocation.credentials, cache)?;

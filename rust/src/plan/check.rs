@@ -48,6 +48,7 @@ impl Plan {
         check.units(self);
         check.stopped("quiesce", &self.quiesce);
         check.stopped("restoreUnits", &self.restore_units);
+        check.maintenance(self);
         if check.0.is_empty() {
             Ok(())
         } else {
@@ -162,6 +163,24 @@ impl Check {
             return true;
         }
         false
+    }
+
+    fn maintenance(&mut self, plan: &Plan) {
+        for (rule, _) in plan.retention.rules().filter(|(_, count)| *count == 0) {
+            self.add(
+                &format!("retention.{rule}"),
+                "is 0, and so would keep nothing",
+                "Give a positive number, or null for no such rule",
+            );
+        }
+        let percent = plan.maintenance.read_data;
+        if percent > 100 {
+            self.add(
+                "maintenance.readData",
+                &format!("{percent} is more than 100 percent"),
+                "Give a number from 0 to 100",
+            );
+        }
     }
 
     fn exclude(&mut self, plan: &Plan) {

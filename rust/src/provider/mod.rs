@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cancel::Cancel;
 use crate::measure::{Progress, Totals};
 use crate::outcome::Failure;
-use crate::plan::{Plan, ProviderKind};
+use crate::plan::{Plan, ProviderKind, Retention};
 use crate::problem::Problem;
 
 /// A program that makes snapshots and gives them back.
@@ -85,6 +85,40 @@ pub trait Provider {
         into: &Path,
         job: &mut Job<'_>,
     ) -> Result<(), Failure>;
+
+    /// Forgets snapshots of the instance, and of no other: of the complete ones those
+    /// that no rule of `keep` asks for; of the incomplete ones those that are older than
+    /// a complete one, and of the rest those that no rule asks for. A complete snapshot
+    /// is never forgotten in favour of an incomplete one. Is not called with no rules.
+    ///
+    /// Tell what is so afterwards, not what the program said it would do.
+    ///
+    /// # Errors
+    /// Not all of it was done.
+    fn forget(&self, keep: &Retention, job: &mut Job<'_>) -> Result<Forgotten, Failure>;
+
+    /// Frees the space of what no snapshot of any instance needs any more. Returns the
+    /// number of bytes, if the program tells.
+    ///
+    /// # Errors
+    /// Not all of it was done.
+    fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure>;
+
+    /// Checks the whole repository: that everything is there that the snapshots of all
+    /// instances need, and of the stored data itself at least `read_data` percent.
+    ///
+    /// # Errors
+    /// Damage was found ([`crate::outcome::Kind::Damaged`]), or it could not be checked.
+    fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure>;
+
+    /// Removes locks of processes that do not exist any more, as far as the program can
+    /// tell that with certainty, and no others. A program that does so by itself has
+    /// nothing to do here. Called after [`crate::outcome::Kind::Locked`], when no process
+    /// of this machine's instances works on the repository.
+    ///
+    /// # Errors
+    /// It could not be tried. That a lock is left is no error.
+    fn unlock(&self, job: &mut Job<'_>) -> Result<(), Failure>;
 }
 
 /// What a provider is given along with every piece of work.
@@ -121,6 +155,15 @@ pub struct Backup {
     pub totals: Totals,
     /// What is not in it, although it was selected.
     pub incomplete: Option<Problem>,
+}
+
+/// Snapshots were forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Ids of those that are gone, oldest first.
+    pub removed: Vec<String>,
+    /// So many are left.
+    pub kept: usize,
 }
 
 /// A snapshot as listed; also the items of `snapshots.json`.

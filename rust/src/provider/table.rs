@@ -19,6 +19,14 @@ pub enum Operation {
     Contents,
     /// Restore from a snapshot.
     Restore,
+    /// Forget snapshots.
+    Forget,
+    /// Free the space of what was forgotten.
+    Prune,
+    /// Check the repository.
+    Check,
+    /// Remove locks that nobody holds.
+    Unlock,
 }
 
 /// What an ending is recognised by.
@@ -28,7 +36,9 @@ pub enum Sign {
     Cancelled,
     /// The exit code.
     Code(i32),
-    /// Exit code 0 although the message that proves the work is not there.
+    /// The exit code, and the message that proves the work is there.
+    Proved(i32),
+    /// The exit code although the message that proves the work is not there.
     NoProof(i32),
     /// Exit code 0, and one message contains this text.
     ZeroBut(&'static str),
@@ -135,6 +145,7 @@ fn fits(sign: Sign, ending: &Ending<'_>) -> bool {
     match sign {
         Sign::Cancelled => ending.exit.cancelled && code != Some(0),
         Sign::Code(expected) => code == Some(expected),
+        Sign::Proved(expected) => code == Some(expected) && ending.proved,
         Sign::NoProof(expected) => code == Some(expected) && !ending.proved,
         Sign::ZeroBut(text) => code == Some(0) && says(text),
         Sign::Says(text) => code != Some(0) && says(text),

@@ -9,8 +9,9 @@ use std::rc::Rc;
 use backupservice::cancel::Cancel;
 use backupservice::measure::Totals;
 use backupservice::outcome::{Failure, Kind};
+use backupservice::plan::Retention;
 use backupservice::problem::Problem;
-use backupservice::provider::{Backup, Job, Provider, Selection, Snapshot};
+use backupservice::provider::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use jiff::Timestamp;
 
 use super::Log;
@@ -23,6 +24,8 @@ pub struct Script {
     pub fails_to_restore: bool,
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
+    /// What goes wrong in `forget`, `prune` and `check`, each once.
+    pub maintenance: VecDeque<(&'static str, Kind)>,
 }
 
 pub struct FakeProvider {
@@ -38,6 +41,24 @@ impl FakeProvider {
             log: log.clone(),
             cancel: cancel.clone(),
         }
+    }
+
+    /// A step of a maintenance.
+    fn step(&self, step: &str, what: String) -> Result<(), Failure> {
+        self.log.happens(what);
+        let mut script = self.script.borrow_mut();
+        if script
+            .maintenance
+            .front()
+            .is_some_and(|(at, _)| *at == step)
+            && let Some((_, kind)) = script.maintenance.pop_front()
+        {
+            return Err(Failure::of(
+                kind,
+                Problem::new("it went wrong", "do something"),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -130,5 +151,30 @@ impl Provider for FakeProvider {
         }
         fs::write(restored.join("file"), "restored").unwrap();
         Ok(())
+    }
+
+    fn forget(&self, keep: &Retention, _: &mut Job<'_>) -> Result<Forgotten, Failure> {
+        let rules: Vec<String> = keep
+            .rules()
+            .map(|(rule, count)| format!("{rule} {count}"))
+            .collect();
+        self.step("forget", format!("forget but {}", rules.join(", ")))?;
+        Ok(Forgotten {
+            removed: vec!["old".to_owned()],
+            kept: 2,
+        })
+    }
+
+    fn prune(&self, _: &mut Job<'_>) -> Result<Option<u64>, Failure> {
+        self.step("prune", "prune".to_owned())?;
+        Ok(Some(4096))
+    }
+
+    fn check(&self, read_data: u8, _: &mut Job<'_>) -> Result<(), Failure> {
+        self.step("check", format!("check {read_data} %"))
+    }
+
+    fn unlock(&self, _: &mut Job<'_>) -> Result<(), Failure> {
+        self.step("unlock", "unlock".to_owned())
     }
 }

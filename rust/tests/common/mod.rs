@@ -19,7 +19,7 @@ use backupservice::outcome::Failure;
 use backupservice::paths::{Host, Instance};
 use backupservice::plan::Plan;
 use backupservice::provider::{self, Provider};
-use backupservice::{backup, recover, restore};
+use backupservice::{backup, maintain, recover, restore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -117,6 +117,21 @@ impl Machine {
             )))
         };
         backup::run(&self.parsed_plan(), &self.invocation(&open))
+    }
+
+    pub fn maintain(&self) -> maintain::Ended {
+        let open = |_: &Plan, _: &Path, _: &Path| -> Result<Box<dyn Provider>, Failure> {
+            Ok(Box::new(FakeProvider::new(
+                &self.script,
+                &self.log,
+                &self.cancel,
+            )))
+        };
+        maintain::run(&self.parsed_plan(), &self.invocation(&open))
+    }
+
+    pub fn maintain_for_real(&self) -> maintain::Ended {
+        maintain::run(&self.parsed_plan(), &self.invocation(&provider::open))
     }
 
     pub fn back_up_for_real(&self) -> backup::Ended {
@@ -217,5 +232,14 @@ fn plan(root: &Path) -> Value {
         },
         "quiesce": ["app.service"],
         "restoreUnits": ["app.service"],
+        "retention": {
+            "last": 2,
+            "hourly": null,
+            "daily": null,
+            "weekly": null,
+            "monthly": null,
+            "yearly": null,
+        },
+        "maintenance": { "readData": 100 },
     })
 }
