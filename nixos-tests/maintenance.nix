@@ -180,7 +180,7 @@
         machine.wait_until_fails(f"flock --shared --nonblock {lock} true")
         machine.succeed("systemctl start --no-block backupservice-few-maintain.service")
         machine.wait_until_succeeds("systemctl show -P StatusText backupservice-few-maintain.service | grep -q waiting")
-        machine.succeed("systemctl kill --signal=KILL backupservice-few-maintain.service")
+        machine.succeed("systemctl kill --kill-whom=main --signal=KILL backupservice-few-maintain.service")
         machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-few-maintain.service | grep -qx failed")
         assert "SIGKILL in phase waiting" in record("few")["error"]["message"], record("few")
         machine.succeed("systemctl stop other.service")

@@ -16,6 +16,7 @@ pub mod maintain;
 pub mod measure;
 pub mod mounts;
 pub mod outcome;
+pub mod outcomes;
 pub mod paths;
 pub mod plan;
 pub mod prepare;

@@ -23,6 +23,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All there are.
+    pub const ALL: [Self; 5] = [
+        Self::Success,
+        Self::Incomplete,
+        Self::Skipped,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// The word used in journal fields, state files and hooks' `BACKUP_OUTCOME`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

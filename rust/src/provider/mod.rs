@@ -193,6 +193,12 @@ pub fn open(plan: &Plan, credentials: &Path, cache: &Path) -> Result<Box<dyn Pro
     })
 }
 
+/// The table of endings of each provider, by its name.
+#[must_use]
+pub fn tables() -> Vec<(&'static str, &'static [table::Row])> {
+    vec![(restic::NAME, restic::endings::TABLE)]
+}
+
 /// The word for a provider in plans, records and the journal.
 #[must_use]
 pub fn name(kind: ProviderKind) -> &'static str {

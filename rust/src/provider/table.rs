@@ -29,6 +29,25 @@ pub enum Operation {
     Unlock,
 }
 
+impl Operation {
+    /// The word for it in the documentation.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Backup => "backup",
+            Self::Mark => "mark",
+            Self::Snapshots => "snapshots",
+            Self::Contents => "contents",
+            Self::Restore => "restore",
+            Self::Forget => "forget",
+            Self::Prune => "prune",
+            Self::Check => "check",
+            Self::Unlock => "unlock",
+        }
+    }
+}
+
 /// What an ending is recognised by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
