@@ -176,4 +176,19 @@ in
       // default [ "maintenance" "readData" ] 5
     );
   };
+
+  guards.maxShrink = mkOption (
+    {
+      type = types.nullOr (types.ints.between 1 99);
+      example = 80;
+      description = ''
+        How much the data may shrink since the last complete snapshot, in percent.
+        Where more is gone, and at least 10 MiB, the snapshot is made but is
+        incomplete: it neither becomes the latest nor takes the place of one that
+        has everything. `backupservice run <name> --accept-shrink` takes the new size
+        for right. Null for never looking at it.
+      '';
+    }
+    // default [ "guards" "maxShrink" ] 50
+  );
 }

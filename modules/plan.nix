@@ -60,6 +60,8 @@ let
     restoreUnits = instance.restore.units;
     inherit (instance) retention;
     maintenance = { inherit (instance.maintenance) readData; };
+    inherit (instance) guards;
+    inherit (cfg) maxConcurrent;
   };
 
   canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;

@@ -16,7 +16,7 @@ use crate::recover;
 use crate::report::record::Record;
 use crate::report::{End, Report};
 use crate::watch::watched;
-use crate::{guards, lock, staging, turns};
+use crate::{guards, lock, shrink, staging, turns};
 
 /// A backup that ended.
 #[derive(Debug)]
@@ -69,6 +69,7 @@ fn attempt(
     let _lock = lock::take(&invocation.directories, &plan.instance)?;
     recover::leftovers(invocation, report)?;
     let _turn = turns::repository(plan, Mode::Together, invocation, report)?;
+    let _slot = turns::slot(plan, invocation, report)?;
 
     report.phase("guard");
     guards::prepared(plan, &invocation.directories)?;
@@ -149,6 +150,9 @@ fn work(
     let mut backup = snapshot(&selection, invocation, report, provider)?;
     if backup.incomplete.is_none() {
         backup.incomplete = stopped.came_back(units)?;
+    }
+    if backup.incomplete.is_none() {
+        backup.incomplete = shrink::problem(plan, &invocation.directories, &backup.totals)?;
     }
     if backup.incomplete.is_some() {
         report.phase("mark");

@@ -59,8 +59,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   backupservice run nextcloud
+  backupservice run nextcloud --accept-shrink    after a big clean-up
   systemctl start --no-block backupservice-nextcloud    the same without waiting")]
-    Run(Instance),
+    Run(Run),
     /// List the snapshots of one instance
     #[command(after_help = "\
 Examples:
@@ -131,6 +132,17 @@ pub struct Instance {
     /// The plan, inside of the unit
     #[arg(long, value_name = "FILE", hide = true, conflicts_with = "name")]
     pub plan: Option<PathBuf>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to back up.
+    #[command(flatten)]
+    pub instance: Instance,
+    /// Take the size that the data has now for right, however much it shrank
+    #[arg(long, conflicts_with = "plan")]
+    pub accept_shrink: bool,
 }
 
 /// Arguments of `recover`.

@@ -42,14 +42,16 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
     }
 }
 
-fn run(host: &Host, args: &Instance) -> anyhow::Result<u8> {
-    match args {
+fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
+    match &args.instance {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
             Ok(backup::run(plan, invocation).exit_status())
         }),
-        Instance { name, .. } => ask(host, |client| client.run(given(name.as_ref())?)),
+        Instance { name, .. } => ask(host, |client| {
+            client.run(given(name.as_ref())?, args.accept_shrink)
+        }),
     }
 }
 

@@ -28,6 +28,7 @@ pub mod recover;
 pub mod report;
 pub mod restore;
 pub mod secrets;
+pub mod shrink;
 pub mod snapshots;
 pub mod staging;
 pub mod status;

@@ -114,6 +114,7 @@ impl Work<'_> {
 
         self.report.phase("lock");
         let _alone = turns::repository(plan, Mode::Alone, invocation, &mut self.report)?;
+        let _slot = turns::slot(plan, invocation, &mut self.report)?;
         let open = invocation.open;
         let provider = open(plan, &invocation.credentials, &invocation.directories.cache)?;
         let provider = &*provider;

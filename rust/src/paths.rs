@@ -103,6 +103,12 @@ impl Instance {
         self.runtime.join("hook.env")
     }
 
+    /// Asks the next run to take whatever size the data has.
+    #[must_use]
+    pub fn accept_shrink(&self) -> PathBuf {
+        self.runtime.join("accept-shrink")
+    }
+
     /// What `prepare` found.
     #[must_use]
     pub fn prepare_verdict(&self) -> PathBuf {

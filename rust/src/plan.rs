@@ -45,6 +45,19 @@ pub struct Plan {
     pub retention: Retention,
     /// How the repository is kept in order.
     pub maintenance: Maintenance,
+    /// What makes a backup suspect.
+    pub guards: Guards,
+    /// So many instances of this machine work at once, if there is a limit.
+    pub max_concurrent: Option<u32>,
+}
+
+/// What makes a backup suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Guards {
+    /// Data that lost more percent than this since the last complete snapshot, if that
+    /// is looked at.
+    pub max_shrink: Option<u8>,
 }
 
 /// So many snapshots are kept of each kind; with none at all, every snapshot is.

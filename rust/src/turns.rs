@@ -38,6 +38,29 @@ pub fn repository(
     wait(others, invocation, report, || lock::try_file(&file, mode))
 }
 
+/// Takes one of the places of those that work at once on this machine. To be taken after
+/// the repository: who has a place waits for nobody, so that all get on.
+///
+/// # Errors
+/// The unit is to stop, or a lock file cannot be opened.
+pub fn slot(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+) -> Result<Option<Lock>, Failure> {
+    let Some(limit) = plan.max_concurrent else {
+        return Ok(None);
+    };
+    let locks = &invocation.directories.locks;
+    let free = || {
+        let mut slots = (0..limit).map(|slot| locks.join(format!("slot-{slot}")));
+        let taken = slots.find_map(|slot| lock::try_file(&slot, Mode::Alone).transpose());
+        taken.transpose()
+    };
+    let others = format!("one of {limit} instances (backupservice.maxConcurrent)");
+    wait(&others, invocation, report, free).map(Some)
+}
+
 fn wait<T>(
     what: &str,
     invocation: &Invocation<'_>,

@@ -97,11 +97,17 @@ fn units_give_plans_and_people_names() {
     let Ok(Command::Run(run)) = parse("run --plan /p.json") else {
         panic!();
     };
-    assert_eq!((run.name, run.plan), (None, Some("/p.json".into())));
+    assert_eq!(
+        (run.instance.name, run.instance.plan),
+        (None, Some("/p.json".into()))
+    );
     let Ok(Command::Run(run)) = parse("run nextcloud") else {
         panic!();
     };
-    assert_eq!((run.name.as_deref(), run.plan), (Some("nextcloud"), None));
+    assert_eq!(
+        (run.instance.name.as_deref(), run.instance.plan),
+        (Some("nextcloud"), None)
+    );
     parse("run").unwrap_err();
     parse("run nextcloud --plan /p.json").unwrap_err();
     parse("recover nextcloud").unwrap();

@@ -49,6 +49,7 @@ impl Plan {
         check.stopped("quiesce", &self.quiesce);
         check.stopped("restoreUnits", &self.restore_units);
         check.maintenance(self);
+        check.guards(self);
         if check.0.is_empty() {
             Ok(())
         } else {
@@ -179,6 +180,23 @@ impl Check {
                 "maintenance.readData",
                 &format!("{percent} is more than 100 percent"),
                 "Give a number from 0 to 100",
+            );
+        }
+    }
+
+    fn guards(&mut self, plan: &Plan) {
+        if let Some(percent) = plan.guards.max_shrink.filter(|percent| *percent >= 100) {
+            self.add(
+                "guards.maxShrink",
+                &format!("{percent} percent cannot be exceeded"),
+                "Give a number below 100, or null for no such guard",
+            );
+        }
+        if plan.max_concurrent == Some(0) {
+            self.add(
+                "maxConcurrent",
+                "is 0, so that nothing would ever run",
+                "Give a positive number, or null for no limit",
             );
         }
     }

@@ -53,5 +53,7 @@ pub(crate) fn good() -> Value {
             "yearly": null,
         },
         "maintenance": { "readData": 5 },
+        "guards": { "maxShrink": 50 },
+        "maxConcurrent": null,
     })
 }

@@ -19,7 +19,10 @@ use journal::Fields;
 use maintenance::{Maintenance, MaintenanceEnd};
 use record::{Phase, Problem, Record, State, VERSION};
 
-pub use state::{has_snapshots, last_maintenance, last_run, maintaining, running, write_record};
+pub use state::{
+    has_snapshots, last_complete_totals, last_maintenance, last_run, maintaining, running,
+    write_record,
+};
 
 /// Progress goes to [`State`] and `systemctl status` this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);

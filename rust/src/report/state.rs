@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::maintenance::Maintenance;
-use super::record::{Record, State};
+use super::record::{Record, State, Totals};
+use crate::outcome::Outcome;
 use crate::paths::{Instance, remove_if_there, write_atomically};
 
 /// So many runs are remembered.
@@ -28,9 +29,21 @@ pub fn last_run(directories: &Instance) -> Result<Option<Record>> {
 /// # Errors
 /// The history is not one, or cannot be read.
 pub fn has_snapshots(directories: &Instance) -> Result<bool> {
+    Ok(runs(directories)?.any(|record| record.snapshot.is_some()))
+}
+
+/// What was counted for the last complete snapshot that is remembered.
+///
+/// # Errors
+/// The history is not one, or cannot be read.
+pub fn last_complete_totals(directories: &Instance) -> Result<Option<Totals>> {
+    let complete = runs(directories)?.filter(|record| record.outcome == Outcome::Success);
+    Ok(complete.filter_map(|record| record.totals).last())
+}
+
+fn runs(directories: &Instance) -> Result<impl Iterator<Item = Record>> {
     let history: Option<Vec<Record>> = read(&directories.history())?;
-    let mut records = history.into_iter().flatten().chain(last_run(directories)?);
-    Ok(records.any(|record| record.snapshot.is_some()))
+    Ok(history.into_iter().flatten().chain(last_run(directories)?))
 }
 
 /// The state of the run under way, if there is one.

@@ -24,6 +24,8 @@ pub struct Script {
     pub fails_to_restore: bool,
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
+    /// The size that a backup is said to have.
+    pub bytes: Option<u64>,
     /// What goes wrong in `forget`, `prune` and `check`, each once.
     pub maintenance: VecDeque<(&'static str, Kind)>,
 }
@@ -91,7 +93,7 @@ impl Provider for FakeProvider {
                 snapshot: "abc".to_owned(),
                 totals: Totals {
                     files: 1,
-                    bytes: 7,
+                    bytes: script.bytes.unwrap_or(7),
                     bytes_added: 5,
                 },
                 incomplete,

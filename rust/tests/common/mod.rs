@@ -241,5 +241,7 @@ fn plan(root: &Path) -> Value {
             "yearly": null,
         },
         "maintenance": { "readData": 100 },
+        "guards": { "maxShrink": 50 },
+        "maxConcurrent": null,
     })
 }
