@@ -92,10 +92,11 @@
         machine.succeed("systemctl start --no-block backupservice-radicale.service")
         machine.wait_until_succeeds(
             "systemctl show -P StatusText backupservice-radicale.service | grep -q %"
+            " || systemctl is-failed backupservice-radicale.service"
         )
         show("While it runs", "systemctl status --no-pager --lines 0 backupservice-radicale.service")
         machine.wait_until_succeeds(
-            "systemctl show -P ActiveState backupservice-radicale.service | grep -qx inactive"
+            "systemctl show -P ActiveState backupservice-radicale.service | grep -qxE 'inactive|failed'"
         )
         assert machine.get_unit_property("backupservice-radicale.service", "Result") == "success"
         machine.succeed("systemctl is-active radicale.service")
