@@ -99,6 +99,12 @@ impl Instance {
         self.runtime.join("restore-request.json")
     }
 
+    /// How the last restore ended.
+    #[must_use]
+    pub fn restore_result(&self) -> PathBuf {
+        self.runtime.join("restore-result.json")
+    }
+
     /// The answer of the snapshots unit.
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {
@@ -107,7 +113,10 @@ impl Instance {
 }
 
 /// Writes `contents` so that a reader sees the old file or the new one, and a
-/// crash leaves one of the two. Mode 0644.
+/// crash leaves one of the two. Mode 0644 whatever the umask.
+///
+/// The directory may belong to a less privileged user than the writer: the
+/// temporary file is always created anew, so that a planted link is not followed.
 ///
 /// # Errors
 /// Whatever the file system says: no space, no permission.
@@ -117,16 +126,55 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
 
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&temporary)?;
+    remove_if_there(Path::new(&temporary))?;
+    let mut file = std::fs::File::create_new(&temporary)?;
     // Whatever the umask: people and other programs read these files.
     file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
     file.write_all(contents)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
+    sync_parent(path)
+}
+
+/// Removes a file; one that is not there is as good as removed.
+///
+/// # Errors
+/// Whatever the file system says besides "not found".
+pub fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a rename or removal in the directory of `path` durable.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn sync_parent(path: &Path) -> std::io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     std::fs::File::open(parent)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_planted_link_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let victim = directory.path().join("victim");
+        std::fs::write(&victim, "untouched").unwrap();
+        let file = directory.path().join("request.json");
+        std::os::unix::fs::symlink(&victim, directory.path().join("request.json.new")).unwrap();
+
+        write_atomically(&file, b"{}").unwrap();
+
+        assert_eq!(std::fs::read_to_string(victim).unwrap(), "untouched");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}");
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
+    }
 }

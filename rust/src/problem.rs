@@ -2,7 +2,16 @@
 
 use std::fmt;
 
-pub use crate::report::record::Problem;
+use serde::{Deserialize, Serialize};
+
+/// What went wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// One sentence with the field or path and its value.
+    pub message: String,
+    /// What to do.
+    pub remedy: Option<String>,
+}
 
 impl Problem {
     /// A problem that someone can do something about.
@@ -19,10 +28,17 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.", self.message.trim_end_matches('.'))?;
         match &self.remedy {
-            Some(remedy) => write!(formatter, " {}.", remedy.trim_end_matches('.')),
+            Some(remedy) => write!(formatter, " {}.", capitalised(remedy).trim_end_matches('.')),
             None => Ok(()),
         }
     }
 }
 
 impl std::error::Error for Problem {}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}

@@ -1,9 +1,13 @@
 //! What is written about a run, and read by `status`.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::measure::{Progress, Totals};
 use crate::outcome::Outcome;
+pub use crate::problem::Problem;
 
 /// The version of [`Record`] and [`State`].
 pub const VERSION: u32 = 1;
@@ -38,6 +42,25 @@ pub struct Record {
     pub phases: Vec<Phase>,
 }
 
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "backup of {}: {}", self.instance, self.outcome.as_str())?;
+        if let Some(snapshot) = &self.snapshot {
+            write!(f, ", snapshot {}", snapshot.get(..8).unwrap_or(snapshot))?;
+        }
+        if let Some(totals) = &self.totals {
+            write!(f, ", {totals}")?;
+        }
+        if let Some(problem) = &self.error {
+            write!(f, ": {problem}")?;
+        }
+        if self.cleanup_failed {
+            f.write_str(" Not everything could be put back: see the journal.")?;
+        }
+        Ok(())
+    }
+}
+
 /// A run under way: `state.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,43 +77,6 @@ pub struct State {
     pub phase: String,
     /// How far the provider is.
     pub progress: Option<Progress>,
-}
-
-/// What went wrong, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// One sentence with the field or path and its value.
-    pub message: String,
-    /// What to do.
-    pub remedy: Option<String>,
-}
-
-/// What the provider counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Totals {
-    /// Files in the snapshot.
-    pub files: u64,
-    /// Their size in bytes.
-    pub bytes: u64,
-    /// Bytes added to the repository.
-    pub bytes_added: u64,
-}
-
-/// How far the provider is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Progress {
-    /// 0 to 1.
-    pub fraction: f64,
-    /// Bytes read.
-    pub bytes_done: u64,
-    /// Bytes to read, as far as known.
-    pub bytes_total: u64,
-    /// Files read.
-    pub files_done: u64,
-    /// Files to read, as far as known.
-    pub files_total: u64,
 }
 
 /// A step of a run.

@@ -1,0 +1,159 @@
+//! Programs that make snapshots, behind one trait.
+
+pub mod restic;
+pub mod table;
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cancel::Cancel;
+use crate::measure::{Progress, Totals};
+use crate::outcome::Failure;
+use crate::plan::{Plan, ProviderKind};
+use crate::problem::Problem;
+
+/// A program that makes snapshots and gives them back.
+///
+/// To add one: a variant of [`ProviderKind`], a line in [`open`], a file beside
+/// `restic.rs` and a table of its endings (see [`table`]). Nothing else changes.
+///
+/// Rules for every method:
+///
+/// - Start the program through [`crate::process::run`] with `job.cancel`, and nothing
+///   else. Secrets reach it through files or its environment, never as arguments.
+/// - Decide what an ending means with [`table::classify`] and your own table. What the
+///   table does not know is a failure; so is an exit status of 0 without the message
+///   that proves the work was done.
+/// - Never make up for a failure here. Initialising, retrying and cleaning up are
+///   decided by the pipeline, which is told by [`crate::outcome::Kind`].
+/// - See only what belongs to the instance: repositories may be shared.
+/// - A line that cannot be parsed is a note, not an error.
+pub trait Provider {
+    /// The word used in plans, records and the journal.
+    fn name(&self) -> &'static str;
+
+    /// Creates the repository. Fails if there is one already.
+    ///
+    /// # Errors
+    /// It was not created.
+    fn init(&self, job: &mut Job<'_>) -> Result<(), Failure>;
+
+    /// Makes one snapshot of `selection`, marked as belonging to the instance.
+    ///
+    /// # Errors
+    /// There is no snapshot. A repository that does not exist is
+    /// [`crate::outcome::Kind::NoRepository`], and only if that is certain.
+    fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure>;
+
+    /// Marks a snapshot as incomplete, in the repository, for good; returns the id that
+    /// it has from then on.
+    ///
+    /// # Errors
+    /// It was not marked.
+    fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure>;
+
+    /// The snapshots of the instance, oldest first.
+    ///
+    /// # Errors
+    /// The repository cannot be read.
+    fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure>;
+
+    /// Which of `paths` the snapshot does not hold.
+    ///
+    /// # Errors
+    /// The repository cannot be read.
+    fn missing(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        job: &mut Job<'_>,
+    ) -> Result<Vec<PathBuf>, Failure>;
+
+    /// Writes `path` of the snapshot, a directory with all below it or a file, as
+    /// `into/<last component of path>`, with owners, modes, times, ACLs and extended
+    /// attributes, its own included. `into` exists, and neither it nor anything else in
+    /// it is changed. The names are literal, whatever characters they contain.
+    ///
+    /// # Errors
+    /// Something was not restored.
+    fn restore(
+        &self,
+        snapshot: &Snapshot,
+        path: &Path,
+        into: &Path,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure>;
+}
+
+/// What a provider is given along with every piece of work.
+pub struct Job<'a> {
+    /// To be passed on to [`crate::process::run`].
+    pub cancel: &'a Cancel,
+    /// To be told what happens.
+    pub observer: &'a mut dyn Observer,
+}
+
+/// Is told what happens meanwhile.
+pub trait Observer {
+    /// How far it is; called at most a few times a second.
+    fn progress(&mut self, progress: &Progress);
+    /// Something the program said that a person may want to read.
+    fn note(&mut self, text: &str);
+}
+
+/// What goes into a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// Absolute paths.
+    pub paths: &'a [PathBuf],
+    /// Patterns in the contract's syntax.
+    pub exclude: &'a [String],
+}
+
+/// A snapshot was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backup {
+    /// Its id.
+    pub snapshot: String,
+    /// What was counted.
+    pub totals: Totals,
+    /// What is not in it, although it was selected.
+    pub incomplete: Option<Problem>,
+}
+
+/// A snapshot as listed; also the items of `snapshots.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Its full id.
+    pub id: String,
+    /// When it was begun, UTC.
+    pub time: Timestamp,
+    /// Nothing that was selected is missing from it.
+    pub complete: bool,
+    /// The paths that were selected.
+    pub paths: Vec<PathBuf>,
+    /// What was counted, if the provider still knows.
+    pub totals: Option<Totals>,
+}
+
+/// The provider that the plan names, with `credentials` being the directory of the
+/// unit's credentials and `cache` one that may be deleted.
+///
+/// # Errors
+/// A credential cannot be read.
+pub fn open(plan: &Plan, credentials: &Path, cache: &Path) -> Result<Box<dyn Provider>, Failure> {
+    Ok(match plan.provider.kind {
+        ProviderKind::Restic => Box::new(restic::Restic::new(plan, credentials, cache)?),
+    })
+}
+
+/// The word for a provider in plans, records and the journal.
+#[must_use]
+pub fn name(kind: ProviderKind) -> &'static str {
+    match kind {
+        ProviderKind::Restic => restic::NAME,
+    }
+}

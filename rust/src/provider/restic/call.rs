@@ -1,0 +1,192 @@
+//! One call of restic, from its arguments to its ending.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::endings::TABLE;
+use super::messages::{self, Message, Summary};
+use super::settings::Settings;
+use crate::outcome::{Failure, Kind};
+use crate::process::{self, Command, Exit, Line};
+use crate::provider::Job;
+use crate::provider::table::{self, Ending, Operation, Row, Verdict};
+
+/// So many of the last lines on standard error are remembered.
+const REMEMBERED: usize = 20;
+/// So many files that could not be read are named.
+const NAMED: usize = 3;
+
+/// A call to be made.
+pub struct Call<'a> {
+    settings: &'a Settings,
+    operation: Operation,
+    arguments: Vec<OsString>,
+    sought: Vec<PathBuf>,
+}
+
+/// A call that ended.
+pub struct Done<'a> {
+    settings: &'a Settings,
+    operation: Operation,
+    exit: Exit,
+    initialized: bool,
+    messages: VecDeque<String>,
+    fatal: Option<String>,
+    unread: Vec<String>,
+    unread_count: usize,
+    /// The last summary.
+    pub summary: Option<Summary>,
+    /// The new id of a snapshot whose tags were changed.
+    pub changed: Option<String>,
+    /// Standard output that is not messages.
+    pub text: Vec<u8>,
+    /// The paths that did not turn up.
+    pub sought: Vec<PathBuf>,
+}
+
+impl<'a> Call<'a> {
+    pub fn new(settings: &'a Settings, operation: Operation) -> Self {
+        Self {
+            settings,
+            operation,
+            arguments: settings.options.clone(),
+            sought: Vec::new(),
+        }
+    }
+
+    pub fn arguments(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub fn looking_for(mut self, paths: &[PathBuf]) -> Self {
+        self.sought = paths.to_vec();
+        self
+    }
+
+    pub fn run(self, job: &mut Job<'_>) -> Result<Done<'a>, Failure> {
+        let command = Command {
+            program: self.settings.program.clone(),
+            arguments: self.arguments,
+            environment: self.settings.environment.clone(),
+        };
+        let mut done = Done {
+            settings: self.settings,
+            operation: self.operation,
+            exit: Exit {
+                code: None,
+                signal: None,
+                cancelled: false,
+            },
+            initialized: false,
+            messages: VecDeque::new(),
+            fatal: None,
+            unread: Vec::new(),
+            unread_count: 0,
+            summary: None,
+            changed: None,
+            text: Vec::new(),
+            sought: self.sought,
+        };
+        done.exit = process::run(&command, job.cancel, &mut |line| {
+            done.take(line, &mut *job.observer);
+        })?;
+        Ok(done)
+    }
+}
+
+impl Done<'_> {
+    /// The row of the table, unless it is a failure.
+    pub fn verdict(&self) -> Result<&'static Row, Failure> {
+        let mut messages: Vec<String> = self.messages.iter().cloned().collect();
+        messages.extend(self.fatal.clone());
+        let ending = Ending {
+            operation: self.operation,
+            exit: self.exit,
+            messages: &messages,
+            proved: self.proved(),
+        };
+        match table::classify(TABLE, &ending) {
+            Some(row) if !matches!(row.verdict, Verdict::Failure(_)) => Ok(row),
+            row => Err(self.explain(table::failure(super::NAME, row, &ending))),
+        }
+    }
+
+    /// What could not be read, shortened.
+    pub fn unread(&self) -> String {
+        let mut text = if self.unread.is_empty() {
+            self.messages.back().cloned().unwrap_or_default()
+        } else {
+            self.unread.join("; ")
+        };
+        if self.unread_count > NAMED {
+            text = format!("{text}; and {} more", self.unread_count - NAMED);
+        }
+        text
+    }
+
+    fn proved(&self) -> bool {
+        match self.operation {
+            Operation::Init => self.initialized,
+            Operation::Backup => {
+                let summary = self.summary.as_ref();
+                summary.is_some_and(|summary| !summary.snapshot_id.is_empty() && !summary.dry_run)
+            }
+            Operation::Restore => self.summary.is_some(),
+            Operation::Mark => self.changed.is_some(),
+            Operation::Snapshots | Operation::Contents => true,
+        }
+    }
+
+    fn explain(&self, mut failure: Failure) -> Failure {
+        let file = self.settings.password_file.display().to_string();
+        if let Some(remedy) = &mut failure.problem.remedy {
+            *remedy = remedy.replace("{passwordFile}", &file);
+            if self.exit.code == Some(12) && self.settings.password_generated {
+                *remedy = format!(
+                    "the repository is older than the password that was generated into {file}: put the stored password of the repository there"
+                );
+            }
+        }
+        if failure.kind == Kind::Failed && self.unread_count > 0 {
+            failure.problem.message = format!("{}: {}", failure.problem.message, self.unread());
+        }
+        failure
+    }
+
+    fn take(&mut self, line: Line, observer: &mut dyn crate::provider::Observer) {
+        let (line, is_error) = match line {
+            Line::Out(line) => (line, false),
+            Line::Err(line) => (line, true),
+        };
+        match messages::parse(&line) {
+            Some(Message::Status(status)) => observer.progress(&status.progress()),
+            Some(Message::Summary(summary)) => self.summary = Some(summary),
+            Some(Message::Error(error)) => {
+                let text = error.text();
+                observer.note(&text);
+                self.unread_count += 1;
+                if self.unread.len() < NAMED {
+                    self.unread.push(text);
+                }
+            }
+            Some(Message::ExitError { message }) => self.fatal = Some(message),
+            Some(Message::Initialized) => self.initialized = true,
+            Some(Message::Changed { new_snapshot_id }) => self.changed = Some(new_snapshot_id),
+            Some(Message::Node { path }) => self.sought.retain(|sought| sought != Path::new(&path)),
+            Some(Message::Other) => {}
+            None if is_error => {
+                let text = String::from_utf8_lossy(&line).trim().to_owned();
+                if !text.is_empty() {
+                    observer.note(&text);
+                    self.messages.push_back(text);
+                    if self.messages.len() > REMEMBERED {
+                        self.messages.pop_front();
+                    }
+                }
+            }
+            None => self.text.extend_from_slice(&line),
+        }
+    }
+}

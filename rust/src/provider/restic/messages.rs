@@ -1,0 +1,237 @@
+//! What restic says with `--json`.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::measure::{Progress, Totals};
+use crate::provider::Snapshot;
+
+/// A line of output. Zero-valued fields are often left out, so everything has a default.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(tag = "message_type", rename_all = "snake_case")]
+pub enum Message {
+    /// How far it is.
+    Status(Status),
+    /// It came to the end of its work.
+    Summary(Summary),
+    /// Something could not be read, written or verified.
+    Error(ItemError),
+    /// Why it gives up.
+    ExitError {
+        /// In restic's words.
+        #[serde(default)]
+        message: String,
+    },
+    /// A repository was created.
+    Initialized,
+    /// The tags of a snapshot were changed, which gives it another id.
+    Changed {
+        /// The id that counts from now on.
+        new_snapshot_id: String,
+    },
+    /// An item of a listing.
+    Node {
+        /// Path in the snapshot.
+        path: String,
+    },
+    /// Something else.
+    #[serde(other)]
+    Other,
+}
+
+/// The message, unless the line is something else.
+pub fn parse(line: &[u8]) -> Option<Message> {
+    serde_json::from_slice(line).ok()
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    percent_done: f64,
+    total_files: u64,
+    files_done: u64,
+    files_restored: u64,
+    total_bytes: u64,
+    bytes_done: u64,
+    bytes_restored: u64,
+}
+
+impl Status {
+    pub fn progress(&self) -> Progress {
+        Progress {
+            fraction: self.percent_done.clamp(0.0, 1.0),
+            bytes_done: self.bytes_done.max(self.bytes_restored),
+            bytes_total: self.total_bytes,
+            files_done: self.files_done.max(self.files_restored),
+            files_total: self.total_files,
+        }
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Summary {
+    /// Missing if no snapshot was made.
+    pub snapshot_id: String,
+    /// Of a backup that only pretended.
+    pub dry_run: bool,
+    total_files_processed: u64,
+    total_bytes_processed: u64,
+    data_added: u64,
+    data_added_packed: u64,
+}
+
+impl Summary {
+    pub fn totals(&self) -> Totals {
+        Totals {
+            files: self.total_files_processed,
+            bytes: self.total_bytes_processed,
+            // Version 1 repositories do not compress and do not tell the packed size.
+            bytes_added: if self.data_added_packed > 0 {
+                self.data_added_packed
+            } else {
+                self.data_added
+            },
+        }
+    }
+}
+
+/// `backup` has `error.message` and `item`, `check` has `message`.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct ItemError {
+    error: Inner,
+    message: String,
+    item: String,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Inner {
+    message: String,
+}
+
+impl ItemError {
+    pub fn text(&self) -> String {
+        let message = if self.error.message.is_empty() {
+            &self.message
+        } else {
+            &self.error.message
+        };
+        if self.item.is_empty() || message.contains(&self.item) {
+            message.clone()
+        } else {
+            format!("{}: {message}", self.item)
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    id: String,
+    time: Timestamp,
+    #[serde(default)]
+    paths: Vec<std::path::PathBuf>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    summary: Option<Summary>,
+}
+
+/// The list that `snapshots --json` prints, oldest first.
+pub fn snapshots(json: &[u8], incomplete_tag: &str) -> serde_json::Result<Vec<Snapshot>> {
+    let listed: Option<Vec<Listed>> = serde_json::from_slice(json)?;
+    let mut snapshots: Vec<Snapshot> = listed
+        .unwrap_or_default()
+        .into_iter()
+        .map(|listed| Snapshot {
+            id: listed.id,
+            time: listed.time,
+            complete: !listed
+                .tags
+                .is_some_and(|tags| tags.iter().any(|tag| tag == incomplete_tag)),
+            paths: listed.paths,
+            totals: listed.summary.map(|summary| summary.totals()),
+        })
+        .collect();
+    snapshots.sort_by_key(|snapshot| snapshot.time);
+    Ok(snapshots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_messages_are_understood() {
+        let summary = br#"{"message_type":"summary","files_new":1,"dirs_new":4,"data_blobs":1,"tree_blobs":5,"data_added":2042,"data_added_packed":1591,"total_files_processed":1,"total_bytes_processed":3,"total_duration":0.75,"backup_start":"2026-11-21T03:47:01.377869903Z","snapshot_id":"99003e00"}"#;
+        let Some(Message::Summary(summary)) = parse(summary) else {
+            panic!("no summary")
+        };
+        assert_eq!(summary.snapshot_id, "99003e00");
+        assert_eq!(
+            summary.totals(),
+            Totals {
+                files: 1,
+                bytes: 3,
+                bytes_added: 1591
+            }
+        );
+
+        let status = br#"{"message_type":"status","percent_done":0.43,"total_files":1203,"files_done":20,"total_bytes":1000,"bytes_done":430,"current_files":["/x"]}"#;
+        let Some(Message::Status(status)) = parse(status) else {
+            panic!("no status")
+        };
+        assert!((status.progress().fraction - 0.43).abs() < 1e-9);
+        assert_eq!(status.progress().files_total, 1203);
+
+        let error = br#"{"message_type":"error","error":{"message":"open /p/secret: permission denied"},"during":"archival","item":"/p/secret"}"#;
+        let Some(Message::Error(error)) = parse(error) else {
+            panic!("no error")
+        };
+        assert_eq!(error.text(), "open /p/secret: permission denied");
+
+        let exit = br#"{"message_type":"exit_error","code":10,"message":"Fatal: repository does not exist"}"#;
+        assert_eq!(
+            parse(exit),
+            Some(Message::ExitError {
+                message: "Fatal: repository does not exist".into()
+            })
+        );
+        let node = br#"{"name":"f","type":"file","path":"/a/f","uid":0,"message_type":"node","struct_type":"node"}"#;
+        assert_eq!(
+            parse(node),
+            Some(Message::Node {
+                path: "/a/f".into()
+            })
+        );
+        let verbose = br#"{"message_type":"verbose_status","action":"new","item":"/x"}"#;
+        assert_eq!(parse(verbose), Some(Message::Other));
+    }
+
+    #[test]
+    fn lines_between_are_no_messages() {
+        for line in [
+            &b"/tmp/none does not exist, skipping"[..],
+            b"",
+            b"create exclusive lock for repository",
+            b"{\"message_type\":",
+            b"subprocess ssh: ssh: connect to host h port 22: Connection refused",
+            b"\xff\xfe",
+            b"{}",
+            b"[]",
+        ] {
+            assert_eq!(parse(line), None);
+        }
+    }
+
+    #[test]
+    fn a_list_of_snapshots_knows_which_are_complete() {
+        let json = br#"[{"time":"2026-11-21T03:47:02.1+01:00","paths":["/b"],"tags":["instance:x","incomplete"],"id":"bb","short_id":"b"},
+            {"time":"2026-11-20T03:47:02Z","paths":["/a"],"tags":null,"id":"aa","summary":{"total_files_processed":2}}]"#;
+        let snapshots = snapshots(json, "incomplete").unwrap();
+        assert_eq!(snapshots[0].id, "aa");
+        assert!(snapshots[0].complete && !snapshots[1].complete);
+        assert_eq!(snapshots[0].totals.unwrap().files, 2);
+        assert!(super::snapshots(b"null", "incomplete").unwrap().is_empty());
+    }
+}

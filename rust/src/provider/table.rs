@@ -1,0 +1,144 @@
+//! The form of the tables that say what the ending of a program means.
+
+use crate::outcome::{Failure, Kind};
+use crate::problem::Problem;
+use crate::process::Exit;
+
+/// What a provider was asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Create the repository.
+    Init,
+    /// Make a snapshot.
+    Backup,
+    /// Mark a snapshot as incomplete.
+    Mark,
+    /// List snapshots.
+    Snapshots,
+    /// List what a snapshot holds.
+    Contents,
+    /// Restore from a snapshot.
+    Restore,
+}
+
+/// What an ending is recognised by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// We stopped it on request, and it did not come to its end before.
+    Cancelled,
+    /// The exit code.
+    Code(i32),
+    /// Exit code 0 although the message that proves the work is not there.
+    NoProof(i32),
+    /// Exit code 0, and one message contains this text.
+    ZeroBut(&'static str),
+    /// Another exit code, and one message contains this text.
+    Says(&'static str),
+    /// A signal that was not ours.
+    Signal,
+    /// Anything else.
+    Other,
+}
+
+/// What follows from an ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was done.
+    Success,
+    /// A snapshot was made, but not of everything.
+    Incomplete,
+    /// It was not done.
+    Failure(Kind),
+}
+
+/// One line of a table; the first that fits counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// For which operations; none means all.
+    pub operations: &'static [Operation],
+    /// What it is recognised by.
+    pub sign: Sign,
+    /// What follows.
+    pub verdict: Verdict,
+    /// What it means, for people.
+    pub meaning: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+/// How one call of a program ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    /// What it was asked to do.
+    pub operation: Operation,
+    /// How the process ended.
+    pub exit: Exit,
+    /// What it said about errors, last the most important one.
+    pub messages: &'a [String],
+    /// The message that proves the work was there.
+    pub proved: bool,
+}
+
+/// The first row that fits. A table ends with a row for anything, so this is `None`
+/// only for an incomplete table, which [`failure`] treats as a failure.
+#[must_use]
+pub fn classify<'t>(table: &'t [Row], ending: &Ending<'_>) -> Option<&'t Row> {
+    table.iter().find(|row| {
+        (row.operations.is_empty() || row.operations.contains(&ending.operation))
+            && fits(row.sign, ending)
+    })
+}
+
+/// The failure that a row stands for, with what the program itself said.
+#[must_use]
+pub fn failure(program: &str, row: Option<&Row>, ending: &Ending<'_>) -> Failure {
+    let meaning = row.map_or("ended in a way nobody knows", |row| row.meaning);
+    let kind = match row.map(|row| row.verdict) {
+        Some(Verdict::Failure(kind)) => kind,
+        _ => Kind::Failed,
+    };
+    let how = match (ending.exit.code, ending.exit.signal) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "no exit status".to_owned(),
+    };
+    let said = match said(ending) {
+        Some(said) => format!(": {said}"),
+        None => String::new(),
+    };
+    Failure::of(
+        kind,
+        Problem {
+            message: format!("{program}: {meaning} ({how}){said}"),
+            remedy: row
+                .map(|row| row.remedy.to_owned())
+                .filter(|remedy| !remedy.is_empty()),
+        },
+    )
+}
+
+/// The program's own words, on one line.
+#[must_use]
+pub fn said(ending: &Ending<'_>) -> Option<String> {
+    let last = ending.messages.last()?;
+    let words: Vec<&str> = last
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    Some(words.join("; "))
+}
+
+fn fits(sign: Sign, ending: &Ending<'_>) -> bool {
+    let code = ending.exit.code;
+    let says = |text: &str| ending.messages.iter().any(|message| message.contains(text));
+    match sign {
+        Sign::Cancelled => ending.exit.cancelled && code != Some(0),
+        Sign::Code(expected) => code == Some(expected),
+        Sign::NoProof(expected) => code == Some(expected) && !ending.proved,
+        Sign::ZeroBut(text) => code == Some(0) && says(text),
+        Sign::Says(text) => code != Some(0) && says(text),
+        Sign::Signal => ending.exit.signal.is_some(),
+        Sign::Other => true,
+    }
+}

@@ -1,0 +1,240 @@
+//! What happens in which order, with systemd and provider pretending.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+
+mod common;
+
+use std::fs;
+
+use backupservice::outcome::{Kind, Outcome};
+use backupservice::problem::Problem;
+use backupservice::report;
+use common::Machine;
+use expect_test::expect;
+
+#[test]
+fn everything_happens_in_the_order_of_the_contract() {
+    let machine = Machine::new();
+    let ended = machine.back_up();
+    expect![[r"
+        start before-backup-one.service
+        start before-backup-two.service
+        stop app.service
+        start dump-db.service
+        back up /srv/data /var/lib/backupservice/app/staging
+        start app.service
+        start after-backup-one.service success
+        start after-backup-two.service success
+    "]]
+    .assert_eq(&machine.happened());
+    assert_eq!(
+        (ended.record.outcome, ended.exit_status()),
+        (Outcome::Success, 0)
+    );
+    let phases: Vec<&str> = ended
+        .record
+        .phases
+        .iter()
+        .map(|phase| phase.name.as_str())
+        .collect();
+    expect!["lock guard before-backup quiesce dump backup resume after-backup"]
+        .assert_eq(&phases.join(" "));
+    let directories = machine.directories();
+    assert!(!directories.intent().exists() && !directories.run_state().exists());
+    assert_eq!(fs::read_dir(directories.staging()).unwrap().count(), 0);
+    assert_eq!(
+        report::last_run(&directories).unwrap().unwrap(),
+        ended.record
+    );
+}
+
+#[test]
+fn a_failing_hook_ends_the_run_before_anything_is_read() {
+    let machine = Machine::new();
+    machine.units.fails("before-backup-one.service");
+    let ended = machine.back_up();
+    expect![[r"
+        start before-backup-one.service
+        start after-backup-one.service failed
+        start after-backup-two.service failed
+    "]]
+    .assert_eq(&machine.happened());
+    let error = ended.record.error.unwrap();
+    expect![[
+        r#"the hook "one" of before-backup (before-backup-one.service) failed with exit status 3"#
+    ]]
+    .assert_eq(&error.message);
+    expect!["read its output with `journalctl _SYSTEMD_INVOCATION_ID=feed`"]
+        .assert_eq(&error.remedy.unwrap());
+}
+
+#[test]
+fn a_failing_dump_leaves_no_snapshot_and_starts_what_was_stopped() {
+    let machine = Machine::new();
+    machine.units.fails("dump-db.service");
+    let ended = machine.back_up();
+    assert_eq!(
+        (ended.record.outcome, ended.exit_status()),
+        (Outcome::Failed, 1)
+    );
+    assert!(!machine.happened().contains("back up"));
+    assert!(machine.units.runs("app.service"));
+}
+
+#[test]
+fn an_empty_dump_is_a_failed_one() {
+    let machine = Machine::new();
+    machine.units.dumps_nothing();
+    let error = machine.back_up().record.error.unwrap();
+    expect![[r#"the dump of the stream "db" (dump-db.service) succeeded but is empty"#]]
+        .assert_eq(&error.message);
+    assert!(!machine.happened().contains("back up"));
+}
+
+#[test]
+fn a_repository_is_created_only_if_there_is_none() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
+    assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+    let happened = machine.happened();
+    assert!(happened.contains("staging\ninit\nback up"), "{happened}");
+
+    for kind in [Kind::Failed, Kind::Passing] {
+        let machine = Machine::new();
+        machine.script.borrow_mut().backups = [Err(kind)].into();
+        let ended = machine.back_up();
+        assert_eq!(ended.record.outcome, Outcome::Failed);
+        assert_eq!(
+            ended.exit_status(),
+            if kind == Kind::Passing { 75 } else { 1 }
+        );
+        assert!(!machine.happened().contains("init"));
+    }
+}
+
+#[test]
+fn a_repository_that_is_missing_again_after_its_creation_is_a_failure() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().backups = [Err(Kind::NoRepository), Err(Kind::NoRepository)].into();
+    assert_eq!(machine.back_up().exit_status(), 1);
+    assert_eq!(machine.happened().matches("init").count(), 1);
+}
+
+#[test]
+fn an_incomplete_snapshot_is_marked_before_hooks_hear_of_it() {
+    let machine = Machine::new();
+    let problem = Problem::new("some of it could not be read", "make it readable");
+    machine.script.borrow_mut().backups = [Ok(Some(problem))].into();
+    let ended = machine.back_up();
+    let happened = machine.happened();
+    assert!(
+        happened.contains("mark abc\nstart app.service\nstart after-backup-one.service incomplete"),
+        "{happened}"
+    );
+    assert_eq!(ended.exit_status(), 3);
+    assert_eq!(ended.record.snapshot.as_deref(), Some("abc-marked"));
+}
+
+#[test]
+fn what_a_stop_takes_down_comes_back_and_what_was_down_stays_down() {
+    let mut machine = Machine::new();
+    machine.plan["quiesce"] = serde_json::json!(["app.service", "idle.service"]);
+    for list in ["beforeBackup", "afterBackup"] {
+        machine.plan["hooks"][list] = serde_json::json!([]);
+    }
+    machine.plan["streams"] = serde_json::json!([]);
+    let units = &machine.units;
+    units.stops_along("app.service", "web.service");
+    units.stops_along("web.service", "proxy.service");
+    units.stops_along("web.service", "unused.service");
+    units.triggers("app.service", "app.socket");
+    for unit in ["web.service", "proxy.service", "app.socket"] {
+        units.run(unit);
+    }
+    assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+    expect![[r"
+        stop app.socket
+        stop app.service
+        back up /srv/data
+        start app.socket
+        start app.service
+        start web.service
+        start proxy.service
+    "]]
+    .assert_eq(&machine.happened());
+}
+
+#[test]
+fn a_unit_that_comes_back_while_data_is_read_makes_the_backup_incomplete() {
+    let machine = std::rc::Rc::new(Machine::new());
+    let inside = machine.clone();
+    machine.script.borrow_mut().during_backup =
+        Some(Box::new(move || inside.units.run("app.service")));
+    let ended = machine.back_up();
+    machine.script.borrow_mut().during_backup = None;
+    assert_eq!(ended.record.outcome, Outcome::Incomplete);
+    assert!(
+        ended
+            .record
+            .error
+            .unwrap()
+            .message
+            .contains("app.service was stopped but ran again")
+    );
+    assert!(machine.happened().contains("mark abc"));
+}
+
+#[test]
+fn a_unit_that_does_not_exist_fails_the_run_by_name() {
+    let mut machine = Machine::new();
+    machine.plan["quiesce"] = serde_json::json!(["nonexistent.service"]);
+    let ended = machine.back_up();
+    assert_eq!(
+        ended.record.error.unwrap().message,
+        "there is no unit nonexistent.service"
+    );
+}
+
+#[test]
+fn undoing_goes_on_when_something_cannot_be_undone() {
+    let machine = Machine::new();
+    machine.units.fails("app.service");
+    machine.units.fails("after-backup-one.service");
+    let ended = machine.back_up();
+    assert!(
+        machine
+            .happened()
+            .ends_with("start after-backup-two.service success\n")
+    );
+    assert_eq!(ended.record.outcome, Outcome::Success);
+    assert!(ended.record.cleanup_failed);
+    assert_eq!(ended.exit_status(), 1);
+    assert!(!machine.directories().intent().exists());
+}
+
+#[test]
+fn a_cancelled_hook_ends_the_run_and_after_hooks_hear_of_it() {
+    let machine = Machine::new();
+    machine.units.is_cancelled_in("before-backup-two.service");
+    let ended = machine.back_up();
+    expect![[r"
+        start before-backup-one.service
+        stop before-backup-two.service, which was being started
+        start after-backup-one.service cancelled
+        start after-backup-two.service cancelled
+    "]]
+    .assert_eq(&machine.happened());
+    assert_eq!(
+        (ended.record.outcome, ended.exit_status()),
+        (Outcome::Cancelled, 130)
+    );
+}
+
+#[test]
+fn refused_sources_are_refused_before_any_hook() {
+    let machine = Machine::new();
+    fs::remove_file(machine.source().join("file")).unwrap();
+    let ended = machine.back_up();
+    assert!(ended.record.error.unwrap().message.contains("is empty"));
+    assert_eq!(machine.happened(), "");
+}
