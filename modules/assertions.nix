@@ -155,6 +155,7 @@ let
     )
     ++ [
       { backupservice-secrets = "the secrets service"; }
+      { backupservice-recover = "the recovery at boot"; }
     ]
   );
 

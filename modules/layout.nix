@@ -72,6 +72,9 @@ rec {
   runtimeDirectory = name: "/run/backupservice/${name}";
   secretsDirectory = "/var/lib/backupservice-secrets";
 
+  # Which instances need which units to be down, below /run.
+  stoppedUnits = "backupservice/.stopped";
+
   sources = instance: map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;
 
   isUrl = path: builtins.match "[a-z][a-z0-9+.-]*:.*" path != null;
