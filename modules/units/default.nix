@@ -45,9 +45,10 @@ let
 in
 {
   config = {
-    systemd.services = merge (
-      name: instance: executor.services name instance // steps.services name instance
-    );
+    systemd.services = lib.mkMerge [
+      (merge (name: instance: executor.services name instance // steps.services name instance))
+      (lib.mkIf (enabled != { }) { backupservice-recover = import ./recover.nix context; })
+    ];
 
     systemd.timers = merge (
       name: instance:
@@ -56,7 +57,8 @@ in
       }
       // lib.optionalAttrs (instance.maintenance.schedule != null) {
         "${layout.prefix name}-maintain" =
-          timer instance instance.maintenance.schedule "Schedule of the maintenance of ${name}";
+          timer instance instance.maintenance.schedule
+            "Schedule of the maintenance of ${name}";
       }
     );
   };

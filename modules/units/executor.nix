@@ -22,7 +22,7 @@ let
       Group = "backupservice";
       Slice = slice name;
       LogExtraFields = "BACKUP_INSTANCE=${name}";
-      RuntimeDirectory = "backupservice/${name}";
+      RuntimeDirectory = "backupservice/${name} ${layout.stoppedUnits} ${layout.locks}";
       RuntimeDirectoryPreserve = true;
     };
   };
@@ -44,16 +44,13 @@ let
         "${layout.prefix name}-prepare.service"
         "network-online.target"
       ];
-      unitConfig.WantsMountsFor = layout.sources instance ++ lib.optional isLocal instance.repository.path;
+      unitConfig.WantsMountsFor =
+        layout.sources instance ++ lib.optional isLocal instance.repository.path;
       serviceConfig =
         sandbox.base
         // sandbox.network { inherit isLocal; }
         // {
           NotifyAccess = "exec";
-          RuntimeDirectory = [
-            "backupservice/${name}"
-            (lib.removePrefix "/run/" layout.locksDirectory)
-          ];
           StateDirectory = "backupservice/${name}";
           CacheDirectory = "backupservice/${name}";
           LoadCredential = lib.mapAttrsToList (id: file: "${id}:${file}") credentials;
@@ -62,6 +59,19 @@ let
           SetCredential = map (id: "${id}:\\n") (lib.attrNames credentials);
         };
     };
+
+  # Should `recover` have been killed as well. It has nothing to do otherwise.
+  recovery = [ "backupservice-recover.service" ];
+
+  # What may pass by itself is tried again: after 1, 3, 10 and 30 minutes. The
+  # executor counts, and exits with another status after the last attempt.
+  retries = {
+    RestartForceExitStatus = 75;
+    RestartMode = "direct";
+    RestartSec = "1min";
+    RestartSteps = 3;
+    RestartMaxDelaySec = "30min";
+  };
 
   # What a unit with a private view sees of its instance, besides `readOnly`.
   view =
@@ -75,14 +85,14 @@ let
         sandbox.privateView.BindReadOnlyPaths
         ++ lib.optionals (!isLocal) sandbox.remoteView
         ++ sandbox.optional readOnly;
-      BindPaths =
-        [
-          (layout.stateDirectory name)
-          (layout.runtimeDirectory name)
-          layout.locksDirectory
-          "/var/cache/backupservice/${name}"
-        ]
-        ++ sandbox.optional (lib.optional isLocal instance.repository.path);
+      BindPaths = [
+        (layout.stateDirectory name)
+        (layout.runtimeDirectory name)
+        "/run/${layout.stoppedUnits}"
+        "/run/${layout.locks}"
+        "/var/cache/backupservice/${name}"
+      ]
+      ++ sandbox.optional (lib.optional isLocal instance.repository.path);
     };
 
   run =
@@ -90,6 +100,7 @@ let
     lib.recursiveUpdate (withProvider name instance) {
       description = "Backup of ${name}";
       documentation = [ "man:backupservice-run(1)" ];
+      onFailure = recovery;
       serviceConfig =
         view name instance (layout.sources instance)
         // sandbox.capabilities [ "CAP_DAC_READ_SEARCH" ]
@@ -108,7 +119,8 @@ let
           KillMode = "mixed";
           TimeoutStopSec = "1h";
           OOMPolicy = "continue";
-        };
+        }
+        // retries;
     };
 
   snapshots =
@@ -151,7 +163,8 @@ let
           KillMode = "mixed";
           TimeoutStopSec = "1h";
           OOMPolicy = "continue";
-        };
+        }
+        // retries;
     };
 
   # A restore writes where its operator says, with the owners, modes and
@@ -163,6 +176,7 @@ let
     lib.recursiveUpdate (withProvider name instance) {
       description = "Restore of ${name} from snapshot %i";
       documentation = [ "man:backupservice-restore(1)" ];
+      onFailure = recovery;
       serviceConfig =
         sandbox.capabilities [
           "CAP_CHOWN"
@@ -174,12 +188,14 @@ let
           "CAP_SETFCAP"
         ]
         // {
-          ExecStart = backupservice [
-            "restore"
-            "--plan"
-            (plan name)
-            "--snapshot"
-          ] + " %i";
+          ExecStart =
+            backupservice [
+              "restore"
+              "--plan"
+              (plan name)
+              "--snapshot"
+            ]
+            + " %i";
           ExecStopPost = backupservice [
             "recover"
             "--restore"

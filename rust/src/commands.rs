@@ -95,8 +95,13 @@ fn maintain(host: &Host, args: &Instance) -> anyhow::Result<u8> {
 
 fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
     journal::install();
+    if args.all {
+        recover::all(host, &Systemd::connect()?)?;
+        return Ok(0);
+    }
+    let name = given(args.name.as_ref())?;
     if args.maintenance {
-        maintain::recover(&host.instance(&args.name), &args.name, &Ended::current());
+        maintain::recover(&host.instance(name), name, &Ended::current());
         return Ok(0);
     }
     let operation = if args.restore {
@@ -105,8 +110,8 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
         Operation::Backup
     };
     recover::recover(
-        &host.instance(&args.name),
-        &args.name,
+        &host.instance(name),
+        name,
         operation,
         &Ended::current(),
         &Systemd::connect()?,

@@ -1,7 +1,8 @@
 //! The order of a maintenance. Nothing else knows it.
 
-use crate::cancel::Cancel;
+use crate::doubt;
 use crate::guards;
+use crate::intent::{Journal, Operation};
 use crate::invocation::Invocation;
 use crate::lock::Mode;
 use crate::outcome::{self, Failure, Kind, Outcome};
@@ -12,6 +13,7 @@ use crate::provider::{self, Job, Provider};
 use crate::recover;
 use crate::report::maintenance::{Check, Done, Maintenance, MaintenanceEnd};
 use crate::report::{self, Report};
+use crate::retry;
 use crate::turns;
 use crate::watch::watched;
 
@@ -38,6 +40,7 @@ impl Ended {
 /// this waits, `recover` would find the instance's lock taken and leave things as they are.
 #[must_use]
 pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
+    let number = retry::attempt(invocation.units, &format!("{}-maintain", plan.instance));
     let mut work = Work {
         plan,
         invocation,
@@ -50,6 +53,7 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
         done: Done::default(),
     };
     let result = work.attempt();
+    let result = result.map_err(|failure| retry::judge(failure, number));
     let Work { report, done, .. } = work;
     let (outcome, passing, error) = match result {
         Ok(()) => (Outcome::Success, false, None),
@@ -118,6 +122,10 @@ impl Work<'_> {
         let open = invocation.open;
         let provider = open(plan, &invocation.credentials, &invocation.directories.cache)?;
         let provider = &*provider;
+        // Retention must not take for complete what nobody saw complete.
+        self.no_run_is_open()?;
+        let directories = &invocation.directories;
+        doubt::settle(directories, provider, &mut self.report, invocation.cancel)?;
 
         let cleared = self.clear(provider);
         match &cleared {
@@ -128,6 +136,20 @@ impl Work<'_> {
         }
         self.check(provider)?;
         cleared
+    }
+
+    /// Since this has the repository alone, no run of the instance works on it. One that
+    /// was killed still has to be finished, and what it saved to be doubted.
+    fn no_run_is_open(&self) -> Result<(), Failure> {
+        let open = Journal::load(&self.invocation.directories.intent())?;
+        let open = open.filter(|journal| journal.intent().operation == Operation::Backup);
+        let Some(journal) = open else { return Ok(()) };
+        let instance = &journal.intent().instance;
+        let problem = Problem::new(
+            format!("a run of {instance} was interrupted, and is not finished"),
+            "it is finished by itself; `systemctl start backupservice-recover.service` does it now",
+        );
+        Err(Failure::of(Kind::Passing, problem))
     }
 
     fn clear(&mut self, provider: &dyn Provider) -> Result<(), Failure> {
@@ -174,15 +196,13 @@ impl Work<'_> {
             "nothing to do yet: if the process that locked it is gone, its lock is removed now",
         ));
         self.report.phase("unlock");
-        watched(&mut self.report, &Cancel::never(), |job| {
-            provider.unlock(job)
-        })?;
+        if !watched(&mut self.report, cancel, |job| provider.unlock(job))? {
+            return Err(locked);
+        }
         self.report.phase(phase);
         let result = watched(&mut self.report, cancel, &work);
-        self.done.unlocked = result
-            .as_ref()
-            .err()
-            .is_none_or(|again| again.kind != Kind::Locked);
+        let again = |failure: &Failure| failure.kind == Kind::Locked;
+        self.done.unlocked = !result.as_ref().is_err_and(again);
         result
     }
 }

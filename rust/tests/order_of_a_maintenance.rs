@@ -125,6 +125,53 @@ fn a_lock_of_the_living_is_waited_for_by_trying_again_later() {
 }
 
 #[test]
+fn a_program_that_removes_stale_locks_by_itself_is_not_asked_again() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().unlocks_by_itself = true;
+    machine.script.borrow_mut().maintenance = [("forget", Kind::Locked)].into();
+    assert_eq!(machine.maintain().exit_status(), 75);
+    assert_eq!(machine.happened().matches("forget").count(), 1);
+}
+
+#[test]
+fn the_last_attempt_is_final() {
+    let machine = Machine::new();
+    machine.units.restarts.set(4);
+    machine.script.borrow_mut().maintenance = [("forget", Kind::Passing)].into();
+    let ended = machine.maintain();
+    assert_eq!(ended.exit_status(), 1);
+    assert!(
+        ended
+            .record
+            .error
+            .unwrap()
+            .message
+            .contains("tried 5 times")
+    );
+}
+
+#[test]
+fn nothing_is_forgotten_before_a_killed_run_is_finished_and_what_it_saved_is_marked() {
+    let machine = Machine::new();
+    let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        machine.log.dies_at(4);
+        let _ended = machine.back_up();
+    }));
+    died.unwrap_err();
+    assert!(machine.directories().intent().exists());
+    let ended = machine.maintain();
+    assert_eq!(ended.exit_status(), 75);
+    assert!(!machine.happened().contains("forget"));
+
+    machine
+        .recover(backupservice::intent::Operation::Backup, &killed())
+        .unwrap();
+    let ended = machine.maintain();
+    assert_eq!(ended.exit_status(), 0, "{}", ended.record);
+    expect!["guard lock settle forget prune check"].assert_eq(&phases(&ended));
+}
+
+#[test]
 fn before_the_first_backup_there_is_nothing_to_maintain() {
     let machine = Machine::new();
     machine.script.borrow_mut().maintenance = [("forget", Kind::NoRepository)].into();

@@ -54,6 +54,17 @@ pub trait Provider {
     /// It was not marked.
     fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure>;
 
+    /// Removes locks whose owners are certainly gone, and no others. Returns whether it is
+    /// worth trying again what failed before.
+    ///
+    /// Programs that do so by themselves need nothing here.
+    ///
+    /// # Errors
+    /// The repository cannot be reached.
+    fn unlock(&self, _job: &mut Job<'_>) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
     /// The snapshots of the instance, oldest first.
     ///
     /// # Errors
@@ -110,15 +121,6 @@ pub trait Provider {
     /// # Errors
     /// Damage was found ([`crate::outcome::Kind::Damaged`]), or it could not be checked.
     fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure>;
-
-    /// Removes locks of processes that do not exist any more, as far as the program can
-    /// tell that with certainty, and no others. A program that does so by itself has
-    /// nothing to do here. Called after [`crate::outcome::Kind::Locked`], when no process
-    /// of this machine's instances works on the repository.
-    ///
-    /// # Errors
-    /// It could not be tried. That a lock is left is no error.
-    fn unlock(&self, job: &mut Job<'_>) -> Result<(), Failure>;
 }
 
 /// What a provider is given along with every piece of work.

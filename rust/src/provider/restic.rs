@@ -87,6 +87,15 @@ impl Provider for Restic {
         Ok(done.changed.unwrap_or_else(|| snapshot.to_owned()))
     }
 
+    fn unlock(&self, job: &mut Job<'_>) -> Result<bool, Failure> {
+        // Never --remove-all: plain `unlock` leaves the lock of whoever may be alive.
+        Call::new(&self.settings, Operation::Unlock)
+            .arguments(["unlock"])
+            .run(job)?
+            .verdict()
+            .map(|_| true)
+    }
+
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
         let done = Call::new(&self.settings, Operation::Snapshots)
             .arguments(["snapshots", "--json", "--no-lock", "--tag", &self.tag])
@@ -179,14 +188,5 @@ impl Provider for Restic {
             _ => call = call.arguments(["--read-data"]),
         }
         call.run(job)?.verdict().map(|_| ())
-    }
-
-    fn unlock(&self, job: &mut Job<'_>) -> Result<(), Failure> {
-        // Never --remove-all: without it, restic leaves the locks of the living alone.
-        Call::new(&self.settings, Operation::Unlock)
-            .arguments(["unlock"])
-            .run(job)?
-            .verdict()
-            .map(|_| ())
     }
 }

@@ -13,6 +13,8 @@ pub enum Operation {
     Backup,
     /// Mark a snapshot as incomplete.
     Mark,
+    /// Remove stale locks.
+    Unlock,
     /// List snapshots.
     Snapshots,
     /// List what a snapshot holds.
@@ -25,8 +27,6 @@ pub enum Operation {
     Prune,
     /// Check the repository.
     Check,
-    /// Remove locks that nobody holds.
-    Unlock,
 }
 
 impl Operation {

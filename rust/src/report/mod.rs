@@ -34,6 +34,7 @@ pub struct Report {
     provider: String,
     state: State,
     state_file: Option<PathBuf>,
+    attempt: u32,
     phases: Vec<Phase>,
     phase_began: Option<Instant>,
     progress_told: Option<Instant>,
@@ -55,6 +56,7 @@ impl Report {
                 progress: None,
             },
             state_file: Some(directories.run_state()),
+            attempt: 1,
             phases: Vec::new(),
             phase_began: None,
             progress_told: None,
@@ -106,6 +108,18 @@ impl Report {
     /// It began before this process did.
     pub fn began(&mut self, started: Timestamp) {
         self.state.started = started;
+    }
+
+    /// Tells which attempt it is, counted from 1.
+    #[must_use]
+    pub fn at_attempt(self, attempt: u32) -> Self {
+        Self { attempt, ..self }
+    }
+
+    /// Which attempt it is, counted from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// When it began.
@@ -170,6 +184,7 @@ impl Report {
             instance: self.state.instance.clone(),
             provider: self.provider.clone(),
             run_id: self.state.run_id.clone(),
+            attempt: self.attempt,
             started: self.state.started,
             finished: Timestamp::now(),
             outcome: end.outcome,

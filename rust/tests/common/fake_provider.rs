@@ -24,6 +24,7 @@ pub struct Script {
     pub fails_to_restore: bool,
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
+    pub unlocks_by_itself: bool,
     /// The size that a backup is said to have.
     pub bytes: Option<u64>,
     /// What goes wrong in `forget`, `prune` and `check`, each once.
@@ -176,7 +177,8 @@ impl Provider for FakeProvider {
         self.step("check", format!("check {read_data} %"))
     }
 
-    fn unlock(&self, _: &mut Job<'_>) -> Result<(), Failure> {
-        self.step("unlock", "unlock".to_owned())
+    fn unlock(&self, _: &mut Job<'_>) -> Result<bool, Failure> {
+        self.step("unlock", "unlock".to_owned())?;
+        Ok(!self.script.borrow().unlocks_by_itself)
     }
 }

@@ -11,7 +11,7 @@ def back_up(instance):
     """Makes a snapshot of data that no other snapshot has; returns its id."""
     machine.succeed(f"head -c 1M /dev/urandom > /var/lib/{instance}/data")
     machine.succeed(f"systemctl start backupservice-{instance}.service")
-    return json.loads(machine.succeed(f"cat /var/lib/backupservice/{instance}/last-run.json"))["snapshot"]
+    return last_run(instance)["snapshot"]
 
 def snapshots(instance):
     """Ids as plain restic lists them, oldest first."""
@@ -20,6 +20,9 @@ def snapshots(instance):
 
 def record(instance):
     return json.loads(machine.succeed(f"cat /var/lib/backupservice/{instance}/last-maintenance.json"))
+
+def last_run(instance):
+    return json.loads(machine.succeed(f"cat /var/lib/backupservice/{instance}/last-run.json"))
 
 def phases(run):
     return [phase["name"] for phase in run["phases"]]
@@ -96,9 +99,8 @@ with subtest("a backup and a maintenance of one repository take turns"):
     machine.succeed("systemctl start --no-block backupservice-few-maintain.service")
     machine.wait_until_succeeds("backupservice status few | grep -q waiting")
     # Backups need not wait for each other.
-    assert "waiting" not in phases(json.loads(machine.succeed(
-        "systemctl start backupservice-all.service && cat /var/lib/backupservice/all/last-run.json"
-    )))
+    machine.succeed("systemctl start backupservice-all.service")
+    assert "waiting" not in phases(last_run("all")), last_run("all")
     machine.succeed("systemctl stop other.service")
     machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-few-maintain.service | grep -qx inactive")
     assert phases(record("few"))[:4] == ["guard", "lock", "waiting", "forget"], record("few")
@@ -108,6 +110,28 @@ with subtest("a backup and a maintenance of one repository take turns"):
     machine.wait_until_succeeds("systemctl show -P StatusText backupservice-few.service | grep -q waiting")
     machine.succeed("systemctl stop other.service")
     machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-few.service | grep -qx inactive")
+
+with subtest("no more instances than allowed work at once"):
+    back_up("large")
+    machine.succeed("systemd-run --unit=other flock /run/backupservice/.locks/slot-0 sleep infinity")
+    machine.wait_until_fails("flock --nonblock /run/backupservice/.locks/slot-0 true")
+    machine.succeed("systemctl start --no-block backupservice-large.service")
+    machine.wait_until_succeeds("backupservice status large | grep -q waiting")
+    machine.succeed("systemctl stop other.service")
+    machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-large.service | grep -qx inactive")
+    assert phases(last_run("large"))[1] == "waiting", last_run("large")
+
+with subtest("data that shrank is suspect until it is accepted"):
+    machine.succeed("head -c 60M /dev/urandom > /var/lib/large/data")
+    machine.succeed("systemctl start backupservice-large.service")
+    machine.succeed("truncate --size 20M /var/lib/large/data")
+    machine.fail("systemctl start backupservice-large.service")
+    run = last_run("large")
+    assert run["outcome"] == "incomplete" and "shrank" in run["error"]["message"], run
+    assert "--accept-shrink" in run["error"]["remedy"], run
+    machine.succeed("backupservice run large --accept-shrink")
+    machine.succeed("systemctl start backupservice-large.service")
+    assert last_run("large")["outcome"] == "success", last_run("large")
 
 with subtest("the lock of a killed backup: backups stay green, maintenance heals"):
     hold_a_lock()
@@ -123,14 +147,15 @@ with subtest("the lock of a killed backup: backups stay green, maintenance heals
 
 with subtest("the lock of a living process is left alone"):
     hold_a_lock()
-    machine.fail("systemctl start backupservice-few-maintain.service")
-    assert machine.get_unit_property("backupservice-few-maintain.service", "ExecMainStatus") == "75"
+    machine.succeed("systemctl start --no-block backupservice-few-maintain.service")
+    # It is tried again in a minute.
+    machine.wait_until_succeeds("grep -q 'attempt 1 of 5' /var/lib/backupservice/few/last-maintenance.json")
     run = record("few")
     assert run["outcome"] == "failed" and not run["unlocked"], run
     assert "locked" in run["error"]["message"] and run["error"]["remedy"], run
     machine.succeed(f"ls {repository}/locks | grep .")
     machine.succeed("systemctl is-active holder.service")
-    machine.succeed("systemctl stop holder.service")
+    machine.succeed("systemctl stop holder.service backupservice-few-maintain.service")
     machine.succeed("systemctl start backupservice-few-maintain.service")
 
 with subtest("a maintenance that is killed leaves a record too"):
