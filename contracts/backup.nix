@@ -17,9 +17,9 @@ let
       default = [ ];
       inherit example;
       description = ''
-        What to run ${when}, in order. An item is shell text (run by bash with
-        `set -euo pipefail`), or a set of `name`, `command`, `user`, `timeout`,
-        `credentials`, `readWritePaths` and `network`.
+        What to run ${when}. Items run one after the other. An item is shell text
+        (run by bash with `set -euo pipefail`), or a set of `name`, `command`,
+        `user`, `timeout`, `credentials`, `readWritePaths` and `network`.
 
         Each hook is a unit of its own with its own user and sandbox. It finds
         `BACKUP_INSTANCE`, `BACKUP_RUN_ID`, `BACKUP_PHASE` and, once they are
@@ -38,9 +38,9 @@ types.submodule {
     };
 
     sourceDirectories = mkOption {
-      type = types.nonEmptyListOf types.str;
+      type = types.listOf types.str;
       example = [ "/var/lib/nextcloud" ];
-      description = "Absolute paths of the directories and files to save.";
+      description = "Absolute paths of the directories and files to save, at least one.";
     };
 
     excludePatterns = mkOption {
@@ -130,7 +130,8 @@ types.submodule {
       default = null;
       example = ''sqlite3 "$BACKUP_COPY/var/lib/myservice/db.sqlite3" 'pragma integrity_check' | grep -qx ok'';
       description = ''
-        Shell text that fails unless the restored copy below `$BACKUP_COPY` is usable.
+        Shell text that fails unless the restored copy below `$BACKUP_COPY` is
+        usable. Restore drills will run it; there are none yet.
       '';
     };
   };

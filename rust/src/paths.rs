@@ -128,6 +128,7 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     temporary.push(".new");
     remove_if_there(Path::new(&temporary))?;
     let mut file = std::fs::File::create_new(&temporary)?;
+    // Whatever the umask: people and other programs read these files.
     file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
     file.write_all(contents)?;
     file.sync_all()?;

@@ -4,8 +4,6 @@
 //! create and hand over directories. What it finds goes to a file, so that the record of
 //! the run tells why there was none.
 
-mod mounts;
-
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -14,6 +12,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::mounts;
 use crate::paths::{Host, write_atomically};
 use crate::plan::Plan;
 use crate::problem::Problem;
@@ -64,7 +63,7 @@ fn prepare(plan: &Plan) -> Result<(), Problem> {
         let shown = mount_point.display();
         return Err(Problem::new(
             format!(
-                "repository.mountPoint {shown} is not mounted, and what is below it is not the repository {}",
+                "{shown} is not mounted, and what is below it is not the repository {}",
                 repository.display()
             ),
             format!("Mount it (`mount {shown}`), or connect the disk"),

@@ -94,7 +94,7 @@ fn a_missing_mount_is_refused_and_nothing_is_created() {
     let machine = Machine::new();
     let mut plan = machine.plan("disk/repository");
     plan.repository.mount_point = Some(machine.path("disk"));
-    machine.refuses(&plan, &expect!["repository.mountPoint /disk is not mounted, and what is below it is not the repository /disk/repository. Mount it (`mount /disk`), or connect the disk."]);
+    machine.refuses(&plan, &expect!["/disk is not mounted, and what is below it is not the repository /disk/repository. Mount it (`mount /disk`), or connect the disk."]);
     assert!(!machine.path("disk").exists());
     plan.repository.mount_point = Some("/".into());
     run(&plan, &machine.host).unwrap();

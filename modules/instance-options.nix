@@ -1,0 +1,121 @@
+# The options of an instance besides its contract's, once for
+# `backupservice.defaults` and once, with those as defaults, for an instance.
+{ lib }:
+{
+  name ? null,
+  defaults ? null,
+}:
+let
+  inherit (lib) mkOption literalExpression types;
+
+  # `path` is the option's place, `fallback` its value where nobody says anything.
+  default =
+    path: fallback:
+    if defaults == null then
+      { default = fallback; }
+    else
+      {
+        default = lib.getAttrFromPath path defaults;
+        defaultText = literalExpression "config.backupservice.defaults.${lib.concatStringsSep "." path}";
+      };
+
+  mkFileOption =
+    field: args:
+    mkOption (
+      {
+        type = types.nullOr types.path;
+        apply = file: if file == null then null else toString file;
+      }
+      // default [ "repository" field ] null
+      // args
+    );
+in
+{
+  enable = mkOption (
+    {
+      type = types.bool;
+      example = true;
+      description = "Whether this backup is made.";
+    }
+    // default [ "enable" ] false
+  );
+
+  provider = mkOption (
+    {
+      type = types.enum [ "restic" ];
+      example = "restic";
+      description = "The program that makes and keeps the snapshots.";
+    }
+    // default [ "provider" ] "restic"
+  );
+
+  repository = {
+    path = mkOption {
+      type = types.nullOr types.str;
+      default =
+        if defaults == null || defaults.repository.path == null then
+          null
+        else
+          "${defaults.repository.path}/${name}";
+      defaultText = literalExpression ''"''${config.backupservice.defaults.repository.path}/<name>"'';
+      example = "/srv/backup/myservice";
+      description = ''
+        Where the snapshots are kept: an absolute path on this machine, or a URL
+        that the provider understands, such as `sftp:backup@host:/srv/backup` or
+        `b2:my-bucket:myservice`. Anybody can read it: a URL with a password in
+        it goes into `repository.pathFile`.
+      '';
+    };
+    pathFile = mkFileOption "pathFile" {
+      example = "/run/agenix/backup-repository";
+      description = "File that holds the path or URL, instead of `repository.path`.";
+    };
+    passwordFile = mkFileOption "passwordFile" {
+      example = "/run/agenix/backup-password";
+      description = ''
+        File that holds the password of the repository. Where it is null, a
+        password is generated below `/var/lib/backupservice-secrets`, once for
+        each repository. **Keep a copy elsewhere**: without it, a backup of a lost
+        machine cannot be read.
+      '';
+    };
+    environmentFile = mkFileOption "environmentFile" {
+      example = "/run/agenix/backup-environment";
+      description = ''
+        File of environment variables for the provider alone, such as
+        `B2_ACCOUNT_ID`, in the syntax of `EnvironmentFile=` in
+        {manpage}`systemd.exec(5)`.
+      '';
+    };
+    sshKeyFile = mkFileOption "sshKeyFile" {
+      example = "/run/agenix/backup-ssh-key";
+      description = "Private key for a repository that is reached over ssh.";
+    };
+    sshKnownHostsFile = mkFileOption "sshKnownHostsFile" {
+      example = "/etc/ssh/ssh_known_hosts";
+      description = "Host keys that are accepted for a repository that is reached over ssh.";
+    };
+  };
+
+  schedule = mkOption (
+    {
+      type = types.str;
+      example = "Mon..Fri 03:30";
+      description = ''
+        When the backup is made, as {manpage}`systemd.time(7)` writes calendar
+        events. A run that was missed is made up for, and each instance starts at
+        its own moment within `randomizedDelay` after this.
+      '';
+    }
+    // default [ "schedule" ] "daily"
+  );
+
+  randomizedDelay = mkOption (
+    {
+      type = types.str;
+      example = "10min";
+      description = "How far apart the instances of all machines are spread, as systemd writes time spans.";
+    }
+    // default [ "randomizedDelay" ] "1h"
+  );
+}

@@ -1,0 +1,119 @@
+# How an instance is laid out: names of its units and places of its files. Pure
+# functions; the plan and the units must agree on what they return.
+{ lib, utils }:
+rec {
+  # Kinds of hooks, and what their units are called.
+  hookInfixes = {
+    beforeBackup = "before";
+    afterBackup = "after";
+    beforeRestore = "before-restore";
+    afterRestore = "after-restore";
+  };
+
+  prefix = name: "backupservice-${name}";
+
+  # Each hook with its name filled in, its unit, and its user.
+  hooks =
+    name: instance: kind:
+    lib.imap1 (
+      position: hook:
+      let
+        hookName = if hook.name == null then toString position else hook.name;
+      in
+      hook
+      // {
+        name = hookName;
+        unit = "${prefix name}-${hookInfixes.${kind}}-${hookName}";
+        user = if hook.user == null then instance.user else hook.user;
+      }
+    ) instance.hooks.${kind};
+
+  allHooks =
+    name: instance: lib.concatMap (hooks name instance) (lib.attrNames hookInfixes);
+
+  streams =
+    name: instance:
+    lib.mapAttrsToList (
+      streamName: stream:
+      stream
+      // {
+        name = streamName;
+        dumpUnit = "${prefix name}-dump-${streamName}";
+        loadUnit = "${prefix name}-load-${streamName}";
+        stagedFile = "${stateDirectory name}/staging/${streamName}";
+        user = if stream.user == null then instance.user else stream.user;
+      }
+    ) instance.streams;
+
+  # Every unit that an instance generates, without suffix.
+  units =
+    name: instance:
+    map (suffix: prefix name + suffix) [
+      ""
+      "-prepare"
+      "-snapshots"
+      "-restore@"
+    ]
+    ++ map (hook: hook.unit) (allHooks name instance)
+    ++ lib.concatMap (stream: [
+      stream.dumpUnit
+      stream.loadUnit
+    ]) (streams name instance);
+
+  # Every user that code of an instance's service runs as.
+  users =
+    name: instance:
+    lib.unique (
+      [ instance.user ]
+      ++ map (step: step.user) (allHooks name instance ++ streams name instance)
+    );
+
+  stateDirectory = name: "/var/lib/backupservice/${name}";
+  runtimeDirectory = name: "/run/backupservice/${name}";
+  secretsDirectory = "/var/lib/backupservice-secrets";
+
+  sources = instance: map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;
+
+  isUrl = path: builtins.match "[a-z][a-z0-9+.-]*:.*" path != null;
+  isLocal = instance: instance.repository.path != null && !isUrl instance.repository.path;
+  generatesPassword = instance: instance.repository.passwordFile == null;
+
+  # The mount point that a local repository must lie on: the deepest that the
+  # machine declares above it.
+  mountPoint =
+    config: instance:
+    let
+      above = lib.filter (mount: mount != "/" && isWithin mount instance.repository.path) (
+        lib.attrNames config.fileSystems
+      );
+      deepest = lib.sort (a: b: lib.stringLength a > lib.stringLength b) above;
+    in
+    if isLocal instance && above != [ ] then lib.head deepest else null;
+
+  # One for each repository, whatever instances share it. Where the repository
+  # is only known at run time, one for the file that names it.
+  passwordFile =
+    instance:
+    let
+      inherit (instance) repository;
+      place = if repository.path != null then repository.path else repository.pathFile;
+    in
+    if generatesPassword instance then
+      "${secretsDirectory}/${utils.escapeSystemdPath place}"
+    else
+      repository.passwordFile;
+
+  # Credentials by name, each with its file.
+  credentials =
+    instance:
+    lib.filterAttrs (_: file: file != null) {
+      password = passwordFile instance;
+      repository = instance.repository.pathFile;
+      environment = instance.repository.environmentFile;
+      ssh-key = instance.repository.sshKeyFile;
+      ssh-known-hosts = instance.repository.sshKnownHostsFile;
+    };
+
+  # Whether `path` is `parent` or lies below it.
+  isWithin = parent: path: path == parent || lib.hasPrefix "${lib.removeSuffix "/" parent}/" path;
+}

@@ -1,0 +1,151 @@
+# How the database of a service is reached from this machine without a password:
+# as the service's own user where the socket lets that user in, otherwise as the
+# administrator of the server that NixOS runs here.
+{
+  config,
+  lib,
+  contracts,
+}:
+let
+  isLoopback =
+    host:
+    lib.elem host [
+      "localhost"
+      "127.0.0.1"
+      "::1"
+      "[::1]"
+    ];
+in
+rec {
+  # Refuses with the three parts of every refusal.
+  refuse =
+    {
+      option,
+      problem,
+      reason,
+      remedy,
+    }:
+    throw ''
+
+      ${option}: ${problem}
+      ${reason}
+      ${remedy}
+    '';
+
+  refuseUnreachable =
+    {
+      option,
+      subject,
+      kind,
+    }:
+    refuse {
+      inherit option;
+      problem = "the ${kind} database that ${subject} cannot be dumped from this machine without a password.";
+      reason = "A dump runs with the rights of a local user and has no database password, and a backup without the database could not be restored.";
+      remedy = "Let the service use a server that NixOS runs on this machine, through its socket; or write the promise by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.";
+    };
+
+  # `user` is the service's system user, `role` its name in the database,
+  # `hasPassword` whether the service itself needs more than its socket.
+  postgresql =
+    {
+      option,
+      subject,
+      user,
+      database,
+      role,
+      host,
+      port ? 5432,
+      hasPassword,
+    }:
+    let
+      server = config.services.postgresql;
+      isSocket = host == "" || lib.hasPrefix "/" host;
+      isServedHere =
+        server.enable
+        && port == server.settings.port
+        && (isLoopback host || host == "" || host == "/run/postgresql");
+      package = lib.optionalAttrs server.enable { inherit (server) package; };
+    in
+    if isSocket && role == user && !hasPassword then
+      contracts.streams.postgresql (
+        {
+          inherit database port;
+          host = if host == "" then "/run/postgresql" else host;
+        }
+        // package
+      )
+    else if isServedHere then
+      contracts.streams.postgresql (
+        {
+          inherit database port;
+          user = server.superUser;
+        }
+        // package
+      )
+    else
+      refuseUnreachable {
+        inherit option subject;
+        kind = "PostgreSQL";
+      };
+
+  mysql =
+    {
+      option,
+      subject,
+      user,
+      database,
+      role,
+      host,
+      socket ? null,
+      port ? 3306,
+      hasPassword,
+    }:
+    let
+      server = config.services.mysql;
+      defaultSocket = "/run/mysqld/mysqld.sock";
+      # To MySQL's client library, localhost is the socket.
+      place =
+        if socket != null then
+          socket
+        else if host == "" || host == "localhost" then
+          defaultSocket
+        else
+          null;
+      isServedHere =
+        server.enable
+        && (
+          if place == null then
+            isLoopback host && port == server.settings.mysqld.port
+          else
+            lib.elem place [
+              defaultSocket
+              "/var${defaultSocket}"
+            ]
+        );
+      isMariadb = lib.hasPrefix "mariadb" (lib.getName server.package);
+      package = lib.optionalAttrs server.enable { inherit (server) package; };
+    in
+    if place != null && role == user && !hasPassword then
+      contracts.streams.mariadb (
+        {
+          inherit database;
+          socket = place;
+        }
+        // package
+      )
+    else if isServedHere then
+      contracts.streams.mariadb (
+        {
+          inherit database;
+          # The accounts that NixOS lets in through the socket, with all rights.
+          user = if isMariadb then server.user else "root";
+        }
+        // package
+      )
+    else
+      refuseUnreachable {
+        inherit option subject;
+        kind = "MySQL";
+      };
+}

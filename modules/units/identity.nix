@@ -1,0 +1,45 @@
+# How a unit takes on the identity of a user, who may be the DynamicUser of a
+# service and then exists only while a unit runs.
+{ config, lib }:
+let
+  userOf = name: service: service.serviceConfig.User or name;
+
+  # Our own units are what is being defined here, so they are not looked at.
+  dynamic = lib.filterAttrs (
+    name: service:
+    !lib.hasPrefix "backupservice-" name
+    && lib.elem (service.serviceConfig.DynamicUser or false) [
+      true
+      "true"
+      "yes"
+    ]
+  ) config.systemd.services;
+  serviceOf =
+    user:
+    lib.findFirst (service: service != null) null (
+      lib.mapAttrsToList (name: service: if userOf name service == user then service else null) dynamic
+    );
+in
+{
+  # Whether some unit can run as `user`.
+  exists = user: config.users.users ? ${user} || serviceOf user != null;
+
+  # The settings with which a unit runs as `user`.
+  of =
+    user:
+    let
+      service = serviceOf user;
+    in
+    if config.users.users ? ${user} || service == null then
+        {
+          User = user;
+        }
+      else
+        {
+          User = user;
+          DynamicUser = true;
+        }
+        // lib.optionalAttrs (service.serviceConfig ? StateDirectory) {
+          inherit (service.serviceConfig) StateDirectory;
+        };
+}

@@ -1,0 +1,1 @@
+"""Runs tests in the NixOS format in containers with a real systemd."""

@@ -1,0 +1,148 @@
+# The contract type: the documentation's example, `//`, `lib.mkMerge`, and
+# read-only promises.
+{ lib, evalNixos, ... }:
+let
+  promise =
+    { lib, contracts, ... }:
+    {
+      options.myservice.backup = lib.mkOption {
+        type = contracts.backup;
+        readOnly = true;
+        default = {
+          user = "root";
+          sourceDirectories = [ "/var/lib/myservice" ];
+          excludePatterns = [ "*.tmp" ];
+          hooks.beforeBackup = [ "one" ];
+          hooks.afterBackup = [ "two" ];
+        };
+      };
+    };
+
+  instance =
+    f:
+    (evalNixos [
+      promise
+      ({ config, ... }: { backupservice.instances.x = f config.myservice.backup; })
+    ]).config.backupservice.instances.x;
+
+  commands = map (hook: hook.command);
+in
+{
+  "the promise reaches the instance" = {
+    expr =
+      let
+        got = instance (backup: backup // { enable = true; });
+      in
+      {
+        inherit (got) enable user sourceDirectories excludePatterns;
+        before = commands got.hooks.beforeBackup;
+        after = commands got.hooks.afterBackup;
+      };
+    expected = {
+      enable = true;
+      user = "root";
+      sourceDirectories = [ "/var/lib/myservice" ];
+      excludePatterns = [ "*.tmp" ];
+      before = [ "one" ];
+      after = [ "two" ];
+    };
+  };
+
+  "// replaces a nested option as a whole" = {
+    expr = commands (instance (backup: backup // { hooks.beforeBackup = [ "three" ]; })).hooks.afterBackup;
+    expected = [ ];
+  };
+
+  "lib.mkMerge adds to a nested option" = {
+    expr =
+      let
+        got = instance (
+          backup:
+          lib.mkMerge [
+            backup
+            { hooks.beforeBackup = lib.mkAfter [ "three" ]; }
+          ]
+        );
+      in
+      {
+        before = commands got.hooks.beforeBackup;
+        after = commands got.hooks.afterBackup;
+      };
+    expected = {
+      before = [
+        "one"
+        "three"
+      ];
+      after = [ "two" ];
+    };
+  };
+
+  "a promise cannot be set elsewhere" = {
+    expr =
+      (builtins.tryEval
+        (evalNixos [
+          promise
+          { myservice.backup.user = "other"; }
+        ]).config.myservice.backup.user
+      ).success;
+    expected = false;
+  };
+
+  "defaults reach every instance, and its own word wins" = {
+    expr =
+      let
+        system = evalNixos [
+          promise
+          (
+            { config, ... }:
+            {
+              backupservice.defaults = {
+                repository.path = "/srv/backup";
+                schedule = "03:00";
+              };
+              backupservice.contracts.x = config.myservice.backup;
+              backupservice.autoBind = true;
+              backupservice.instances.x.schedule = "04:00";
+              backupservice.instances.y = config.myservice.backup // {
+                enable = true;
+              };
+            }
+          )
+        ];
+      in
+      lib.mapAttrs (_: instance: [
+        instance.enable
+        instance.repository.path
+        instance.schedule
+      ]) system.config.backupservice.instances;
+    expected = {
+      x = [
+        true
+        "/srv/backup/x"
+        "04:00"
+      ];
+      y = [
+        true
+        "/srv/backup/y"
+        "03:00"
+      ];
+    };
+  };
+
+  "every option has a description and an example" = {
+    expr =
+      let
+        options = lib.optionAttrSetToDocList (evalNixos [ promise ]).options.backupservice;
+      in
+      map (option: option.name) (
+        lib.filter (
+          option:
+          option.visible
+          && !option.internal
+          && !lib.hasInfix "_module" option.name
+          && (option.description or null == null || !(option ? example))
+        ) options
+      );
+    expected = [ ];
+  };
+}

@@ -1,0 +1,231 @@
+# What evaluation refuses, each with problem, reason and remedy.
+{ lib, evalNixos, ... }:
+let
+  # The messages of our assertions that fail for an instance `x` with these
+  # settings on top of good ones.
+  refusalsOf =
+    modules:
+    let
+      system = evalNixos modules;
+    in
+    map (assertion: assertion.message) (
+      lib.filter (assertion: !assertion.assertion) (
+        lib.concatMap (definition: definition.value) (
+          lib.filter (
+            definition: lib.hasSuffix "/modules/assertions.nix" definition.file
+          ) system.options.assertions.definitionsWithLocations
+        )
+      )
+    );
+
+  good = {
+    enable = true;
+    user = "root";
+    sourceDirectories = [ "/var/lib/x" ];
+    repository.path = "/srv/backup/x";
+  };
+
+  refusals =
+    settings: refusalsOf [ { backupservice.instances.x = lib.recursiveUpdate good settings; } ];
+
+  # A value that the module system itself refuses.
+  isRefused =
+    settings:
+    !(builtins.tryEval (
+      builtins.deepSeq
+        (evalNixos [
+          { backupservice.instances.x = lib.recursiveUpdate good settings; }
+        ]).config.backupservice.instances.x
+        true
+    )).success;
+in
+{
+  "a good instance is not refused" = {
+    expr = refusals { };
+    expected = [ ];
+  };
+
+  "a relative source" = {
+    expr = refusals { sourceDirectories = [ "var/lib/x" ]; };
+    expected = [
+      ''
+        backupservice.instances.x.sourceDirectories: "var/lib/x" is not an absolute path without "." and "..".
+        Which directory is meant would depend on where the backup runs.
+        Write it in full, such as "/var/lib/myservice".
+      ''
+    ];
+  };
+
+  "no sources" = {
+    expr = refusals { sourceDirectories = [ ]; };
+    expected = [
+      ''
+        backupservice.instances.x.sourceDirectories: the list is empty.
+        A backup of nothing would succeed every day.
+        Name at least one directory, such as "/var/lib/x".
+      ''
+    ];
+  };
+
+  "a repository inside a source" = {
+    expr = refusals { repository.path = "/var/lib/x/backup"; };
+    expected = [
+      ''
+        backupservice.instances.x.repository.path: "/var/lib/x/backup" lies inside the source "/var/lib/x".
+        Each backup would contain all earlier ones, and be lost together with its source.
+        Put the repository elsewhere, best on another disk.
+      ''
+    ];
+  };
+
+  "a source whose name a repository's name begins with is no parent of it" = {
+    expr = refusals { repository.path = "/var/lib/x-backup"; };
+    expected = [ ];
+  };
+
+  "a source inside a repository" = {
+    expr = refusals { repository.path = "/var/lib"; };
+    expected = [
+      ''
+        backupservice.instances.x.sourceDirectories: "/var/lib/x" lies inside the repository "/var/lib".
+        A repository holds nothing but snapshots.
+        Give the repository a directory of its own.
+      ''
+    ];
+  };
+
+  "an empty repository path" = {
+    expr = refusals { repository.path = ""; };
+    expected = [
+      ''
+        backupservice.instances.x.repository.path: "" is neither an absolute path nor a URL.
+        Where the snapshots are kept would depend on where the backup runs.
+        Write it in full, such as "/srv/backup/x" or "sftp:backup@host:/srv/backup".
+      ''
+    ];
+  };
+
+  "no repository" = {
+    expr = refusals { repository.path = null; };
+    expected = [
+      ''
+        backupservice.instances.x.repository.path: is not set, and neither is repository.pathFile.
+        There is no place to keep the snapshots.
+        Set repository.path = "/srv/backup/x", a URL, or backupservice.defaults.repository.path.
+      ''
+    ];
+  };
+
+  "credentials in a repository URL" = {
+    expr = refusals { repository.path = "rest:https://user:secret@example.org/x"; };
+    expected = [
+      ''
+        backupservice.instances.x.repository.path: the URL has a password in it.
+        The path is written to the Nix store, which everybody can read.
+        Put the URL into a file and set repository.pathFile, or pass the password in repository.environmentFile.
+      ''
+    ];
+  };
+
+  "a user in a repository URL is no credential" = {
+    expr = refusals { repository.path = "sftp://backup@example.org:22//srv/backup"; };
+    expected = [ ];
+  };
+
+  "a password file in the store" = {
+    expr = refusals { repository.passwordFile = "/nix/store/00000000000000000000000000000000-password"; };
+    expected = [
+      ''
+        backupservice.instances.x.repository.passwordFile: "/nix/store/00000000000000000000000000000000-password" is in the Nix store.
+        Everybody on the machine can read the store, and so could read the secret.
+        Keep it outside, for instance with agenix or sops-nix, and give the path as a string.
+      ''
+    ];
+  };
+
+  "a password file written as a Nix path" = {
+    expr = map (lib.hasInfix "is in the Nix store") (refusals {
+      repository.passwordFile = "${./refusals.nix}";
+    });
+    expected = [ true ];
+  };
+
+  "an unknown user" = {
+    expr = refusals { user = "nobody-knows"; };
+    expected = [
+      ''
+        backupservice.instances.x: the user "nobody-knows" exists neither in users.users nor as the DynamicUser of a service.
+        A hook could not run as that user.
+        Correct the name, or add users.users.nobody-knows.
+      ''
+    ];
+  };
+
+  "the DynamicUser of a service is known" = {
+    expr = refusalsOf [
+      {
+        backupservice.instances.x = good // {
+          user = "dynamic";
+        };
+        systemd.services.some-name.serviceConfig = {
+          DynamicUser = true;
+          User = "dynamic";
+        };
+      }
+    ];
+    expected = [ ];
+  };
+
+  "two units with one name" = {
+    expr = refusalsOf [
+      {
+        backupservice.instances.x = good // {
+          hooks.beforeBackup = [
+            {
+              name = "a";
+              command = "true";
+            }
+          ];
+        };
+        backupservice.instances.x-before-a = good;
+      }
+    ];
+    expected = [
+      ''
+        backupservice.instances: the unit "backupservice-x-before-a.service" would be generated 2 times, for x and x-before-a.
+        One would quietly take the place of the other.
+        Rename an instance, a hook or a stream.
+      ''
+    ];
+  };
+
+  "a pattern that starts with an exclamation mark" = {
+    expr = map (lib.hasInfix ''"!keep" starts with "!"'') (refusals { excludePatterns = [ "!keep" ]; });
+    expected = [ true ];
+  };
+
+  "a relative pattern with a slash" = {
+    expr = map (lib.hasInfix ''Write "**/cache/*" for any depth'') (
+      refusals { excludePatterns = [ "cache/*" ]; }
+    );
+    expected = [ true ];
+  };
+
+  "an unknown provider" = {
+    expr = isRefused { provider = "tar"; };
+    expected = true;
+  };
+
+  "an unknown option" = {
+    expr = isRefused { repository.pasword = "x"; };
+    expected = true;
+  };
+
+  "a disabled instance is not looked at" = {
+    expr = refusals {
+      enable = false;
+      user = "nobody-knows";
+    };
+    expected = [ ];
+  };
+}

@@ -1,0 +1,197 @@
+use expect_test::expect;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Command, String> {
+    let words = std::iter::once("backupservice").chain(line.split(' '));
+    Cli::try_parse_from(words)
+        .map(|cli| cli.command)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_teaches() {
+    let mut command = Cli::command().term_width(100);
+    expect![[r#"
+        Backs up services and brings them back
+
+        Usage: backupservice <COMMAND>
+
+        Commands:
+          status       Show what instances did last and are doing now
+          run          Back up one instance now and wait for the end
+          snapshots    List the snapshots of one instance
+          restore      Bring the data of one instance back from a snapshot
+          recover      Finish what an interrupted run left open (called by units)
+          prepare      Make the directory of a local repository (called by units)
+          secrets      Generate the passwords of repositories that have none (called by a unit)
+          check-plan   Check plans (called when the system is built)
+          completions  Print the completions of a shell
+          man          Write manual pages of all commands into a directory
+          help         Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help (see more with '--help')
+          -V, --version  Print version
+
+        Examples:
+          backupservice status                       what every instance did last
+          backupservice run nextcloud                back up now
+          backupservice snapshots nextcloud          what there is to restore
+          backupservice restore nextcloud            bring the last snapshot back
+          journalctl -u backupservice-nextcloud      what the last runs said
+    "#]]
+    .assert_eq(&command.render_help().to_string());
+    let restore = command.find_subcommand_mut("restore").unwrap();
+    let help = restore
+        .clone()
+        .term_width(100)
+        .render_long_help()
+        .to_string();
+    let help: Vec<_> = help.lines().map(str::trim_end).collect();
+    let help = help.join("\n");
+    assert!(!help.contains("--plan"), "{help}");
+    expect![[r#"
+        Bring the data of one instance back from a snapshot
+
+        Without --target, it goes where it came from: units that use the data are stopped, what is there now
+        is kept beside it, databases are loaded, and the units are started again. With --target, files are
+        only put there.
+
+        Usage: restore [OPTIONS] [NAME]
+
+        Arguments:
+          [NAME]
+                  Name below `backupservice.instances`
+
+        Options:
+              --snapshot <ID>
+                  Which snapshot: its id, or `latest` for the last complete one
+
+                  [default: latest]
+
+              --target <DIR>
+                  Put the files below this directory, instead of where they came from
+
+              --path <PATH>
+                  Only this path, as it was called when it was saved
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          backupservice restore nextcloud                        the last complete snapshot
+          backupservice restore nextcloud --snapshot 1a2b3c4d    an older one
+          backupservice restore nextcloud --target /tmp/look     beside the data, to look at
+          backupservice restore nextcloud --target /tmp/look --path /var/lib/nextcloud/config"#]].assert_eq(&help);
+}
+
+#[test]
+fn units_give_plans_and_people_names() {
+    let Ok(Command::Run(run)) = parse("run --plan /p.json") else {
+        panic!();
+    };
+    assert_eq!((run.name, run.plan), (None, Some("/p.json".into())));
+    let Ok(Command::Run(run)) = parse("run nextcloud") else {
+        panic!();
+    };
+    assert_eq!((run.name.as_deref(), run.plan), (Some("nextcloud"), None));
+    parse("run").unwrap_err();
+    parse("run nextcloud --plan /p.json").unwrap_err();
+    parse("recover nextcloud").unwrap();
+    parse("prepare").unwrap_err();
+    parse("prepare --plan /p.json").unwrap();
+    parse("secrets --spec /s.json").unwrap();
+    parse("snapshots nextcloud --json").unwrap();
+}
+
+#[test]
+fn a_restore_is_of_the_latest_snapshot_unless_it_says_so() {
+    let Ok(Command::Restore(restore)) = parse("restore x") else {
+        panic!();
+    };
+    assert_eq!(restore.snapshot, "latest");
+    assert_eq!((restore.target, restore.path), (None, None));
+    let line = "restore --plan /p.json --snapshot 1a2b --target look --path /var/lib/x/";
+    let Ok(Command::Restore(restore)) = parse(line) else {
+        panic!();
+    };
+    assert_eq!(restore.snapshot, "1a2b");
+    assert!(restore.target.unwrap().is_absolute());
+    assert_eq!(restore.path.unwrap().as_os_str(), "/var/lib/x");
+}
+
+#[test]
+fn what_could_become_something_else_is_refused() {
+    let mut messages = String::new();
+    for line in [
+        "recover ../x",
+        "status a/b",
+        "restore x --snapshot=--repo=/y",
+        "restore x --path var/lib",
+        "restore x --path /var/../etc",
+    ] {
+        let message = parse(line).unwrap_err();
+        messages.push_str(message.lines().next().unwrap());
+        messages.push('\n');
+    }
+    expect![[r#"
+        error: invalid value '../x' for '<NAME>': `../x` cannot be part of a unit's name. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit
+        error: invalid value 'a/b' for '[NAME]': `a/b` cannot be part of a unit's name. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit
+        error: invalid value '--repo=/y' for '--snapshot <ID>': not a snapshot's id; `backupservice snapshots NAME` lists them
+        error: invalid value 'var/lib' for '--path <PATH>': not an absolute path without `..`, such as /var/lib/nextcloud/config
+        error: invalid value '/var/../etc' for '--path <PATH>': not an absolute path without `..`, such as /var/lib/nextcloud/config
+    "#]].assert_eq(&messages);
+}
+
+#[test]
+fn plans_are_checked_for_the_store_unless_there_is_none() {
+    let Ok(Command::CheckPlan(check)) = parse("check-plan a b") else {
+        panic!();
+    };
+    assert_eq!(
+        (check.policy(), check.files.len()),
+        (StorePolicy::Required, 2)
+    );
+    let Ok(Command::CheckPlan(check)) = parse("check-plan --no-nix-store a") else {
+        panic!();
+    };
+    assert_eq!(check.policy(), StorePolicy::Relaxed);
+    parse("check-plan").unwrap_err();
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let below = directory.path().join("man1");
+    manual_pages(&below).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(&below)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    expect![[r#"
+        backupservice-check-plan.1
+        backupservice-completions.1
+        backupservice-man.1
+        backupservice-prepare.1
+        backupservice-recover.1
+        backupservice-restore.1
+        backupservice-run.1
+        backupservice-secrets.1
+        backupservice-snapshots.1
+        backupservice-status.1
+        backupservice.1"#]]
+    .assert_eq(&names.join("\n"));
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let script = String::from_utf8(completions(Shell::Bash)).unwrap();
+    assert!(script.contains("check-plan"));
+}

@@ -1,0 +1,129 @@
+//! Reading what runs left.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Status;
+use super::activity::Activity;
+use crate::outcome::Outcome;
+use crate::paths::Host;
+use crate::problem::Problem;
+use crate::report::record::{Record, State};
+
+/// What is needed of a plan; of any version, since a status should outlive a switch.
+#[derive(Deserialize)]
+pub(super) struct Plan {
+    instance: String,
+    provider: Provider,
+}
+
+#[derive(Deserialize)]
+struct Provider {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// All instances of this machine by name.
+pub(super) fn instances(host: &Host) -> anyhow::Result<Vec<Plan>> {
+    let directory = host.plans();
+    let entries = match fs::read_dir(&directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("cannot list {}", directory.display()))?,
+    };
+    let mut plans = Vec::new();
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("cannot list {}", directory.display()))?
+            .path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            plans.extend(read::<Plan>(&path)?);
+        }
+    }
+    plans.sort_by(|a, b| a.instance.cmp(&b.instance));
+    Ok(plans)
+}
+
+/// The one with this name.
+pub(super) fn find<'a>(all: &'a [Plan], name: &str) -> Result<&'a Plan, Problem> {
+    all.iter()
+        .find(|plan| plan.instance == name)
+        .ok_or_else(|| {
+            let names: Vec<_> = all.iter().map(|plan| plan.instance.as_str()).collect();
+            let remedy = if names.is_empty() {
+                "There are none yet: define one in backupservice.instances".to_owned()
+            } else {
+                format!("Choose one of: {}", names.join(", "))
+            };
+            Problem::new(format!("there is no instance `{name}`"), remedy)
+        })
+}
+
+/// What it does and did.
+pub(super) fn status(
+    host: &Host,
+    plan: &Plan,
+    activity: &dyn Fn(&str) -> Activity,
+) -> anyhow::Result<Status> {
+    let name = &plan.instance;
+    let files = host.instance(name);
+    let last_run: Option<Record> = read(&files.last_run())?;
+    // A run that has a record has ended, whatever state it left.
+    let run: Option<State> = read(&files.run_state())?.filter(|run: &State| {
+        last_run
+            .as_ref()
+            .is_none_or(|last| last.run_id != run.run_id)
+    });
+    let state = match &run {
+        Some(_) => activity(name),
+        None => Activity::Idle,
+    };
+    let run = run.filter(|_| state == Activity::Running);
+    let (phase, progress) = run.map_or((None, None), |run| (Some(run.phase), run.progress));
+    let history = history(host, name)?;
+    let records = || history.iter().chain(&last_run);
+    let last_success = records()
+        .filter(|record| record.outcome == Outcome::Success)
+        .map(|record| record.finished)
+        .max();
+    let last_with_snapshot = records()
+        .filter(|record| record.snapshot.is_some())
+        .max_by_key(|record| record.finished);
+    Ok(Status {
+        instance: name.clone(),
+        provider: plan.provider.kind.clone(),
+        state,
+        phase,
+        progress,
+        last_success,
+        last_snapshot: last_with_snapshot.and_then(|record| record.snapshot.clone()),
+        last_bytes_added: last_with_snapshot
+            .and_then(|record| record.totals)
+            .map(|totals| totals.bytes_added),
+        last_run,
+        history: None,
+    })
+}
+
+/// The last runs, oldest first.
+pub(super) fn history(host: &Host, name: &str) -> anyhow::Result<Vec<Record>> {
+    Ok(read(&host.instance(name).history())?.unwrap_or_default())
+}
+
+/// None if there is no such file.
+fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    serde_json::from_slice(&text)
+        .map(Some)
+        .with_context(|| format!("{} is not what it should be", path.display()))
+}

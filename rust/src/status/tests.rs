@@ -1,0 +1,231 @@
+use std::fs;
+
+use expect_test::expect;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A machine with the files of some instances.
+struct Machine {
+    _directory: TempDir,
+    host: Host,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let host = Host::new(directory.path());
+        fs::create_dir_all(host.plans()).unwrap();
+        Self {
+            _directory: directory,
+            host,
+        }
+    }
+
+    fn instance(self, name: &str) -> Self {
+        let plan = json!({ "version": 7, "instance": name, "provider": { "type": "restic" } });
+        fs::write(
+            self.host.plans().join(format!("{name}.json")),
+            plan.to_string(),
+        )
+        .unwrap();
+        let files = self.host.instance(name);
+        fs::create_dir_all(files.state).unwrap();
+        fs::create_dir_all(files.runtime).unwrap();
+        self
+    }
+
+    fn ran(self, name: &str, records: &[Value]) -> Self {
+        let files = self.host.instance(name);
+        fs::write(files.history(), json!(records).to_string()).unwrap();
+        fs::write(files.last_run(), records.last().unwrap().to_string()).unwrap();
+        self
+    }
+
+    fn runs(self, name: &str, run_id: &str, progress: &Value) -> Self {
+        let state = json!({
+            "version": 1,
+            "instance": name,
+            "runId": run_id,
+            "started": "2026-03-10T11:59:00Z",
+            "phase": "backup",
+            "progress": progress,
+        });
+        fs::write(self.host.instance(name).run_state(), state.to_string()).unwrap();
+        self
+    }
+
+    fn status(&self, name: Option<&str>, json: bool, activity: Activity) -> String {
+        let now: Zoned = "2026-03-10T13:00:00+01:00[Europe/Berlin]".parse().unwrap();
+        run(&self.host, name, json, &now, &|_| activity)
+            .unwrap_or_else(|error| format!("error: {error:#}\n"))
+    }
+}
+
+fn success(run_id: &str, time: &str) -> Value {
+    json!({
+        "version": 1,
+        "instance": "x",
+        "provider": "restic",
+        "runId": run_id,
+        "started": format!("{time}:00Z"),
+        "finished": format!("{time}:42Z"),
+        "outcome": "success",
+        "cleanupFailed": false,
+        "error": null,
+        "snapshot": format!("{run_id}0123456789abcdef"),
+        "totals": { "files": 10, "bytes": 5_000_000, "bytesAdded": 1_234_567 },
+        "phases": [
+            { "name": "before-backup", "started": format!("{time}:00Z"), "seconds": 0.3 },
+            { "name": "backup", "started": format!("{time}:01Z"), "seconds": 40.7 },
+        ],
+    })
+}
+
+fn failure(run_id: &str, time: &str) -> Value {
+    let mut record = success(run_id, time);
+    record["outcome"] = json!("failed");
+    record["cleanupFailed"] = json!(true);
+    record["snapshot"] = json!(null);
+    record["totals"] = json!(null);
+    record["error"] = json!({ "message": "the hook a\u{1b} failed", "remedy": "See its journal" });
+    record
+}
+
+fn progress() -> Value {
+    json!({ "fraction": 0.437, "bytesDone": 437, "bytesTotal": 1000, "filesDone": 4, "filesTotal": 10 })
+}
+
+fn machine() -> Machine {
+    Machine::new()
+        .instance("nextcloud")
+        .instance("a")
+        .instance("home-assistant")
+        .instance("mail")
+        .ran(
+            "nextcloud",
+            &[
+                success("aa", "2026-03-09T03:00"),
+                failure("bb", "2026-03-10T03:00"),
+            ],
+        )
+        .ran("mail", &[success("cc", "2026-03-10T09:00")])
+        .runs("home-assistant", "dd", &progress())
+}
+
+#[test]
+fn people_get_a_table() {
+    expect![[r#"
+        INSTANCE        PROVIDER  STATE        LAST RUN                LAST SUCCESS  LAST SNAPSHOT  ADDED
+        a               restic    idle         never                   never         -              -
+        home-assistant  restic    backup 43 %  never                   never         -              -
+        mail            restic    idle         success                 2 h ago       cc012345       1.1 MiB
+        nextcloud       restic    idle         failed, cleanup failed  32 h ago      aa012345       1.1 MiB
+    "#]].assert_eq(&machine().status(None, false, Activity::Running));
+}
+
+#[test]
+fn a_state_that_a_crash_left_is_not_a_run() {
+    let line = |activity| {
+        let table = machine().status(None, false, activity);
+        table
+            .lines()
+            .find(|line| line.starts_with("home"))
+            .unwrap()
+            .to_owned()
+    };
+    expect![
+        "home-assistant  restic    idle   never                   never         -              -"
+    ]
+    .assert_eq(&line(Activity::Idle));
+    expect![
+        "home-assistant  restic    unknown  never                   never         -              -"
+    ]
+    .assert_eq(&line(Activity::Unknown));
+}
+
+#[test]
+fn a_run_with_a_record_has_ended() {
+    let machine = machine().runs("mail", "cc", &progress());
+    let table = machine.status(Some("mail"), false, Activity::Running);
+    assert!(table.starts_with("mail (restic): idle\n"), "{table}");
+}
+
+#[test]
+fn one_instance_has_its_last_runs_with_phases() {
+    let machine = machine();
+    expect![[r#"
+        nextcloud (restic): idle
+        last success: 32 h ago
+
+        STARTED                  OUTCOME                 TOOK  SNAPSHOT  ADDED
+        2026-03-10 04:00:00 CET  failed, cleanup failed  42 s  -         -
+          before-backup <1 s, backup 41 s
+          the hook a� failed. See its journal.
+        2026-03-09 04:00:00 CET  success                 42 s  aa012345  1.1 MiB
+          before-backup <1 s, backup 41 s
+    "#]]
+    .assert_eq(&machine.status(Some("nextcloud"), false, Activity::Idle));
+    expect![[r#"
+        a (restic): idle
+        last success: never
+    "#]]
+    .assert_eq(&machine.status(Some("a"), false, Activity::Idle));
+}
+
+#[test]
+fn programs_get_json() {
+    let machine = machine();
+    let all = machine.status(None, true, Activity::Running);
+    let all: Vec<Value> = serde_json::from_str(&all).unwrap();
+    assert_eq!(all.len(), 4);
+    expect![[r#"
+        {
+          "instance": "home-assistant",
+          "lastBytesAdded": null,
+          "lastRun": null,
+          "lastSnapshot": null,
+          "lastSuccess": null,
+          "phase": "backup",
+          "progress": {
+            "bytesDone": 437,
+            "bytesTotal": 1000,
+            "filesDone": 4,
+            "filesTotal": 10,
+            "fraction": 0.437
+          },
+          "provider": "restic",
+          "state": "running"
+        }"#]]
+    .assert_eq(&format!("{:#}", all[1]));
+    let one = machine.status(Some("nextcloud"), true, Activity::Idle);
+    let one: Vec<Value> = serde_json::from_str(&one).unwrap();
+    assert_eq!(one[0]["history"].as_array().unwrap().len(), 2);
+    assert_eq!(one[0]["lastRun"]["runId"], "bb");
+    assert_eq!(one[0]["lastSuccess"], "2026-03-09T03:00:42Z");
+}
+
+#[test]
+fn unknown_names_and_unreadable_files_are_errors() {
+    let machine = machine();
+    expect![[r#"
+        error: there is no instance `nextclou`. Choose one of: a, home-assistant, mail, nextcloud.
+    "#]]
+    .assert_eq(&machine.status(Some("nextclou"), false, Activity::Idle));
+    expect![[r#"
+        error: there is no instance `a`. There are none yet: define one in backupservice.instances.
+    "#]]
+    .assert_eq(&Machine::new().status(Some("a"), false, Activity::Idle));
+    expect![[r#"
+        No instances. Define one in backupservice.instances.
+    "#]]
+    .assert_eq(&Machine::new().status(None, false, Activity::Idle));
+    assert_eq!(Machine::new().status(None, true, Activity::Idle), "[]\n");
+    fs::write(machine.host.instance("a").last_run(), "{").unwrap();
+    let error = machine.status(None, false, Activity::Idle);
+    assert!(
+        error.contains("last-run.json is not what it should be"),
+        "{error}"
+    );
+}
