@@ -1,9 +1,16 @@
 //! The executor of backupservice, as a library.
 
+pub mod backup;
 pub mod cancel;
 pub mod check_plan;
 pub mod cli;
+pub mod client;
 pub mod env_file;
+pub mod guards;
+pub mod hooks;
+pub mod intent;
+pub mod invocation;
+pub mod lock;
 pub mod measure;
 pub mod mounts;
 pub mod outcome;
@@ -13,8 +20,14 @@ pub mod prepare;
 pub mod problem;
 pub mod process;
 pub mod provider;
+pub mod quiesce;
+pub mod recover;
 pub mod report;
+pub mod restore;
 pub mod secrets;
+pub mod snapshots;
+pub mod staging;
 pub mod status;
 pub mod store_path;
 pub mod units;
+pub mod watch;

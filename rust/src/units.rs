@@ -26,11 +26,11 @@ pub trait Units {
     /// systemd did not take the job, or the unit did not stop.
     fn stop_and_wait(&self, unit: &str) -> Result<(), UnitError>;
 
-    /// Whether a unit runs or is about to.
+    /// Whether a unit runs.
     ///
     /// # Errors
     /// systemd cannot be asked, or does not know the unit.
-    fn is_active(&self, unit: &str) -> Result<bool, UnitError>;
+    fn activity(&self, unit: &str) -> Result<Activity, UnitError>;
 
     /// The units that systemd stops along with `unit` directly, active or not.
     ///
@@ -46,6 +46,17 @@ pub trait Units {
 
     /// The machine is going down: nothing can be started any more.
     fn shutting_down(&self) -> bool;
+}
+
+/// Whether a unit runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// It runs or is about to.
+    Active,
+    /// It still runs but is being stopped.
+    Stopping,
+    /// It does not run.
+    Inactive,
 }
 
 /// How a started unit did.
@@ -144,7 +155,7 @@ pub fn taken_down_with(units: &dyn Units, unit: &str) -> Result<Vec<String>, Uni
     }
     let mut active = Vec::new();
     for dependent in order.drain(1..) {
-        if units.is_active(&dependent)? {
+        if units.activity(&dependent)? == Activity::Active {
             active.push(dependent);
         }
     }
@@ -158,7 +169,7 @@ pub fn taken_down_with(units: &dyn Units, unit: &str) -> Result<Vec<String>, Uni
 pub fn active_triggers(units: &dyn Units, unit: &str) -> Result<Vec<String>, UnitError> {
     let mut active = Vec::new();
     for trigger in units.triggers(unit)? {
-        if units.is_active(&trigger)? {
+        if units.activity(&trigger)? == Activity::Active {
             active.push(trigger);
         }
     }

@@ -40,13 +40,19 @@ pub trait Provider {
     /// It was not created.
     fn init(&self, job: &mut Job<'_>) -> Result<(), Failure>;
 
-    /// Makes one snapshot of `selection`, marked as belonging to the instance. If some
-    /// of it could not be read, the snapshot is marked as incomplete before this returns.
+    /// Makes one snapshot of `selection`, marked as belonging to the instance.
     ///
     /// # Errors
-    /// There is no snapshot, or it could not be marked. A repository that does not
-    /// exist is [`crate::outcome::Kind::NoRepository`], and only if that is certain.
+    /// There is no snapshot. A repository that does not exist is
+    /// [`crate::outcome::Kind::NoRepository`], and only if that is certain.
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure>;
+
+    /// Marks a snapshot as incomplete, in the repository, for good; returns the id that
+    /// it has from then on.
+    ///
+    /// # Errors
+    /// It was not marked.
+    fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure>;
 
     /// The snapshots of the instance, oldest first.
     ///

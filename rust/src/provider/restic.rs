@@ -43,15 +43,6 @@ impl Restic {
             tag: format!("instance:{}", plan.instance),
         })
     }
-
-    /// Gives an incomplete snapshot its mark, and returns the id it has from then on.
-    fn mark(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure> {
-        let call = Call::new(&self.settings, Operation::Mark)
-            .arguments(["tag", "--json", "--add", INCOMPLETE, "--", snapshot])
-            .run(job)?;
-        call.verdict()?;
-        Ok(call.changed.unwrap_or_else(|| snapshot.to_owned()))
-    }
 }
 
 impl Provider for Restic {
@@ -76,25 +67,23 @@ impl Provider for Restic {
         let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
         let row = done.verdict()?;
         let summary = done.summary.as_ref().context("restic printed no summary")?;
-        let mut backup = Backup {
+        let incomplete = (row.verdict == Verdict::Incomplete).then(|| {
+            let message = format!("{}: {}", row.meaning, done.unread());
+            Problem::new(message, row.remedy)
+        });
+        Ok(Backup {
             snapshot: summary.snapshot_id.clone(),
             totals: summary.totals(),
-            incomplete: None,
-        };
-        if row.verdict == Verdict::Incomplete {
-            backup.incomplete = Some(Problem::new(
-                format!("{}: {}", row.meaning, done.unread()),
-                row.remedy,
-            ));
-            backup.snapshot = self.mark(&backup.snapshot, job).map_err(|mut failure| {
-                failure.problem.message = format!(
-                    "the snapshot {} is not complete and could not be marked as such: {}",
-                    backup.snapshot, failure.problem.message
-                );
-                failure
-            })?;
-        }
-        Ok(backup)
+            incomplete,
+        })
+    }
+
+    fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure> {
+        let done = Call::new(&self.settings, Operation::Mark)
+            .arguments(["tag", "--json", "--add", INCOMPLETE, "--", snapshot])
+            .run(job)?;
+        done.verdict()?;
+        Ok(done.changed.unwrap_or_else(|| snapshot.to_owned()))
     }
 
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {

@@ -14,7 +14,7 @@ use zbus::proxy::SignalStream;
 use zbus::wire::{DynamicDeserialize, DynamicType, OwnedObjectPath, OwnedVariant};
 use zbus::{Connection, Proxy};
 
-use super::{UnitError, UnitResult, Units};
+use super::{Activity, UnitError, UnitResult, Units};
 use crate::cancel::Cancel;
 use crate::process::TICK;
 
@@ -178,7 +178,7 @@ impl Units for Systemd {
     fn stop_and_wait(&self, unit: &str) -> Result<(), UnitError> {
         match self.job("StopUnit", unit, &Cancel::never())? {
             JobEnd::Removed(result) if result == "done" => {
-                if self.is_active(unit)? {
+                if self.activity(unit)? == Activity::Active {
                     return Err(errors::not_stopped(unit, "started again at once"));
                 }
                 Ok(())
@@ -188,7 +188,7 @@ impl Units for Systemd {
         }
     }
 
-    fn is_active(&self, unit: &str) -> Result<bool, UnitError> {
+    fn activity(&self, unit: &str) -> Result<Activity, UnitError> {
         let path = self.load(unit)?;
         let get = |name| -> Result<String, UnitError> {
             self.property(&path, UNIT, name)
@@ -197,11 +197,11 @@ impl Units for Systemd {
         if get("LoadState")? == "not-found" {
             return Err(errors::not_found(unit));
         }
-        let state = get("ActiveState")?;
-        Ok(!matches!(
-            state.as_str(),
-            "inactive" | "failed" | "deactivating"
-        ))
+        Ok(match get("ActiveState")?.as_str() {
+            "inactive" | "failed" => Activity::Inactive,
+            "deactivating" => Activity::Stopping,
+            _ => Activity::Active,
+        })
     }
 
     fn stopped_along(&self, unit: &str) -> Result<Vec<String>, UnitError> {

@@ -1,0 +1,232 @@
+//! The order of a backup. Nothing else knows it.
+
+use jiff::Timestamp;
+
+use crate::cancel::Cancel;
+use crate::hooks::{self, Facts};
+use crate::intent::{self, Finished, Intent, Journal, Operation};
+use crate::invocation::Invocation;
+use crate::outcome::{self, Failure, Kind, Outcome};
+use crate::plan::Plan;
+use crate::problem::Problem;
+use crate::provider::{self, Backup, Provider, Selection};
+use crate::quiesce::{self, Stopped};
+use crate::recover;
+use crate::report::record::Record;
+use crate::report::{End, Report};
+use crate::watch::watched;
+use crate::{guards, lock, staging};
+
+/// A backup that ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was recorded.
+    pub record: Record,
+    /// It failed for something that may pass by itself.
+    pub passing: bool,
+}
+
+impl Ended {
+    /// What the process exits with. A service that did not come back fails the unit.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match outcome::exit_status(self.record.outcome, self.passing) {
+            0 if self.record.cleanup_failed => 1,
+            status => status,
+        }
+    }
+}
+
+/// Makes one backup, whatever happens leaves everything as it was, and tells the truth
+/// about it.
+#[must_use]
+pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
+    let provider = provider::name(plan.provider.kind);
+    let mut report = Report::of_backup(
+        &invocation.directories,
+        &plan.instance,
+        provider,
+        &invocation.id,
+    );
+    let mut cleanup = Finished::default();
+    let result = attempt(plan, invocation, &mut report, &mut cleanup);
+    for problem in &cleanup.problems {
+        report.problem(problem);
+    }
+    let passing = matches!(&result, Err(failure) if failure.kind == Kind::Passing);
+    let record = report.finish(end(result, &cleanup));
+    Ended { record, passing }
+}
+
+fn attempt(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+    cleanup: &mut Finished,
+) -> Result<Backup, Failure> {
+    report.phase("lock");
+    let _lock = lock::take(&invocation.directories, &plan.instance)?;
+    recover::leftovers(invocation, report)?;
+
+    report.phase("guard");
+    guards::prepared(plan, &invocation.directories)?;
+    guards::sources(plan)?;
+    guards::credentials(plan, &invocation.credentials)?;
+    let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories.cache)?;
+
+    let mut journal = begin(plan, invocation, report.started())?;
+    let result = work(plan, invocation, report, &*provider, &mut journal);
+    let snapshot = result.as_ref().ok().map(|backup| backup.snapshot.clone());
+    let concluded = journal.conclude(outcome_of(&result), snapshot);
+    let mut surroundings = intent::Surroundings {
+        units: invocation.units,
+        directories: &invocation.directories,
+        on_phase: &mut |phase| report.phase(phase),
+    };
+    *cleanup = intent::finish(journal, &mut surroundings);
+    let problems = &mut cleanup.problems;
+    problems.extend(concluded.err().map(|error| Failure::from(error).problem));
+    if let Err(error) = staging::empty(&invocation.directories.staging()) {
+        problems.push(Problem::new(
+            format!("cannot remove the dumps of this run: {error}"),
+            format!(
+                "remove what is in {}",
+                invocation.directories.staging().display()
+            ),
+        ));
+    }
+    result
+}
+
+fn work(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+    provider: &dyn Provider,
+    journal: &mut Journal,
+) -> Result<Backup, Failure> {
+    let units = invocation.units;
+    let staging = invocation.directories.staging();
+    if !plan.hooks.before_backup.is_empty() {
+        report.phase("before-backup");
+    }
+    let facts = Facts {
+        instance: &plan.instance,
+        run_id: &invocation.id,
+        outcome: None,
+        snapshot: None,
+    };
+    hooks::before(
+        "before-backup",
+        &plan.hooks.before_backup,
+        &facts,
+        invocation,
+    )?;
+    let mut stopped = Stopped::default();
+    if !plan.quiesce.is_empty() {
+        invocation.check_cancel("quiesce")?;
+        report.phase("quiesce");
+        stopped = quiesce::stop(&plan.quiesce, units, journal)?;
+    }
+    let mut paths = plan.sources.clone();
+    if !plan.streams.is_empty() {
+        report.phase("dump");
+        staging::make(&staging)?;
+        for stream in &plan.streams {
+            invocation.check_cancel("dump")?;
+            staging::dump(stream, &staging, units, invocation.cancel)?;
+        }
+        paths.push(staging);
+    }
+    invocation.check_cancel("backup")?;
+    report.phase("backup");
+    let selection = Selection {
+        paths: &paths,
+        exclude: &plan.exclude,
+    };
+    let mut backup = snapshot(&selection, invocation, report, provider)?;
+    if backup.incomplete.is_none() {
+        backup.incomplete = stopped.came_back(units)?;
+    }
+    if backup.incomplete.is_some() {
+        report.phase("mark");
+        // A cancel request must not leave a snapshot that claims to be complete.
+        let never = Cancel::never();
+        let marked = watched(report, &never, |job| {
+            provider.mark_incomplete(&backup.snapshot, job)
+        });
+        backup.snapshot = marked.map_err(|failure| unmarked(&backup, failure))?;
+    }
+    Ok(backup)
+}
+
+/// Backs up first and asks later: only if there is no repository one is created.
+fn snapshot(
+    selection: &Selection<'_>,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+    provider: &dyn Provider,
+) -> Result<Backup, Failure> {
+    let cancel = invocation.cancel;
+    let backup =
+        |report: &mut Report| watched(report, cancel, |job| provider.backup(selection, job));
+    match backup(report) {
+        Err(failure) if failure.kind == Kind::NoRepository => {
+            invocation.check_cancel("init")?;
+            report.phase("init");
+            watched(report, cancel, |job| provider.init(job))?;
+            report.phase("backup");
+            backup(report)
+        }
+        result => result,
+    }
+}
+
+fn begin(plan: &Plan, invocation: &Invocation<'_>, started: Timestamp) -> Result<Journal, Failure> {
+    let intent = Intent::new(plan, Operation::Backup, &invocation.id, started);
+    let mut journal = Journal::begin(&invocation.directories.intent(), intent)?;
+    journal.add(hooks::after("after-backup", &plan.hooks.after_backup))?;
+    Ok(journal)
+}
+
+fn unmarked(backup: &Backup, mut failure: Failure) -> Failure {
+    let problem = backup.incomplete.as_ref().map(ToString::to_string);
+    failure.problem.message = format!(
+        "the snapshot {} is incomplete ({}), and could not be marked as such: {}",
+        backup.snapshot,
+        problem.unwrap_or_default(),
+        failure.problem.message
+    );
+    failure
+}
+
+fn outcome_of(result: &Result<Backup, Failure>) -> Outcome {
+    match result {
+        Ok(backup) if backup.incomplete.is_some() => Outcome::Incomplete,
+        Ok(_) => Outcome::Success,
+        Err(failure) => failure.outcome(),
+    }
+}
+
+fn end(result: Result<Backup, Failure>, cleanup: &Finished) -> End {
+    let outcome = outcome_of(&result);
+    let cleanup_failed = cleanup.cleanup_failed();
+    match result {
+        Ok(backup) => End {
+            outcome,
+            cleanup_failed,
+            error: backup
+                .incomplete
+                .or_else(|| cleanup.problems.first().cloned()),
+            snapshot: Some(backup.snapshot),
+            totals: Some(backup.totals),
+        },
+        Err(failure) => End {
+            outcome,
+            cleanup_failed,
+            error: Some(failure.problem),
+            snapshot: None,
+            totals: None,
+        },
+    }
+}

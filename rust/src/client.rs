@@ -1,0 +1,228 @@
+//! The command line's side of `run`, `restore` and `snapshots`: the work is done by the
+//! instance's units, with their rights; here they are started, and their answers shown.
+
+use std::fs;
+use std::io::Write;
+
+use anyhow::Context;
+use jiff::Timestamp;
+
+use crate::cancel::Cancel;
+use crate::hooks::judge;
+use crate::outcome::{Failure, Outcome, exit_status};
+use crate::paths::{Host, Instance, remove_if_there, write_atomically};
+use crate::plan::check_instance_name;
+use crate::report::{self, record::Record};
+use crate::restore::request::{Request, Restored};
+use crate::snapshots::Listing;
+use crate::units::{UnitResult, Units};
+
+/// What the command line needs of the machine.
+pub struct Client<'a> {
+    /// Its directories.
+    pub host: &'a Host,
+    /// systemd.
+    pub units: &'a dyn Units,
+    /// Ctrl-C, which stops what was started.
+    pub cancel: &'a Cancel,
+    /// Standard output.
+    pub out: &'a mut dyn Write,
+}
+
+impl Client<'_> {
+    /// Starts a backup and waits for its end. Returns the exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or systemd did not start it.
+    pub fn run(&mut self, name: &str) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let unit = format!("backupservice-{name}.service");
+        let before = report::last_run(&directories)?.map(|record| record.run_id);
+        let result = self.units.start_and_wait(&unit, self.cancel)?;
+        let record = report::last_run(&directories)?;
+        let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
+            judge("the backup", &unit, &result)?;
+            return Ok(0);
+        };
+        self.print(&describe(&record))?;
+        let status = exit_status(record.outcome, false);
+        Ok(if record.cleanup_failed {
+            status.max(1)
+        } else {
+            status
+        })
+    }
+
+    /// Starts a restore and waits for its end. Returns the exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or systemd did not start the restore.
+    pub fn restore(&mut self, name: &str, request: &Request) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let unit = restore_unit(name, &request.snapshot)?;
+        let before: Option<Restored> = read(&directories.restore_result())?;
+        let before = before.map(|restored| restored.run_id);
+        leave_request(&directories, request)?;
+        let started = self.units.start_and_wait(&unit, self.cancel);
+        // A request that was not taken must not be found by a later restore.
+        remove_if_there(&directories.restore_request()).map_err(anyhow::Error::from)?;
+        let result = started?;
+        let restored: Option<Restored> = read(&directories.restore_result())?;
+        let Some(restored) = restored.filter(|restored| is_of(&restored.run_id, before, &result))
+        else {
+            judge("the restore", &unit, &result)?;
+            return Ok(0);
+        };
+        self.print(&restored.to_string())?;
+        Ok(restored.exit_status())
+    }
+
+    /// Lists the snapshots of an instance, for people or as JSON. Returns the exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or its repository cannot be read.
+    pub fn snapshots(&mut self, name: &str, json: bool) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let unit = format!("backupservice-{name}-snapshots.service");
+        let before: Option<Listing> = read(&directories.snapshots())?;
+        let before = before.map(|listing| listing.run_id);
+        let result = self.units.start_and_wait(&unit, self.cancel)?;
+        let listing: Option<Listing> = read(&directories.snapshots())?;
+        let Some(listing) = listing.filter(|listing| is_of(&listing.run_id, before, &result))
+        else {
+            judge("the listing", &unit, &result)?;
+            return Err(Failure::new(
+                format!("{unit} left no list"),
+                format!("look at `systemctl status {unit}`"),
+            ));
+        };
+        if let Some(problem) = listing.error {
+            return Err(Failure::from(anyhow::Error::from(problem)));
+        }
+        let text = if json {
+            serde_json::to_string_pretty(&listing.snapshots).map_err(anyhow::Error::from)?
+        } else {
+            table(&listing)
+        };
+        self.print(&text)?;
+        Ok(0)
+    }
+
+    fn instance(&self, name: &str) -> Result<Instance, Failure> {
+        let plans = self.host.plans();
+        // A name is a file name only once it is known to be one.
+        if check_instance_name(name).is_ok() && plans.join(format!("{name}.json")).exists() {
+            return Ok(self.host.instance(name));
+        }
+        let mut known: Vec<String> = fs::read_dir(&plans)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|file| Some(file.strip_suffix(".json")?.to_owned()))
+            .collect();
+        known.sort();
+        Err(Failure::new(
+            format!("there is no instance {name:?} on this machine"),
+            format!("give one of: {}", known.join(", ")),
+        ))
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), Failure> {
+        writeln!(self.out, "{}", text.trim_end()).map_err(anyhow::Error::from)?;
+        Ok(())
+    }
+}
+
+/// Whether an answer is the one to the unit that was started. systemd forgets a unit
+/// that succeeded, and with it the id of the invocation: then the answer is a new one.
+fn is_of(run_id: &str, before: Option<String>, result: &UnitResult) -> bool {
+    if result.invocation_id.is_empty() {
+        before.is_none_or(|before| before != run_id)
+    } else {
+        result.invocation_id == run_id
+    }
+}
+
+fn restore_unit(name: &str, snapshot: &str) -> Result<String, Failure> {
+    // What is neither a letter nor a digit would have to be escaped, and is in no id.
+    if snapshot.is_empty() || !snapshot.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(Failure::new(
+            format!("--snapshot {snapshot:?} is not the id of a snapshot"),
+            format!(
+                "give an id, the beginning of one, or latest; `backupservice snapshots {name}` lists them"
+            ),
+        ));
+    }
+    Ok(format!("backupservice-{name}-restore@{snapshot}.service"))
+}
+
+fn leave_request(directories: &Instance, request: &Request) -> anyhow::Result<()> {
+    let path = directories.restore_request();
+    let leaving = || format!("cannot write {}", path.display());
+    fs::create_dir_all(&directories.runtime).with_context(leaving)?;
+    write_atomically(&path, &serde_json::to_vec(request)?).with_context(leaving)
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> anyhow::Result<Option<T>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        json => {
+            let reading = || format!("cannot read {}", path.display());
+            Ok(Some(
+                serde_json::from_slice(&json.with_context(reading)?).with_context(reading)?,
+            ))
+        }
+    }
+}
+
+fn describe(record: &Record) -> String {
+    let mut text = format!("backup of {}: {}", record.instance, record.outcome.as_str());
+    if let Some(snapshot) = &record.snapshot {
+        text = format!("{text}, snapshot {snapshot}");
+    }
+    if let Some(totals) = &record.totals {
+        text = format!(
+            "{text}, {} files, {} bytes, {} bytes added",
+            totals.files, totals.bytes, totals.bytes_added
+        );
+    }
+    if let Some(problem) = &record.error {
+        text = format!("{text}\n{problem}");
+    }
+    if record.cleanup_failed {
+        text.push_str("\nNot everything could be put back; see the journal.");
+    }
+    if record.outcome == Outcome::Failed && record.error.is_none() {
+        text.push_str("\nSee the journal for the reason.");
+    }
+    text
+}
+
+fn table(listing: &Listing) -> String {
+    let mut lines = vec![format!(
+        "{:16}  {:20}  {:>9}  {:>14}  STATE",
+        "ID", "TIME (UTC)", "FILES", "BYTES"
+    )];
+    for snapshot in &listing.snapshots {
+        let (files, bytes) = snapshot
+            .totals
+            .map_or((String::new(), String::new()), |totals| {
+                (totals.files.to_string(), totals.bytes.to_string())
+            });
+        let id: String = snapshot.id.chars().take(16).collect();
+        let state = if snapshot.complete {
+            "complete"
+        } else {
+            "incomplete"
+        };
+        let time = seconds(snapshot.time);
+        lines.push(format!(
+            "{id:16}  {time:20}  {files:>9}  {bytes:>14}  {state}"
+        ));
+    }
+    lines.join("\n")
+}
+
+fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}

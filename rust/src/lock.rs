@@ -1,0 +1,72 @@
+//! At most one piece of work on an instance at a time.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use anyhow::Context;
+use rustix::fs::FlockOperation;
+
+use crate::outcome::{Failure, Kind};
+use crate::paths::Instance;
+use crate::problem::Problem;
+
+/// Held until dropped. The kernel drops it with the process, however that ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: OwnedFd,
+}
+
+/// Takes the lock of an instance; none if another process has it.
+///
+/// # Errors
+/// The lock file cannot be opened.
+pub fn try_take(directories: &Instance) -> anyhow::Result<Option<Lock>> {
+    let path = directories.lock();
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("cannot open the lock {}", path.display()))?;
+    let file = OwnedFd::from(file);
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Lock { _file: file })),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// Takes the lock of an instance.
+///
+/// # Errors
+/// Another process has it, which may pass, or the lock file cannot be opened.
+pub fn take(directories: &Instance, instance: &str) -> Result<Lock, Failure> {
+    try_take(directories)?.ok_or_else(|| {
+        Failure::of(
+            Kind::Passing,
+            Problem::new(
+                format!("another run, restore or maintenance of {instance} holds the lock"),
+                "wait for its end: `systemctl list-units 'backupservice-*'` shows what runs",
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::Host;
+
+    #[test]
+    fn the_second_has_to_wait_for_the_first() {
+        let root = tempfile::tempdir().unwrap();
+        let directories = Host::new(root.path()).instance("x");
+        std::fs::create_dir_all(&directories.runtime).unwrap();
+        let first = take(&directories, "x").unwrap();
+        let refused = take(&directories, "x").unwrap_err();
+        assert_eq!(refused.kind, Kind::Passing);
+        assert!(refused.problem.message.contains("of x holds the lock"));
+        drop(first);
+        take(&directories, "x").unwrap();
+    }
+}

@@ -1,0 +1,81 @@
+//! State files, for `status` and dashboards.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::record::{Record, State};
+use crate::paths::{Instance, remove_if_there, write_atomically};
+
+/// So many runs are remembered.
+const HISTORY: usize = 100;
+
+/// The record of the last run that ended, if there is one.
+///
+/// # Errors
+/// The file is not a record, or cannot be read.
+pub fn last_run(directories: &Instance) -> Result<Option<Record>> {
+    read(&directories.last_run())
+}
+
+/// The state of the run under way, if there is one.
+///
+/// # Errors
+/// The file is not a state, or cannot be read.
+pub fn running(directories: &Instance) -> Result<Option<State>> {
+    read(&directories.run_state())
+}
+
+/// Writes the record of a run that ended, adds it to the history and removes its state.
+/// Reporting must not make a run fail: what cannot be written is logged.
+pub fn write_record(directories: &Instance, record: &Record) {
+    let path = directories.history();
+    let mut history: Vec<Record> = match read(&path) {
+        Ok(history) => history.unwrap_or_default(),
+        Err(error) => {
+            log::warn!("the history of runs starts anew: {error:#}");
+            Vec::new()
+        }
+    };
+    history.push(record.clone());
+    let superfluous = history.len().saturating_sub(HISTORY);
+    history.drain(..superfluous);
+    write(&path, &history);
+    write(&directories.last_run(), record);
+    if let Err(error) = remove_if_there(&directories.run_state()) {
+        log::warn!(
+            "cannot remove {}: {error}",
+            directories.run_state().display()
+        );
+    }
+}
+
+pub(super) fn write_state(directories: &Instance, state: &State) {
+    write(&directories.run_state(), state);
+}
+
+fn write(path: &Path, value: &impl Serialize) {
+    let written = serde_json::to_vec(value)
+        .map_err(Into::into)
+        .and_then(|json| write_atomically(path, &json));
+    if let Err(error) = written {
+        log::error!("cannot write {}: {error}", path.display());
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let json = match fs::read(path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+        }
+    };
+    let value = serde_json::from_slice(&json)
+        .with_context(|| format!("{} is not what it should be", path.display()))?;
+    Ok(Some(value))
+}

@@ -1,0 +1,66 @@
+//! Listing the snapshots of an instance, in its unit, for the command line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::guards;
+use crate::invocation::Invocation;
+use crate::outcome::{self, Failure, Kind};
+use crate::paths::write_atomically;
+use crate::plan::Plan;
+use crate::problem::Problem;
+use crate::provider::{self, Snapshot};
+use crate::report::Report;
+use crate::watch::watched;
+
+/// The version of [`Listing`].
+pub const VERSION: u32 = 1;
+
+/// The answer: `snapshots.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listing {
+    /// Format; see [`VERSION`].
+    pub version: u32,
+    /// systemd's invocation id of the unit.
+    pub run_id: String,
+    /// Why there is no list.
+    pub error: Option<Problem>,
+    /// Oldest first.
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// Lists the snapshots and leaves the answer for the command line. Returns the exit
+/// status.
+///
+/// # Errors
+/// The answer cannot be written.
+pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<u8> {
+    let result = list(plan, invocation);
+    let status = match &result {
+        Ok(_) => 0,
+        Err(failure) => {
+            log::error!("{failure}");
+            outcome::exit_status(failure.outcome(), failure.kind == Kind::Passing)
+        }
+    };
+    let listing = Listing {
+        version: VERSION,
+        run_id: invocation.id.clone(),
+        error: result.as_ref().err().map(|failure| failure.problem.clone()),
+        snapshots: result.unwrap_or_default(),
+    };
+    let json = serde_json::to_vec(&listing)?;
+    write_atomically(&invocation.directories.snapshots(), &json)?;
+    Ok(status)
+}
+
+fn list(plan: &Plan, invocation: &Invocation<'_>) -> Result<Vec<Snapshot>, Failure> {
+    guards::credentials(plan, &invocation.credentials)?;
+    let directories = &invocation.directories;
+    let provider = (invocation.open)(plan, &invocation.credentials, &directories.cache)?;
+    let name = provider::name(plan.provider.kind);
+    let mut report = Report::of_restore(directories, &plan.instance, name, &invocation.id);
+    watched(&mut report, invocation.cancel, |job| {
+        provider.snapshots(job)
+    })
+}

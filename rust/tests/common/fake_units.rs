@@ -1,0 +1,201 @@
+//! A systemd that remembers what it was asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use backupservice::cancel::Cancel;
+use backupservice::paths::Instance;
+use backupservice::problem::Problem;
+use backupservice::units::{Activity, Reason, UnitError, UnitResult, Units};
+
+use super::Log;
+
+pub struct FakeUnits {
+    log: Log,
+    cancel: Cancel,
+    active: RefCell<BTreeSet<String>>,
+    along: RefCell<BTreeMap<String, Vec<String>>>,
+    triggers: RefCell<BTreeMap<String, Vec<String>>>,
+    failing: RefCell<BTreeMap<String, UnitResult>>,
+    refused: RefCell<BTreeSet<String>>,
+    cancelling: RefCell<BTreeSet<String>>,
+    staging: RefCell<PathBuf>,
+    hook_environment: RefCell<PathBuf>,
+    empty_dumps: Cell<bool>,
+    pub shutdown: Cell<bool>,
+}
+
+impl FakeUnits {
+    pub fn new(log: Log, cancel: Cancel) -> Self {
+        Self {
+            log,
+            cancel,
+            active: RefCell::default(),
+            along: RefCell::default(),
+            triggers: RefCell::default(),
+            failing: RefCell::default(),
+            refused: RefCell::default(),
+            cancelling: RefCell::default(),
+            staging: RefCell::default(),
+            hook_environment: RefCell::default(),
+            empty_dumps: Cell::new(false),
+            shutdown: Cell::new(false),
+        }
+    }
+
+    pub fn run(&self, unit: &str) {
+        self.active.borrow_mut().insert(unit.to_owned());
+    }
+
+    pub fn runs(&self, unit: &str) -> bool {
+        self.active.borrow().contains(unit)
+    }
+
+    /// A stop of `unit` takes `other` down.
+    pub fn stops_along(&self, unit: &str, other: &str) {
+        let mut along = self.along.borrow_mut();
+        along
+            .entry(unit.to_owned())
+            .or_default()
+            .push(other.to_owned());
+    }
+
+    pub fn triggers(&self, unit: &str, trigger: &str) {
+        let mut triggers = self.triggers.borrow_mut();
+        triggers
+            .entry(unit.to_owned())
+            .or_default()
+            .push(trigger.to_owned());
+    }
+
+    pub fn fails(&self, unit: &str) {
+        let result = UnitResult {
+            job: "failed".to_owned(),
+            result: "exit-code".to_owned(),
+            exit_status: 3,
+            invocation_id: "feed".to_owned(),
+            cancelled: false,
+        };
+        self.failing.borrow_mut().insert(unit.to_owned(), result);
+    }
+
+    pub fn refuses(&self, unit: &str) {
+        self.refused.borrow_mut().insert(unit.to_owned());
+    }
+
+    /// A cancel request comes while `unit` is started.
+    pub fn is_cancelled_in(&self, unit: &str) {
+        self.cancelling.borrow_mut().insert(unit.to_owned());
+    }
+
+    pub fn belongs_to(&self, directories: &Instance) {
+        *self.staging.borrow_mut() = directories.staging();
+        *self.hook_environment.borrow_mut() = directories.hook_environment();
+    }
+
+    pub fn dumps_nothing(&self) {
+        self.empty_dumps.set(true);
+    }
+
+    fn check(&self, unit: &str) -> Result<(), UnitError> {
+        if self.shutdown.get() || self.refused.borrow().contains(unit) {
+            return Err(UnitError {
+                reason: Reason::Refused,
+                problem: Problem::new(format!("{unit} may not be touched"), "ask"),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Units for FakeUnits {
+    fn start_and_wait(&self, unit: &str, cancel: &Cancel) -> Result<UnitResult, UnitError> {
+        self.check(unit)?;
+        if self.cancelling.borrow().contains(unit) {
+            self.cancel.request();
+        }
+        if cancel.requested() {
+            self.log
+                .happens(format!("stop {unit}, which was being started"));
+            return Ok(UnitResult {
+                cancelled: true,
+                ..UnitResult::default()
+            });
+        }
+        let told = fs::read_to_string(&*self.hook_environment.borrow()).unwrap_or_default();
+        let outcome = told
+            .lines()
+            .find_map(|line| line.strip_prefix("BACKUP_OUTCOME="))
+            .map(|outcome| outcome.trim_matches('"'));
+        let is_after = unit.starts_with("after-");
+        let outcome = outcome
+            .filter(|_| is_after)
+            .map(|outcome| format!(" {outcome}"));
+        self.log
+            .happens(format!("start {unit}{}", outcome.unwrap_or_default()));
+        if let Some(stream) = unit
+            .strip_prefix("dump-")
+            .and_then(|rest| rest.strip_suffix(".service"))
+        {
+            let content = if self.empty_dumps.get() { "" } else { "dump" };
+            fs::write(self.staging.borrow().join(stream), content).unwrap();
+        }
+        if unit.starts_with("load-") {
+            let content = fs::read_to_string(self.staging.borrow().join("db")).unwrap();
+            assert_eq!(content, "dump", "what is loaded is what was dumped");
+        }
+        if let Some(result) = self.failing.borrow().get(unit) {
+            return Ok(result.clone());
+        }
+        self.run(unit);
+        Ok(UnitResult {
+            job: "done".to_owned(),
+            result: "success".to_owned(),
+            ..UnitResult::default()
+        })
+    }
+
+    fn stop_and_wait(&self, unit: &str) -> Result<(), UnitError> {
+        self.check(unit)?;
+        self.log.happens(format!("stop {unit}"));
+        let mut down = vec![unit.to_owned()];
+        while let Some(unit) = down.pop() {
+            self.active.borrow_mut().remove(&unit);
+            down.extend(self.along.borrow().get(&unit).cloned().unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn activity(&self, unit: &str) -> Result<Activity, UnitError> {
+        if unit.starts_with("nonexistent") {
+            return Err(UnitError {
+                reason: Reason::NotFound,
+                problem: Problem::new(format!("there is no unit {unit}"), "create it"),
+            });
+        }
+        Ok(if self.runs(unit) {
+            Activity::Active
+        } else {
+            Activity::Inactive
+        })
+    }
+
+    fn stopped_along(&self, unit: &str) -> Result<Vec<String>, UnitError> {
+        Ok(self.along.borrow().get(unit).cloned().unwrap_or_default())
+    }
+
+    fn triggers(&self, unit: &str) -> Result<Vec<String>, UnitError> {
+        Ok(self
+            .triggers
+            .borrow()
+            .get(unit)
+            .cloned()
+            .unwrap_or_default())
+    }
+
+    fn shutting_down(&self) -> bool {
+        self.shutdown.get()
+    }
+}
