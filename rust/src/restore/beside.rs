@@ -55,7 +55,7 @@ impl Beside {
             stored: stored.to_owned(),
             fresh: directory.join(stored_name),
             directory,
-            safety: hidden(&format!(".before-restore-{now}")),
+            safety: unused(|end| hidden(&format!(".before-restore-{now}{end}"))),
             destination,
         })
     }
@@ -129,4 +129,15 @@ impl Beside {
             )
         })
     }
+}
+
+/// A path at which there is nothing yet: earlier safety copies are never touched.
+fn unused(path: impl Fn(&str) -> PathBuf) -> PathBuf {
+    let mut candidate = path("");
+    let mut number = 2;
+    while candidate.symlink_metadata().is_ok() {
+        candidate = path(&format!("-{number}"));
+        number += 1;
+    }
+    candidate
 }

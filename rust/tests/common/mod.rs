@@ -2,8 +2,10 @@
 
 #![allow(dead_code, clippy::missing_panics_doc)] // each test binary uses a part of it
 
+pub mod fake_bus;
 pub mod fake_provider;
 pub mod fake_units;
+pub mod real_restic;
 pub mod tools;
 
 use std::cell::{Cell, RefCell};

@@ -1,0 +1,293 @@
+//! What a restore does in which order, with systemd and provider pretending.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+
+mod common;
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use backupservice::intent::Operation;
+use backupservice::outcome::Outcome;
+use backupservice::restore::request::{Request, Restored};
+use backupservice::{recover, report};
+use common::{Machine, killed};
+use expect_test::expect;
+
+#[test]
+fn everything_is_fetched_before_anything_is_replaced() {
+    let machine = Machine::new();
+    let restored = machine.restore(&Request::whole("latest"));
+    expect![[r"
+        stop app.service
+        start before-restore-one.service
+        restore abc:/srv/data
+        restore abc:/var/lib/backupservice/app/staging/db
+        start load-db.service
+        start after-restore-one.service success
+        start app.service
+    "]]
+    .assert_eq(&machine.happened());
+    assert_eq!(
+        (restored.outcome, restored.exit_status()),
+        (Outcome::Success, 0)
+    );
+    assert_eq!(content(&machine), "restored");
+    let copy = &restored.safety_copies[0];
+    assert_eq!(fs::read_to_string(copy.join("file")).unwrap(), "content");
+    assert!(
+        copy.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with(".data.before-restore-20")
+    );
+    assert_eq!(
+        names_beside(&machine).len(),
+        2,
+        "the data and its safety copy"
+    );
+    let left: Restored =
+        serde_json::from_slice(&fs::read(machine.directories().restore_result()).unwrap()).unwrap();
+    assert_eq!(left, restored);
+    assert!(
+        report::last_run(&machine.directories()).unwrap().is_none(),
+        "a restore is no backup"
+    );
+}
+
+#[test]
+fn a_snapshot_that_lacks_a_source_stops_nothing() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().missing = vec![machine.source()];
+    let restored = machine.restore(&Request::whole("latest"));
+    assert!(
+        restored
+            .error
+            .unwrap()
+            .message
+            .starts_with("the snapshot abc does not hold ")
+    );
+    assert_eq!(machine.happened(), "");
+}
+
+#[test]
+fn an_unknown_snapshot_stops_nothing() {
+    let machine = Machine::new();
+    let restored = machine.restore(&Request::whole("beef"));
+    assert_eq!(
+        restored.error.unwrap().message,
+        "app has no snapshot \"beef\""
+    );
+    assert_eq!(
+        (restored.outcome, machine.happened().as_str()),
+        (Outcome::Failed, "")
+    );
+}
+
+#[test]
+fn a_failure_while_fetching_leaves_the_old_data_where_it_is() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().fails_to_restore = true;
+    let restored = machine.restore(&Request::whole("latest"));
+    assert_eq!(restored.outcome, Outcome::Failed);
+    assert!(restored.safety_copies.is_empty());
+    assert_eq!(content(&machine), "content");
+    assert_eq!(names_beside(&machine), ["data"]);
+    assert!(
+        machine
+            .happened()
+            .ends_with("start after-restore-one.service failed\nstart app.service\n")
+    );
+}
+
+#[test]
+fn a_failing_load_names_the_safety_copies() {
+    let machine = Machine::new();
+    machine.units.fails("load-db.service");
+    let restored = machine.restore(&Request::whole("latest"));
+    let message = restored.error.unwrap().message;
+    assert!(
+        message
+            .starts_with("loading the stream \"db\" (load-db.service) failed with exit status 3")
+    );
+    assert!(
+        message.contains("; the data from before is in "),
+        "{message}"
+    );
+    assert!(machine.units.runs("app.service"));
+}
+
+#[test]
+fn a_failing_hook_keeps_everything_as_it_was() {
+    let machine = Machine::new();
+    machine.units.fails("before-restore-one.service");
+    machine.restore(&Request::whole("latest"));
+    expect![[r"
+        stop app.service
+        start before-restore-one.service
+        start after-restore-one.service failed
+        start app.service
+    "]]
+    .assert_eq(&machine.happened());
+}
+
+#[test]
+fn elsewhere_nothing_is_stopped_and_no_hook_runs() {
+    let machine = Machine::new();
+    let target = machine.path("target");
+    let request = Request {
+        target: Some(target.clone()),
+        ..Request::whole("abc")
+    };
+    let restored = machine.restore(&request);
+    expect![[r"
+        restore abc:/srv/data
+        restore abc:/var/lib/backupservice/app/staging/db
+    "]]
+    .assert_eq(&machine.happened());
+    let below = |path: PathBuf| target.join(path.strip_prefix("/").unwrap());
+    assert_eq!(
+        fs::read_to_string(below(machine.source()).join("file")).unwrap(),
+        "restored"
+    );
+    assert_eq!(
+        fs::read_to_string(below(machine.directories().staging()).join("db")).unwrap(),
+        "dump"
+    );
+    assert_eq!(restored.restored.len(), 2);
+    assert_eq!(content(&machine), "content");
+
+    let again = machine.restore(&request);
+    assert!(again.error.unwrap().message.contains("exists already"));
+}
+
+#[test]
+fn one_path_replaces_only_that_path() {
+    let machine = Machine::new();
+    fs::create_dir(machine.source().join("sub")).unwrap();
+    fs::write(machine.source().join("sub/file"), "old").unwrap();
+    let request = Request {
+        path: Some(machine.source().join("sub")),
+        ..Request::whole("latest")
+    };
+    let restored = machine.restore(&request);
+    assert_eq!(restored.restored, [machine.source().join("sub")]);
+    assert_eq!(
+        fs::read_to_string(machine.source().join("sub/file")).unwrap(),
+        "restored"
+    );
+    assert_eq!(content(&machine), "content");
+    assert!(!machine.happened().contains("load-db"));
+}
+
+#[test]
+fn data_that_is_gone_is_restored_without_a_safety_copy() {
+    let machine = Machine::new();
+    fs::remove_dir_all(machine.path("srv")).unwrap();
+    let restored = machine.restore(&Request::whole("latest"));
+    assert_eq!(
+        (restored.outcome, restored.safety_copies.len()),
+        (Outcome::Success, 0)
+    );
+    assert_eq!(content(&machine), "restored");
+}
+
+#[test]
+fn a_linked_source_is_replaced_behind_its_link() {
+    let machine = Machine::new();
+    fs::create_dir(machine.path("private")).unwrap();
+    fs::rename(machine.source(), machine.path("private/data")).unwrap();
+    std::os::unix::fs::symlink("../private/data", machine.source()).unwrap();
+    let restored = machine.restore(&Request::whole("latest"));
+    assert_eq!(restored.outcome, Outcome::Success, "{restored}");
+    assert!(machine.source().is_symlink());
+    assert_eq!(content(&machine), "restored");
+}
+
+#[test]
+fn a_restore_killed_at_any_step_has_the_old_data_or_the_new() {
+    let mut step = 0;
+    loop {
+        let machine = Machine::new();
+        machine.log.dies_at(step);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            machine.restore(&Request::whole("latest"))
+        }));
+        if result.is_ok() {
+            break;
+        }
+        machine.recover(Operation::Restore, &killed()).unwrap();
+
+        let happened = machine.happened();
+        assert!(
+            machine.units.runs("app.service"),
+            "killed at {step}: {happened}"
+        );
+        let is_new = happened.contains("staging/db");
+        assert_eq!(
+            content(&machine),
+            if is_new { "restored" } else { "content" }
+        );
+        assert_eq!(names_beside(&machine).len(), if is_new { 2 } else { 1 });
+        assert!(report::last_run(&machine.directories()).unwrap().is_none());
+        assert_eq!(
+            machine.restore(&Request::whole("latest")).outcome,
+            Outcome::Success
+        );
+        step += 1;
+    }
+    assert_eq!(step, 7);
+}
+
+#[test]
+fn old_data_that_was_put_aside_goes_back_after_a_crash() {
+    let machine = Machine::new();
+    let aside = machine.path("srv/.data.before-restore-x");
+    fs::rename(machine.source(), &aside).unwrap();
+    let intent = serde_json::json!({
+        "version": 1, "instance": "app", "provider": "restic", "operation": "restore",
+        "runId": "77", "started": "2026-11-21T03:47:01Z", "outcome": null, "snapshot": null,
+        "steps": [{ "action": "putBack", "from": aside, "to": machine.source(), "done": false }],
+    });
+    fs::write(machine.directories().intent(), intent.to_string()).unwrap();
+    machine
+        .recover(Operation::Backup, &recover::Ended::default())
+        .unwrap();
+    assert_eq!(content(&machine), "content");
+    assert!(report::last_run(&machine.directories()).unwrap().is_none());
+}
+
+#[test]
+fn a_request_is_taken_once_and_only_for_its_snapshot() {
+    let machine = Machine::new();
+    let directories = machine.directories();
+    let request = Request {
+        path: Some("/srv/data/sub".into()),
+        ..Request::whole("abc")
+    };
+    let leave = || {
+        let json = serde_json::to_vec(&request).unwrap();
+        fs::write(directories.restore_request(), json).unwrap();
+    };
+    leave();
+    assert_eq!(Request::take(&directories, "abc").unwrap(), request);
+    assert_eq!(
+        Request::take(&directories, "abc").unwrap(),
+        Request::whole("abc")
+    );
+    leave();
+    assert!(Request::take(&directories, "latest").is_err());
+    assert!(!directories.restore_request().exists());
+}
+
+fn content(machine: &Machine) -> String {
+    fs::read_to_string(machine.source().join("file")).unwrap()
+}
+
+fn names_beside(machine: &Machine) -> Vec<String> {
+    let entries = fs::read_dir(machine.path("srv")).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
