@@ -72,7 +72,7 @@ fn attempt(
     guards::prepared(plan, &invocation.directories)?;
     guards::sources(plan)?;
     guards::credentials(plan, &invocation.credentials)?;
-    let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories.cache)?;
+    let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;
 
     let mut journal = begin(plan, invocation, report.started())?;
     let result = work(plan, invocation, report, &*provider, &mut journal);

@@ -109,7 +109,7 @@ impl Machine {
     }
 
     pub fn back_up(&self) -> backup::Ended {
-        let open = |_: &Plan, _: &Path, _: &Path| -> Result<Box<dyn Provider>, Failure> {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,
@@ -124,7 +124,7 @@ impl Machine {
     }
 
     pub fn restore(&self, request: &restore::request::Request) -> restore::request::Restored {
-        let open = |_: &Plan, _: &Path, _: &Path| -> Result<Box<dyn Provider>, Failure> {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,

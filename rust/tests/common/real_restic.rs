@@ -42,8 +42,8 @@ pub fn machine_without_repository() -> Option<Machine> {
 
 pub fn open(machine: &Machine) -> Box<dyn Provider> {
     let plan = machine.parsed_plan();
-    let cache = machine.directories().cache;
-    provider::open(&plan, &machine.path("credentials"), &cache).unwrap()
+    let directories = machine.directories();
+    provider::open(&plan, &machine.path("credentials"), &directories).unwrap()
 }
 
 pub fn with<T>(machine: &Machine, work: impl FnOnce(&dyn Provider, &mut Job<'_>) -> T) -> T {
