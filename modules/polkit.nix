@@ -47,7 +47,24 @@ let
       }
     );
 
-  allowed = lib.naturalSort (lib.unique (map (unit: "${unit}.service") steps ++ withDependants stopped));
+  # A socket that is left listening would start its service again.
+  triggers = lib.concatMap (
+    unit:
+    let
+      name = lib.removeSuffix ".service" unit;
+    in
+    lib.concatMap
+      (kind: lib.optional (config.systemd."${kind}s" ? ${name}) "${name}.${kind}")
+      [
+        "socket"
+        "timer"
+        "path"
+      ]
+  );
+
+  allowed = lib.naturalSort (lib.unique (
+      map (unit: "${unit}.service") steps ++ withDependants stopped ++ triggers (withDependants stopped)
+    ));
 in
 {
   config = lib.mkIf (enabled != { }) {

@@ -39,6 +39,8 @@ in
     systemd.services.backupservice-secrets = {
       description = "Passwords of backup repositories";
       wantedBy = [ "multi-user.target" ];
+      # Every backup asks for it.
+      startLimitIntervalSec = 0;
       unitConfig.WantsMountsFor = lib.filter (path: path != null && !layout.isUrl path) (
         map (entry: entry.repository) repositories
       );

@@ -25,9 +25,12 @@
       backupservice.instances.unmounted = mkInstance "unmounted" { path = "/mnt/disk/backup"; };
 
       fileSystems."/mnt/disk" = {
-        device = "tmpfs";
-        fsType = "tmpfs";
-        options = [ "noauto" ];
+        device = "/dev/a-disk-that-is-not-connected";
+        fsType = "ext4";
+        options = [
+          "noauto"
+          "x-systemd.device-timeout=1s"
+        ];
       };
 
       environment.systemPackages = [ pkgs.restic ];
@@ -56,7 +59,7 @@
         for text in texts:
             assert text in error["message"] + error["remedy"], (text, error)
         journal = machine.succeed(f"journalctl --no-pager -u backupservice-{instance}.service")
-        assert error["message"] in journal and error["remedy"] in journal, journal
+        assert error["message"] in journal and error["remedy"][1:] in journal, journal
 
     machine.start()
     machine.wait_for_unit("multi-user.target")

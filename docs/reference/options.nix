@@ -4,6 +4,8 @@ let
   # The same options in another place; the text above them says where.
   repetitions = [
     "backupservice.contracts.<name>."
+    "services.nextcloud.backup."
+    "services.home-assistant.backup."
     "backupservice.defaults."
     ".hooks.afterBackup.*."
     ".hooks.beforeRestore.*."
@@ -43,7 +45,7 @@ in
 ''
   # Options
 
-  <!-- Generated from the modules by `make snapshots`. Do not edit. -->
+  <!-- Generated from the modules by `make render`. Do not edit. -->
 
   `backupservice.contracts.<name>` and every service's read-only `backup` option
   take the first part of an instance's options: `user`, `sourceDirectories`,

@@ -12,6 +12,10 @@ let
   common = name: {
     # A switch must neither kill a backup nor start one.
     restartIfChanged = false;
+    # Whoever starts it again and again has a reason.
+    startLimitIntervalSec = 0;
+    # Where the view has it: /var/run, the default of D-Bus, is not there.
+    environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
     serviceConfig = {
       Type = "oneshot";
       User = "backupservice";
@@ -146,6 +150,7 @@ let
           ] + " %i";
           ExecStopPost = backupservice [
             "recover"
+            "--restore"
             name
           ];
           KillMode = "mixed";

@@ -105,7 +105,11 @@ let
       description = "Dump of ${stream.name} for the backup of ${name}";
       # Opened before the identity is taken on: the service's user can write its
       # dump and not read it back.
-      serviceConfig.StandardOutput = "truncate:${stream.stagedFile}";
+      # What it complains of must not get into the dump.
+      serviceConfig = {
+        StandardOutput = "truncate:${stream.stagedFile}";
+        StandardError = "journal";
+      };
     }
     // step name instance {
       inherit (stream) user;
@@ -115,6 +119,7 @@ let
       serviceConfig = {
         StandardInput = "file:${stream.stagedFile}";
         StandardOutput = "journal";
+        StandardError = "journal";
       };
     };
 in

@@ -83,7 +83,7 @@ Examples:
     ///
     /// Starts the units that it had stopped and runs its afterBackup hooks. Does nothing
     /// after a run that ended by itself.
-    Recover(Name),
+    Recover(Recover),
     /// Make the directory of a local repository (called by units)
     Prepare(Plan),
     /// Generate the passwords of repositories that have none (called by a unit)
@@ -126,10 +126,13 @@ pub struct Instance {
 
 /// Arguments of `recover`.
 #[derive(Debug, Args)]
-pub struct Name {
+pub struct Recover {
     /// Name below `backupservice.instances`
     #[arg(value_parser = instance_name)]
     pub name: String,
+    /// What was interrupted was a restore, of which there is no record to write
+    #[arg(long)]
+    pub restore: bool,
 }
 
 /// Arguments of `prepare`.

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 
 use crate::cancel::Cancel;
 use crate::hooks::judge;
-use crate::outcome::{Failure, Outcome, exit_status};
+use crate::measure::size;
+use crate::outcome::{Failure, exit_status};
 use crate::paths::{Host, Instance, remove_if_there, write_atomically};
 use crate::plan::check_instance_name;
-use crate::report::{self, record::Record};
+use crate::report;
 use crate::restore::request::{Request, Restored};
 use crate::snapshots::Listing;
 use crate::units::{UnitResult, Units};
@@ -44,7 +45,7 @@ impl Client<'_> {
             judge("the backup", &unit, &result)?;
             return Ok(0);
         };
-        self.print(&describe(&record))?;
+        self.print(&record.to_string())?;
         let status = exit_status(record.outcome, false);
         Ok(if record.cleanup_failed {
             status.max(1)
@@ -175,39 +176,16 @@ fn read<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> anyhow::Resul
     }
 }
 
-fn describe(record: &Record) -> String {
-    let mut text = format!("backup of {}: {}", record.instance, record.outcome.as_str());
-    if let Some(snapshot) = &record.snapshot {
-        text = format!("{text}, snapshot {snapshot}");
-    }
-    if let Some(totals) = &record.totals {
-        text = format!(
-            "{text}, {} files, {} bytes, {} bytes added",
-            totals.files, totals.bytes, totals.bytes_added
-        );
-    }
-    if let Some(problem) = &record.error {
-        text = format!("{text}\n{problem}");
-    }
-    if record.cleanup_failed {
-        text.push_str("\nNot everything could be put back; see the journal.");
-    }
-    if record.outcome == Outcome::Failed && record.error.is_none() {
-        text.push_str("\nSee the journal for the reason.");
-    }
-    text
-}
-
 fn table(listing: &Listing) -> String {
     let mut lines = vec![format!(
         "{:16}  {:20}  {:>9}  {:>14}  STATE",
-        "ID", "TIME (UTC)", "FILES", "BYTES"
+        "ID", "TIME (UTC)", "FILES", "SIZE"
     )];
     for snapshot in &listing.snapshots {
         let (files, bytes) = snapshot
             .totals
             .map_or((String::new(), String::new()), |totals| {
-                (totals.files.to_string(), totals.bytes.to_string())
+                (totals.files.to_string(), size(totals.bytes))
             });
         let id: String = snapshot.id.chars().take(16).collect();
         let state = if snapshot.complete {

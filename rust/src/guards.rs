@@ -51,8 +51,10 @@ pub fn credentials(plan: &Plan, directory: &Path) -> Result<(), Failure> {
             continue;
         }
         let remedy = if credential == "password" && plan.repository.password_generated {
-            "look at `systemctl status backupservice-secrets.service`, which generates it"
-                .to_owned()
+            format!(
+                "if the repository exists, put the password that you kept into {}; otherwise `systemctl status backupservice-secrets.service` tells why none was generated",
+                on_host.display()
+            )
         } else {
             format!("create {} with the right content", on_host.display())
         };

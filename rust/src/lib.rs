@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod check_plan;
 pub mod cli;
 pub mod client;
+pub mod commands;
 pub mod env_file;
 pub mod guards;
 pub mod hooks;

@@ -1,14 +1,12 @@
 //! The `backupservice` program.
 
-use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-use backupservice::cli::{self, Cli, Command};
-use backupservice::paths::Host;
-use backupservice::plan::{Plan, Problems};
+use backupservice::cli::{self, Cli};
+use backupservice::commands;
+use backupservice::outcome::Failure;
+use backupservice::plan::Problems;
 use backupservice::problem::Problem;
-use backupservice::{check_plan, prepare, secrets, status};
 use clap::Parser;
 
 fn main() -> ExitCode {
@@ -19,8 +17,8 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { cli::USAGE } else { 0 });
         }
     };
-    match dispatch(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+    match commands::execute(cli) {
+        Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("{}", explain(&error));
             let bad_plan = error.is::<Problems>();
@@ -29,38 +27,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> anyhow::Result<()> {
-    let host = Host::new(cli.root);
-    match cli.command {
-        Command::Status(args) => {
-            let now = jiff::Zoned::now();
-            let ask = &status::activity::ask_systemd;
-            let text = status::run(&host, args.name.as_deref(), args.json, &now, ask)?;
-            print(text.as_bytes())
-        }
-        Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host),
-        Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()),
-        Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()),
-        Command::Completions { shell } => print(&cli::completions(shell)),
-        Command::Man { dir } => cli::manual_pages(&dir)
-            .with_context(|| format!("cannot write manual pages into {}", dir.display())),
-        Command::Run(_) | Command::Snapshots(_) | Command::Restore(_) | Command::Recover(_) => {
-            bail!("not wired yet")
-        }
-    }
-}
-
-/// Writes to standard output, whose reader (`head`) may have had enough.
-fn print(text: &[u8]) -> anyhow::Result<()> {
-    match io::stdout().write_all(text) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
 /// What went wrong, and on a line of its own what to do.
 fn explain(error: &anyhow::Error) -> String {
-    if let Some(problem) = error.downcast_ref::<Problem>() {
+    let failure = error
+        .downcast_ref::<Failure>()
+        .map(|failure| &failure.problem);
+    if let Some(problem) = failure.or_else(|| error.downcast_ref::<Problem>()) {
         let remedy = problem.remedy.as_deref();
         let remedy = remedy.map_or_else(String::new, |remedy| format!("\nremedy: {remedy}"));
         return format!("error: {}{remedy}", problem.message);

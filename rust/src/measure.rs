@@ -1,5 +1,7 @@
 //! What a provider counts: shared by providers, which tell it, and reports, which write it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// What the provider counted.
@@ -12,6 +14,13 @@ pub struct Totals {
     pub bytes: u64,
     /// Bytes added to the repository.
     pub bytes_added: u64,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, added) = (size(self.bytes), size(self.bytes_added));
+        write!(f, "{} files, {bytes}, {added} added", self.files)
+    }
 }
 
 /// How far the provider is.
@@ -28,4 +37,40 @@ pub struct Progress {
     pub files_done: u64,
     /// Files to read, as far as known.
     pub files_total: u64,
+}
+
+/// A number of bytes for people: three digits or so, in powers of 1024.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = u128::from(bytes) * 10;
+    for unit in ["KiB", "MiB", "GiB", "TiB"] {
+        tenths /= 1024;
+        if tenths < 10_240 || unit == "TiB" {
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+    }
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        for (count, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (1024 * 1024 - 1, "1023.9 KiB"),
+            (5 << 30, "5.0 GiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ] {
+            assert_eq!(size(count), expected);
+        }
+    }
 }

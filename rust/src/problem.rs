@@ -28,10 +28,17 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.", self.message.trim_end_matches('.'))?;
         match &self.remedy {
-            Some(remedy) => write!(formatter, " {}.", remedy.trim_end_matches('.')),
+            Some(remedy) => write!(formatter, " {}.", capitalised(remedy).trim_end_matches('.')),
             None => Ok(()),
         }
     }
 }
 
 impl std::error::Error for Problem {}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}

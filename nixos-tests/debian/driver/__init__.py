@@ -1,1 +1,1 @@
-"""Runs tests in the NixOS format in containers with a real systemd."""
+"""Runs the testScript of a NixOS test against containers of the Debian tree."""

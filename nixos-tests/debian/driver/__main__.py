@@ -1,66 +1,124 @@
-"""Boots the nodes of a rendered test and runs its script."""
+"""Runs one test: python3 -m driver TEST SNAPSHOTS TREE EXECUTOR SCRATCH [--shell]."""
 
-import argparse
-import subprocess
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from .container import Container
+from .container import Container, group_prefix, remove_groups
 from .install import install
-from .machine import Machine
+from .machine import CommandFailed, Machine
 
 
-@contextmanager
-def subtest(name: str) -> Iterator[None]:
-    start = time.monotonic()
+class Report:
+    """One line for each subtest, and the count of those that failed."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+
+    @contextlib.contextmanager
+    def subtest(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        except Exception:
+            self.failed += 1
+            print(f"FAILED {name} ({time.monotonic() - start:.1f} s)", flush=True)
+            raise
+        self.passed += 1
+        print(f"ok {name} ({time.monotonic() - start:.1f} s)", flush=True)
+
+
+@contextlib.contextmanager
+def scratch_directory(parent: Path, test: str) -> Iterator[Path]:
+    """A directory of this run. Those of runs that were killed are removed first."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for stale in parent.iterdir():
+        with contextlib.suppress(OSError), locked(stale):
+            remove_groups(group_prefix(stale.name) + "*")
+            shutil.rmtree(stale)
+    directory = Path(tempfile.mkdtemp(prefix=f"{test}-", dir=parent))
+    directory.chmod(0o755)
+    with locked(directory):
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory)
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    handle = os.open(directory, os.O_RDONLY)
     try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    except BaseException:
-        print(f"FAILED  {name}", flush=True)
-        raise
-    print(f"ok      {name} ({time.monotonic() - start:.1f} s)", flush=True)
+    finally:
+        os.close(handle)
+
+
+def run(test: str, snapshots: Path, tree: Path, executor: Path, scratch: Path, shell: bool) -> int:
+    script = (snapshots / test / "test-script.py").read_text()
+    nodes = sorted(node.name for node in (snapshots / test).iterdir() if node.is_dir())
+    report = Report()
+    machines: list[Machine] = []
+    with scratch_directory(scratch, test) as directory, contextlib.ExitStack() as stack:
+        for node in nodes:
+            container = Container(node, tree, directory / node)
+            stack.callback(container.remove)
+            install(snapshots / test / node, container.root, node, executor)
+            machines.append(Machine(container))
+        succeeded = execute(script, machines, report)
+        if shell:
+            machines[0].shell_interact()
+    print(f"{test}: {report.passed} ok, {report.failed} failed", flush=True)
+    return 0 if succeeded else 1
+
+
+def execute(script: str, machines: list[Machine], report: Report) -> bool:
+    def start_all() -> None:
+        for machine in machines:
+            machine.start()
+
+    names = {machine.name.replace("-", "_"): machine for machine in machines}
+    if len(machines) == 1:
+        names["machine"] = machines[0]
+    names |= {"machines": machines, "start_all": start_all, "subtest": report.subtest}
+    try:
+        exec(compile(script, "test-script.py", "exec"), names)
+    except Exception as error:
+        report.failed = report.failed or 1
+        explain(error, script, machines)
+        return False
+    return True
+
+
+def explain(error: Exception, script: str, machines: list[Machine]) -> None:
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == "test-script.py":
+            line = script.splitlines()[frame.lineno - 1].strip()
+            print(f"test-script.py, line {frame.lineno}: {line}")
+    print(error if isinstance(error, CommandFailed) else f"{type(error).__name__}: {error}")
+    for machine in machines:
+        if machine.is_up():
+            print(f"--- last lines of the journal of {machine.name}\n{machine.journal()}", flush=True)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="driver")
-    parser.add_argument("--tree", type=Path, required=True)
-    parser.add_argument("--scratch", type=Path, required=True)
-    parser.add_argument("--executor", type=Path, required=True)
-    parser.add_argument("snapshot", type=Path)
-    arguments = parser.parse_args()
-
-    # In memory, and in this process's own mount namespace: it cannot be left behind.
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", arguments.scratch], check=True
-    )
-    script = arguments.snapshot / "test-script.py"
-    containers = []
-    names: dict[str, Any] = {"subtest": subtest}
-    for node in sorted(path for path in arguments.snapshot.iterdir() if path.is_dir()):
-        container = Container(node.name, arguments.tree, arguments.scratch)
-        install(node, container.root, arguments.executor)
-        containers.append(container)
-        names[node.name] = Machine(container)
-    machines = [value for value in names.values() if isinstance(value, Machine)]
-    names["machines"] = machines
-    names["start_all"] = lambda: [machine.start() for machine in machines]
-    if len(machines) == 1:
-        names["machine"] = machines[0]
-
-    try:
-        exec(compile(script.read_text(), script, "exec"), names)  # noqa: S102
-    except Exception:
-        traceback.print_exc(limit=-3)
-        return 1
-    finally:
-        for container in containers:
-            container.kill()
-    return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    arguments = [argument for argument in sys.argv[1:] if argument != "--shell"]
+    test, *paths = arguments
+    return run(test, *map(Path, paths), shell="--shell" in sys.argv)
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+except KeyboardInterrupt:
+    sys.exit("interrupted")

@@ -78,11 +78,7 @@ pub fn tell(record: &Record) {
         Outcome::Incomplete | Outcome::Cancelled => Level::Warn,
         Outcome::Failed => Level::Error,
     };
-    let mut text = format!("backup of {}: {}", record.instance, record.outcome.as_str());
-    if let Some(problem) = &record.error {
-        text = format!("{text}: {problem}");
-    }
-    send(level, FINISHED, &fields, &text);
+    send(level, FINISHED, &fields, &record.to_string());
 }
 
 struct StandardError;

@@ -156,7 +156,7 @@ impl Report {
         };
         state::write_record(&self.directories, &record);
         journal::tell(&record);
-        notify::status(&notify::ended(&record));
+        notify::status(&record.to_string());
         record
     }
 

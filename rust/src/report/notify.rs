@@ -2,8 +2,7 @@
 
 use sd_notify::NotifyState;
 
-use super::record::Record;
-use crate::measure::Progress;
+use crate::measure::{Progress, size};
 
 /// Sets the line. Without systemd nothing happens.
 pub fn status(text: &str) {
@@ -17,7 +16,7 @@ pub fn status(text: &str) {
 /// What a phase does, for people.
 pub fn doing(phase: &str) -> &str {
     match phase {
-        "lock" => "waiting for other work on this instance",
+        "lock" => "taking the lock of the instance",
         "recover" => "finishing what an earlier run left",
         "guard" => "checking sources and credentials",
         "before-backup" => "running the hooks before the backup",
@@ -35,6 +34,7 @@ pub fn doing(phase: &str) -> &str {
         "after-restore" => "running the hooks after the restore",
         "resume" => "starting the units that were stopped",
         "after-backup" => "running the hooks after the backup",
+        "clean" => "removing what is not needed any more",
         other => other,
     }
 }
@@ -48,42 +48,6 @@ pub fn progress(phase: &str, progress: &Progress) -> String {
         size(progress.bytes_total),
         progress.files_done
     )
-}
-
-/// The last line of a backup.
-pub fn ended(record: &Record) -> String {
-    let mut text = record.outcome.as_str().to_owned();
-    if let Some(totals) = &record.totals {
-        text = format!(
-            "{text}: {} files, {}, {} added",
-            totals.files,
-            size(totals.bytes),
-            size(totals.bytes_added)
-        );
-    }
-    if let Some(problem) = &record.error {
-        text = format!("{text}: {}", problem.message);
-    }
-    if record.cleanup_failed {
-        text.push_str(" (cleanup failed)");
-    }
-    text
-}
-
-#[allow(clippy::cast_precision_loss)] // a rounded figure for people
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 {
-        format!("{bytes} B")
-    } else {
-        format!("{value:.1} {}", UNITS[unit])
-    }
 }
 
 #[cfg(test)]
@@ -103,8 +67,5 @@ mod tests {
             progress("backup", &now),
             "backing up: 43% of 1.2 GiB, 1203 files"
         );
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(1536), "1.5 KiB");
-        assert_eq!(size(u64::MAX), "16777216.0 TiB");
     }
 }

@@ -1,5 +1,7 @@
 //! What is written about a run, and read by `status`.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,25 @@ pub struct Record {
     pub totals: Option<Totals>,
     /// Every phase with its duration, in order.
     pub phases: Vec<Phase>,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "backup of {}: {}", self.instance, self.outcome.as_str())?;
+        if let Some(snapshot) = &self.snapshot {
+            write!(f, ", snapshot {}", snapshot.get(..8).unwrap_or(snapshot))?;
+        }
+        if let Some(totals) = &self.totals {
+            write!(f, ", {totals}")?;
+        }
+        if let Some(problem) = &self.error {
+            write!(f, ": {problem}")?;
+        }
+        if self.cleanup_failed {
+            f.write_str(" Not everything could be put back: see the journal.")?;
+        }
+        Ok(())
+    }
 }
 
 /// A run under way: `state.json`.

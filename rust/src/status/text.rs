@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::Status;
 use super::activity::Activity;
+use crate::measure::size;
 use crate::report::record::{Phase, Record};
 
 /// Runs shown of one instance.
@@ -122,7 +123,7 @@ fn snapshot(id: Option<&str>) -> String {
 }
 
 fn added(count: Option<u64>) -> String {
-    count.map_or_else(nothing, bytes)
+    count.map_or_else(nothing, size)
 }
 
 fn nothing() -> String {
@@ -154,21 +155,6 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// Three digits or so, in powers of 1024.
-fn bytes(count: u64) -> String {
-    if count < 1024 {
-        return format!("{count} B");
-    }
-    let mut tenths = u128::from(count) * 10;
-    for unit in ["KiB", "MiB", "GiB", "TiB"] {
-        tenths /= 1024;
-        if tenths < 10_240 || unit == "TiB" {
-            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
-        }
-    }
-    String::new()
-}
-
 /// Names of files and messages of programs may contain anything, and go to a terminal.
 fn printable(text: &str) -> String {
     text.chars()
@@ -195,21 +181,6 @@ fn align<const N: usize>(rows: &[[String; N]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        for (count, expected) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1536, "1.5 KiB"),
-            (1024 * 1024 - 1, "1023.9 KiB"),
-            (5 << 30, "5.0 GiB"),
-            (u64::MAX, "16777215.9 TiB"),
-        ] {
-            assert_eq!(bytes(count), expected);
-        }
-    }
 
     #[test]
     fn ages_and_durations_have_one_unit_or_two() {

@@ -1,0 +1,56 @@
+import json
+
+def fails(instance, *texts):
+    """Starts a backup that must fail, and say why and what to do."""
+    machine.fail(f"systemctl start backupservice-{instance}.service")
+    run = json.loads(machine.succeed(f"cat /var/lib/backupservice/{instance}/last-run.json"))
+    assert run["outcome"] == "failed" and run["snapshot"] is None, run
+    error = run["error"]
+    machine.log(f"{error['message']} {error['remedy']}")
+    assert error["remedy"], run
+    for text in texts:
+        assert text in error["message"] + error["remedy"], (text, error)
+    journal = machine.succeed(f"journalctl --no-pager -u backupservice-{instance}.service")
+    assert error["message"] in journal and error["remedy"][1:] in journal, journal
+
+machine.start()
+machine.wait_for_unit("multi-user.target")
+
+with subtest("a missing source is refused"):
+    fails("missing", "/var/lib/missing", "does not exist")
+    machine.fail("test -e /srv/backup/missing/config")
+
+with subtest("an empty source is refused"):
+    fails("empty", "/var/lib/empty", "empty")
+
+with subtest("a missing password file is named"):
+    fails("password", "repository.passwordFile", "/etc/backup-password")
+
+with subtest("a wrong password is told, and changes nothing"):
+    machine.succeed("echo right > /etc/backup-password")
+    machine.succeed("systemctl start backupservice-password.service")
+    machine.succeed("echo wrong > /etc/backup-password")
+    before = machine.succeed("find /srv/backup/password -type f | sort | xargs sha256sum")
+    fails("password", "password")
+    assert machine.succeed("find /srv/backup/password -type f | sort | xargs sha256sum") == before
+
+with subtest("an existing repository is not given a new password"):
+    machine.succeed("systemctl start backupservice-known.service")
+    machine.succeed("mv /var/lib/backupservice-secrets/srv-backup-known /root/kept")
+    fails("known", "/var/lib/backupservice-secrets/srv-backup-known")
+    machine.fail("test -e /var/lib/backupservice-secrets/srv-backup-known")
+    secrets = machine.succeed("journalctl --no-pager -u backupservice-secrets.service")
+    assert "/srv/backup/known" in secrets, secrets
+    machine.succeed("cp /root/kept /var/lib/backupservice-secrets/srv-backup-known")
+    machine.succeed("systemctl start backupservice-known.service")
+
+with subtest("a disk that is not mounted is not written below"):
+    fails("unmounted", "/mnt/disk", "mount")
+    machine.fail("test -e /mnt/disk/backup")
+    machine.succeed("mkdir -p /mnt/disk && mount -t tmpfs tmpfs /mnt/disk")
+    machine.succeed("systemctl start backupservice-unmounted.service")
+    machine.succeed("test -f /mnt/disk/backup/config")
+
+with subtest("a failed run is shown"):
+    status = machine.succeed("backupservice status")
+    assert "failed" in status, status

@@ -1,0 +1,36 @@
+start_all()
+machine.wait_for_unit("multi-user.target")
+
+with subtest("units run as they were rendered"):
+    machine.wait_for_unit("greeter.service")
+    assert machine.succeed("cat /srv/harness/greeted") == "hello\n"
+    assert machine.succeed("stat -c '%U %G %a' /srv/harness /srv/settings") == (
+        "alice readers 750\nroot root 700\n"
+    )
+    machine.fail("systemctl start failing.service")
+    assert machine.get_unit_property("failing.service", "ExecMainStatus") == "3"
+
+with subtest("users, files and programs are there"):
+    assert "4711(alice)" in machine.succeed("id alice")
+    assert machine.succeed("greet") == "hello\n"
+    assert machine.succeed("stat -c '%U %a' /etc/harness/private") == "alice 600\n"
+
+with subtest("commands fail as a careful shell does"):
+    machine.fail("false | true")
+    machine.fail("echo $unset_variable")
+    status, output = machine.execute("echo out; exit 4")
+    assert (status, output) == (4, "out\n"), (status, output)
+
+with subtest("PostgreSQL runs as NixOS configures it"):
+    machine.wait_for_unit("postgresql.service")
+    machine.wait_for_open_port(5432)
+    machine.succeed("runuser -u alice -- psql -c 'create table kept (n int)'")
+
+with subtest("a crash keeps the disk"):
+    machine.succeed("echo kept >/root/kept && sync")
+    machine.crash()
+    machine.start()
+    machine.wait_for_unit("postgresql.service")
+    assert machine.succeed("cat /root/kept") == "kept\n"
+    machine.succeed("runuser -u alice -- psql -c 'select * from kept'")
+    machine.shutdown()

@@ -1,0 +1,148 @@
+//! Each command of the command line, and what does it.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::cancel::Cancel;
+use crate::cli::{self, Cli, Command, Instance};
+use crate::client::Client;
+use crate::intent::Operation;
+use crate::invocation::Invocation;
+use crate::outcome::Failure;
+use crate::paths::Host;
+use crate::plan::Plan;
+use crate::recover::{self, Ended};
+use crate::report::journal;
+use crate::restore::{self, request};
+use crate::units::Systemd;
+use crate::{backup, check_plan, prepare, secrets, snapshots, status};
+
+/// Does what was asked, and returns the exit status.
+///
+/// # Errors
+/// It could not be done.
+pub fn execute(cli: Cli) -> anyhow::Result<u8> {
+    let host = Host::new(cli.root);
+    match cli.command {
+        Command::Run(args) => run(&host, &args),
+        Command::Restore(args) => restore(&host, args),
+        Command::Snapshots(args) => snapshots(&host, &args),
+        Command::Recover(args) => recover(&host, &args),
+        Command::Status(args) => status(&host, &args).map(|()| 0),
+        Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
+        Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),
+        Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
+        Command::Completions { shell } => print(&cli::completions(shell)).map(|()| 0),
+        Command::Man { dir } => cli::manual_pages(&dir)
+            .with_context(|| format!("cannot write manual pages into {}", dir.display()))
+            .map(|()| 0),
+    }
+}
+
+fn run(host: &Host, args: &Instance) -> anyhow::Result<u8> {
+    match args {
+        Instance {
+            plan: Some(file), ..
+        } => in_unit(host, file, |plan, invocation| {
+            Ok(backup::run(plan, invocation).exit_status())
+        }),
+        Instance { name, .. } => ask(host, |client| client.run(given(name.as_ref())?)),
+    }
+}
+
+fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
+    if let Some(file) = &args.instance.plan {
+        return in_unit(host, file, |plan, invocation| {
+            let request = request::Request::take(&invocation.directories, &args.snapshot)?;
+            Ok(restore::run(plan, &request, invocation).exit_status())
+        });
+    }
+    let request = request::Request {
+        version: request::VERSION,
+        snapshot: args.snapshot,
+        target: args.target,
+        path: args.path,
+    };
+    ask(host, |client| {
+        client.restore(given(args.instance.name.as_ref())?, &request)
+    })
+}
+
+fn snapshots(host: &Host, args: &cli::Snapshots) -> anyhow::Result<u8> {
+    match &args.instance.plan {
+        Some(file) => in_unit(host, file, snapshots::run),
+        None => ask(host, |client| {
+            client.snapshots(given(args.instance.name.as_ref())?, args.json)
+        }),
+    }
+}
+
+fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
+    journal::install();
+    let operation = if args.restore {
+        Operation::Restore
+    } else {
+        Operation::Backup
+    };
+    recover::recover(
+        &host.instance(&args.name),
+        &args.name,
+        operation,
+        &Ended::current(),
+        &Systemd::connect()?,
+    )?;
+    Ok(0)
+}
+
+fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {
+    let now = jiff::Zoned::now();
+    let ask = &status::activity::ask_systemd;
+    let text = status::run(host, args.name.as_deref(), args.json, &now, ask)?;
+    print(text.as_bytes())
+}
+
+/// Works as the unit of an instance.
+fn in_unit(
+    host: &Host,
+    plan: &Path,
+    work: impl FnOnce(&Plan, &Invocation<'_>) -> anyhow::Result<u8>,
+) -> anyhow::Result<u8> {
+    journal::install();
+    let plan = Plan::load(plan)?;
+    let cancel = Cancel::on_signals()?;
+    let units = Systemd::connect()?;
+    work(
+        &plan,
+        &Invocation::current(host, &plan.instance, &units, &cancel)?,
+    )
+}
+
+/// Asks the units of an instance to do the work.
+fn ask<T>(
+    host: &Host,
+    question: impl FnOnce(&mut Client<'_>) -> Result<T, Failure>,
+) -> anyhow::Result<T> {
+    let cancel = Cancel::on_signals()?;
+    let units = Systemd::connect()?;
+    Ok(question(&mut Client {
+        host,
+        units: &units,
+        cancel: &cancel,
+        out: &mut io::stdout(),
+    })?)
+}
+
+/// The command line requires a name where there is no plan.
+fn given(name: Option<&String>) -> anyhow::Result<&str> {
+    name.map(String::as_str).context("no instance is named")
+}
+
+/// Writes to standard output, whose reader (`head`) may have had enough.
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
