@@ -1,11 +1,12 @@
 //! A machine in a temporary directory, with a systemd and a provider that only pretend.
 
-#![allow(dead_code, clippy::missing_panics_doc)] // each test binary uses a part of it
+#![allow(dead_code, unused_macros, clippy::missing_panics_doc)] // each test binary uses a part of it
 
 pub mod fake_bus;
 pub mod fake_provider;
 pub mod fake_units;
-pub mod real_restic;
+#[macro_use]
+pub mod real;
 pub mod tools;
 
 use std::cell::{Cell, RefCell};
