@@ -44,7 +44,8 @@ let
         "${layout.prefix name}-prepare.service"
         "network-online.target"
       ];
-      unitConfig.WantsMountsFor = layout.sources instance ++ lib.optional isLocal instance.repository.path;
+      unitConfig.WantsMountsFor =
+        layout.sources instance ++ lib.optional isLocal instance.repository.path;
       serviceConfig =
         sandbox.base
         // sandbox.network { inherit isLocal; }
@@ -71,13 +72,12 @@ let
         sandbox.privateView.BindReadOnlyPaths
         ++ lib.optionals (!isLocal) sandbox.remoteView
         ++ sandbox.optional (layout.sources instance);
-      BindPaths =
-        [
-          (layout.stateDirectory name)
-          (layout.runtimeDirectory name)
-          "/var/cache/backupservice/${name}"
-        ]
-        ++ sandbox.optional (lib.optional isLocal instance.repository.path);
+      BindPaths = [
+        (layout.stateDirectory name)
+        (layout.runtimeDirectory name)
+        "/var/cache/backupservice/${name}"
+      ]
+      ++ sandbox.optional (lib.optional isLocal instance.repository.path);
     };
 
   run =
@@ -142,12 +142,14 @@ let
           "CAP_SETFCAP"
         ]
         // {
-          ExecStart = backupservice [
-            "restore"
-            "--plan"
-            (plan name)
-            "--snapshot"
-          ] + " %i";
+          ExecStart =
+            backupservice [
+              "restore"
+              "--plan"
+              (plan name)
+              "--snapshot"
+            ]
+            + " %i";
           ExecStopPost = backupservice [
             "recover"
             "--restore"
