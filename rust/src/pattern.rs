@@ -1,6 +1,6 @@
 //! Exclude patterns in the contract's syntax (gitignore's), before any provider's.
 //!
-//! Without `/`, a name at any depth; with a leading `/`, an absolute path. What is
+//! Without `/`, a name at any depth of a source; with a leading `/`, an absolute path. What is
 //! below something that matches is excluded with it.
 
 mod parse;
@@ -57,6 +57,27 @@ impl Pattern {
     /// It has no meaning, or not one that all providers share.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         parse::pattern(text)
+    }
+
+    /// The pattern for what is in `directory`, unless it is an absolute one. Otherwise
+    /// it could fit a directory that `directory` lies in, and so leave out everything.
+    #[must_use]
+    pub fn within(&self, directory: &str) -> Self {
+        if self.absolute {
+            return self.clone();
+        }
+        let names = directory.split('/').filter(|name| !name.is_empty());
+        let mut parts: Vec<Part> = names
+            .map(|name| Part::Name(name.chars().map(Token::Literal).collect()))
+            .collect();
+        if self.parts.first() != Some(&Part::AnyDepth) {
+            parts.push(Part::AnyDepth);
+        }
+        parts.extend_from_slice(&self.parts);
+        Self {
+            absolute: true,
+            parts,
+        }
     }
 }
 

@@ -93,7 +93,9 @@ const CASES: &[(&str, &[&str])] = &[
     ("we{i}r$d (b)+|^", &["we{i}r$d (b)+|^"]),
     ("uml?ut", &["umläut"]),
     ("uml[ä]ut", &["umläut"]),
-    (".h*", &[".hidden"]),
+    // The source is below a directory whose name begins so, too.
+    (".*", &[".hidden"]),
+    ("data", &[]),
     ("-dash", &["-dash"]),
     ("-*", &["-dash"]),
     ("\\!*", &["!bang", "!a"]),

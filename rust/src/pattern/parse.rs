@@ -241,4 +241,12 @@ mod tests {
         }
         assert!(Pattern::parse("...").is_ok());
     }
+
+    #[test]
+    fn a_name_at_any_depth_is_looked_for_in_the_source_alone() {
+        let parse = |text| Pattern::parse(text).unwrap();
+        assert_eq!(parse("x?").within("/a/b*"), parse("/a/b\\*/**/x?"));
+        assert_eq!(parse("**/x/y").within("/a"), parse("/a/**/x/y"));
+        assert_eq!(parse("/x").within("/a"), parse("/x"));
+    }
 }

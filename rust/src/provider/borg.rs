@@ -127,7 +127,7 @@ impl Provider for Borg {
 
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
         refuse_twins(selection.paths)?;
-        let patterns = super::patterns(selection.exclude)?;
+        let patterns = super::patterns(selection)?;
         let comment = messages::comment(selection.paths)
             .context("the list of sources cannot be written as JSON")?;
         self.settle(job)?;

@@ -172,13 +172,22 @@ pub fn name(kind: ProviderKind) -> &'static str {
     }
 }
 
-/// Reads the patterns of a selection.
-fn patterns(texts: &[String]) -> Result<Vec<Pattern>, Failure> {
-    let parse = |text: &String| {
-        Pattern::parse(text).map_err(|mistake| {
+/// What is to be left out of a selection.
+fn patterns(selection: &Selection<'_>) -> Result<Vec<Pattern>, Failure> {
+    let mut patterns = Vec::new();
+    for text in selection.exclude {
+        let pattern = Pattern::parse(text).map_err(|mistake| {
             let message = format!("excludePatterns: {text:?} {mistake}");
             Failure::new(message, mistake.remedy)
-        })
-    };
-    texts.iter().map(parse).collect()
+        })?;
+        for path in selection.paths {
+            let path = path.to_str().ok_or_else(|| {
+                let message = format!("the name of {} is not UTF-8", path.display());
+                Failure::new(message, "rename it, or exclude nothing")
+            })?;
+            patterns.push(pattern.within(path));
+        }
+    }
+    patterns.dedup();
+    Ok(patterns)
 }

@@ -61,7 +61,7 @@ impl Provider for Restic {
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
         let mut call = Call::new(&self.settings, Operation::Backup)
             .arguments(["backup", "--json", "--tag", &self.tag]);
-        for pattern in super::patterns(selection.exclude)? {
+        for pattern in super::patterns(selection)? {
             call = call.arguments(["--exclude", &exclude::translate(&pattern)]);
         }
         let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
