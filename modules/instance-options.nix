@@ -42,8 +42,11 @@ in
 
   provider = mkOption (
     {
-      type = types.enum [ "restic" ];
-      example = "restic";
+      type = types.enum [
+        "borg"
+        "restic"
+      ];
+      example = "borg";
       description = "The program that makes and keeps the snapshots.";
     }
     // default [ "provider" ] "restic"
@@ -61,8 +64,9 @@ in
       example = "/srv/backup/myservice";
       description = ''
         Where the snapshots are kept: an absolute path on this machine, or a URL
-        that the provider understands, such as `sftp:backup@host:/srv/backup` or
-        `b2:my-bucket:myservice`. Anybody can read it: a URL with a password in
+        that the provider understands: for restic, such as
+        `sftp:backup@host:/srv/backup` or `b2:my-bucket:myservice`; for borg, such as
+        `ssh://backup@host/srv/backup`. Anybody can read it: a URL with a password in
         it goes into `repository.pathFile`.
       '';
     };

@@ -17,6 +17,7 @@ pub mod measure;
 pub mod mounts;
 pub mod outcome;
 pub mod paths;
+pub mod pattern;
 pub mod plan;
 pub mod prepare;
 pub mod problem;

@@ -81,8 +81,8 @@ impl Work<'_> {
         self.report.phase("guard");
         guards::credentials(self.plan, &invocation.credentials)?;
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
-        let cache = &invocation.directories.cache;
-        let provider = (invocation.open)(self.plan, &invocation.credentials, cache)?;
+        let provider =
+            (invocation.open)(self.plan, &invocation.credentials, &invocation.directories)?;
 
         self.report.phase("select");
         let snapshot = self.select(&*provider, &wanted)?;

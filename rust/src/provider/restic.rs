@@ -61,8 +61,8 @@ impl Provider for Restic {
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
         let mut call = Call::new(&self.settings, Operation::Backup)
             .arguments(["backup", "--json", "--tag", &self.tag]);
-        for pattern in selection.exclude {
-            call = call.arguments(["--exclude", &exclude::translate(pattern)]);
+        for pattern in super::patterns(selection)? {
+            call = call.arguments(["--exclude", &exclude::translate(&pattern)]);
         }
         let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
         let row = done.verdict()?;
