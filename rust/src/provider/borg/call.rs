@@ -208,7 +208,9 @@ impl Done<'_> {
 
     fn hear(&mut self, said: &Said, observer: &mut dyn Observer) {
         let text = said.text().to_owned();
-        if said.announces_exception() {
+        // A new repository makes borg explain at length what a password is for.
+        let is_advice = self.operation == Operation::Init && !said.is_error();
+        if said.announces_exception() || is_advice {
             return;
         }
         observer.note(&text);
