@@ -157,6 +157,7 @@ let
     )
     ++ [
       { backupservice-secrets = "the secrets service"; }
+      { backupservice-recover = "the recovery at boot"; }
     ]
   );
 

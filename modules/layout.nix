@@ -70,6 +70,9 @@ rec {
   runtimeDirectory = name: "/run/backupservice/${name}";
   secretsDirectory = "/var/lib/backupservice-secrets";
 
+  # Which instances need which units to be down, below /run.
+  stoppedUnits = "backupservice/.stopped";
+
   sources =
     instance:
     map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;

@@ -17,7 +17,6 @@ use crate::provider::{Job, Observer};
 /// cannot wait is tried again later.
 const LOCK_WAIT: &str = "10";
 const NOT_A_REPOSITORY: i32 = 15;
-const NO_SUCH_ARCHIVE: i32 = 31;
 const WRONG_PASSWORD: i32 = 52;
 /// So many of the last messages are remembered.
 const REMEMBERED: usize = 20;
@@ -127,11 +126,6 @@ impl Done<'_> {
         }
     }
 
-    /// There is no archive with the name that was given.
-    pub fn lacks_archive(&self) -> bool {
-        self.exit.code == Some(NO_SUCH_ARCHIVE)
-    }
-
     /// What could not be read, shortened.
     pub fn unread(&self) -> String {
         let mut text = if self.unread.is_empty() {
@@ -154,7 +148,7 @@ impl Done<'_> {
                 .as_ref()
                 .is_some_and(|made| made.symlink_metadata().is_ok()),
             Operation::Snapshots => serde_json::from_slice::<messages::List>(&self.text).is_ok(),
-            Operation::Init | Operation::Mark | Operation::Contents => true,
+            Operation::Init | Operation::Mark | Operation::Unlock | Operation::Contents => true,
         }
     }
 
