@@ -77,6 +77,15 @@
         assert run["outcome"] == "success" and run["provider"] == "borg", run
         machine.succeed("systemd-analyze security --threshold=15 --no-pager backupservice-myservice.service")
 
+    with subtest("a lock that a crash left does not stop the next run"):
+        host = machine.succeed("cat /var/lib/backupservice/myservice/provider/host-id").strip()
+        machine.succeed(
+            "install -d -o backupservice /srv/backup/myservice/lock.exclusive"
+            f" && install -o backupservice /dev/null /srv/backup/myservice/lock.exclusive/{host}.4194303-0"
+        )
+        machine.succeed("systemctl start backupservice-myservice.service")
+        assert len(archives()) == 2, archives()
+
     with subtest("what was lost comes back, with owners and modes, and without what is excluded"):
         machine.succeed("rm /var/lib/myservice/cache.tmp")
         saved = contents()
@@ -88,7 +97,7 @@
 
     with subtest("a failing hook leaves no archive"):
         machine.fail("systemctl start backupservice-failing.service")
-        assert len(archives()) == 1, archives()
+        assert len(archives()) == 2, archives()
 
     with subtest("status and snapshots know it"):
         assert "borg" in machine.succeed("backupservice status")

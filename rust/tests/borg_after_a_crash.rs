@@ -1,69 +1,15 @@
-//! What a crash leaves to borg: archives in doubt, and locks.
+//! What a crash leaves to borg: locks.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
 mod common;
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use backupservice::outcome::Kind;
-use common::Machine;
-use common::real::{
-    Program, archives, back_up, back_up_source, borg, machine, run, snapshots, with,
-};
-
-fn in_doubt(machine: &Machine) -> PathBuf {
-    machine.directories().provider_state().join("in-doubt")
-}
-
-#[test]
-fn an_archive_in_doubt_is_never_complete() {
-    let Some(machine) = machine(Program::Borg) else {
-        return;
-    };
-    back_up_source(&machine).unwrap();
-    assert!(!in_doubt(&machine).exists(), "all is known");
-    // What a crash leaves after borg has saved the archive and before it has told.
-    let name = archives(&machine).remove(0);
-    fs::write(in_doubt(&machine), format!("{name}\n")).unwrap();
-    assert!(!snapshots(&machine)[0].complete);
-
-    back_up_source(&machine).unwrap();
-    assert!(!in_doubt(&machine).exists());
-    assert_eq!(archives(&machine)[0], format!("{name}.incomplete"));
-    let complete: Vec<bool> = snapshots(&machine)
-        .iter()
-        .map(|snapshot| snapshot.complete)
-        .collect();
-    assert_eq!(complete, [false, true]);
-
-    // What it leaves before the archive was saved.
-    fs::write(in_doubt(&machine), "app-2026-11-21T03:04:05.000006Z\n").unwrap();
-    back_up_source(&machine).unwrap();
-    assert!(!in_doubt(&machine).exists());
-    assert_eq!(archives(&machine).len(), 3);
-}
-
-#[test]
-fn an_archive_stays_in_doubt_until_it_is_marked() {
-    let Some(machine) = machine(Program::Borg) else {
-        return;
-    };
-    let gone = [machine.source(), machine.path("gone")];
-    let backup = back_up(&machine, &gone).unwrap();
-    assert!(backup.incomplete.is_some());
-    assert!(in_doubt(&machine).exists());
-    assert!(!snapshots(&machine)[0].complete);
-    let marked = with(&machine, |provider, job| {
-        provider.mark_incomplete(&backup.snapshot, job).unwrap()
-    });
-    assert!(!in_doubt(&machine).exists());
-    let all = snapshots(&machine);
-    assert!(all.len() == 1 && all[0].id == marked && !all[0].complete);
-}
+use common::real::{Program, archives, back_up_source, borg, machine, run, snapshots, with};
 
 #[test]
 fn a_stopped_backup_leaves_neither_lock_nor_snapshot() {

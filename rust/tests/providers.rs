@@ -9,10 +9,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use backupservice::doubt;
 use backupservice::outcome::{Kind, Outcome};
 use backupservice::provider::{Job, Selection};
 use backupservice::restore::request::Request;
-use common::real::{Program, Told, back_up, machine, machine_without_repository, only, open, with};
+use common::real::{
+    Program, Told, back_up, back_up_source, machine, machine_without_repository, only, open,
+    snapshots, with,
+};
+use jiff::Timestamp;
 
 with_each_provider! {
     a_backup_creates_the_repository_and_comes_back_complete
@@ -26,6 +31,7 @@ with_each_provider! {
     a_cancel_request_stops_it
     progress_is_told_and_adds_up
     a_damaged_repository_is_not_a_missing_one
+    what_a_killed_run_saved_is_marked_by_the_next_one
 }
 
 fn a_backup_creates_the_repository_and_comes_back_complete(program: Program) {
@@ -257,4 +263,21 @@ fn a_damaged_repository_is_not_a_missing_one(program: Program) {
     // restic calls a repository without its file `config` missing, and then refuses to
     // create one over what is left.
     assert_eq!(tried, program == Program::Restic);
+}
+
+fn what_a_killed_run_saved_is_marked_by_the_next_one(program: Program) {
+    let Some(machine) = machine(program) else {
+        return;
+    };
+    let since = Timestamp::now();
+    back_up_source(&machine).unwrap();
+    doubt::raise(&machine.directories(), since).unwrap();
+    let ended = machine.back_up_for_real();
+    assert_eq!(ended.record.outcome, Outcome::Success);
+    let complete: Vec<bool> = snapshots(&machine)
+        .iter()
+        .map(|snapshot| snapshot.complete)
+        .collect();
+    assert_eq!(complete, [false, true]);
+    assert!(!machine.directories().doubt().exists());
 }

@@ -2,7 +2,6 @@
 
 mod archive;
 mod call;
-mod doubt;
 pub mod endings;
 mod exclude;
 mod messages;
@@ -20,12 +19,11 @@ use jiff::Timestamp;
 
 use super::table::{Operation, Verdict};
 use super::{Backup, Job, Provider, Selection, Snapshot};
-use crate::outcome::{Failure, Kind};
+use crate::outcome::Failure;
 use crate::paths::Instance;
 use crate::plan::Plan;
 use crate::problem::Problem;
 use call::Call;
-use doubt::Doubt;
 use messages::{Created, List};
 use settings::Settings;
 
@@ -37,7 +35,6 @@ pub const NAME: &str = "borg";
 pub struct Borg {
     settings: Settings,
     instance: String,
-    doubt: Doubt,
     /// borg finds archives by name alone: the names by id, as far as seen.
     names: RefCell<BTreeMap<String, String>>,
 }
@@ -51,33 +48,8 @@ impl Borg {
         Ok(Self {
             settings: Settings::new(plan, credentials, directories)?,
             instance: plan.instance.clone(),
-            doubt: Doubt::new(directories.provider_state().join("in-doubt")),
             names: RefCell::default(),
         })
-    }
-
-    /// An archive that a run before left in doubt is incomplete for good.
-    fn settle(&self, job: &mut Job<'_>) -> Result<(), Failure> {
-        let Some(name) = self.doubt.archive()? else {
-            return Ok(());
-        };
-        match self.rename(&name, job) {
-            Err(failure) if failure.kind == Kind::NoRepository => {}
-            result => result?,
-        }
-        Ok(self.doubt.settle()?)
-    }
-
-    /// Gives an archive the name of an incomplete one, if it is still there.
-    fn rename(&self, name: &str, job: &mut Job<'_>) -> Result<(), Failure> {
-        let done = Call::new(&self.settings, Operation::Mark)
-            .arguments(["rename", "--"])
-            .arguments([format!("::{name}"), archive::incomplete(name)])
-            .run(job)?;
-        match done.verdict() {
-            Err(_) if done.lacks_archive() => Ok(()),
-            result => result.map(|_| ()),
-        }
     }
 
     fn list(&self, glob: &str, job: &mut Job<'_>) -> Result<List, Failure> {
@@ -130,10 +102,7 @@ impl Provider for Borg {
         let patterns = super::patterns(selection)?;
         let comment = messages::comment(selection.paths)
             .context("the list of sources cannot be written as JSON")?;
-        self.settle(job)?;
-
         let name = archive::name(&self.instance, Timestamp::now());
-        self.doubt.raise(&name)?;
         let mut call = Call::new(&self.settings, Operation::Backup)
             .arguments(["create", "--json", "--noflags"])
             .arguments(["--compression", "auto,zstd", "--comment", &comment]);
@@ -144,21 +113,13 @@ impl Provider for Borg {
             .arguments(["--".to_owned(), format!("::{name}")])
             .arguments(selection.paths)
             .run(job)?;
-        let row = done.verdict().or_else(|failure| {
-            if failure.kind == Kind::NoRepository {
-                self.doubt.settle()?;
-            }
-            Err(failure)
-        })?;
+        let row = done.verdict()?;
         let Created { archive } =
             serde_json::from_slice(&done.text).context("borg did not tell what it made")?;
         let incomplete = (row.verdict == Verdict::Incomplete).then(|| {
             let message = format!("{}: {}", row.meaning, done.unread());
             Problem::new(message, row.remedy)
         });
-        if incomplete.is_none() {
-            self.doubt.settle()?;
-        }
         let totals = archive.totals();
         self.names
             .borrow_mut()
@@ -172,11 +133,14 @@ impl Provider for Borg {
 
     fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure> {
         let name = self.name_of(snapshot, job)?;
-        self.rename(&name, job)?;
-        if self.doubt.archive()?.as_ref() == Some(&name) {
-            self.doubt.settle()?;
-        }
         let marked = archive::incomplete(&name);
+        if marked == name {
+            return Ok(snapshot.to_owned());
+        }
+        Call::new(&self.settings, Operation::Mark)
+            .arguments(["rename", "--", &format!("::{name}"), &marked])
+            .run(job)?
+            .verdict()?;
         let list = self.list(&marked, job)?;
         let marked = list
             .archives
@@ -188,14 +152,13 @@ impl Provider for Borg {
     }
 
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
-        let in_doubt = self.doubt.archive()?;
         let list = self.list(&archive::glob(&self.instance), job)?;
         let ours = list.archives.into_iter().filter_map(|listed| {
             let meaning = archive::meaning(&self.instance, &listed.name)?;
             Some(Snapshot {
                 paths: listed.paths(),
                 time: meaning.time,
-                complete: meaning.complete && in_doubt.as_ref() != Some(&listed.name),
+                complete: meaning.complete,
                 totals: None,
                 id: listed.id,
             })

@@ -25,6 +25,7 @@ pub fn name(instance: &str, time: Timestamp) -> String {
 
 /// The name that marks an archive as incomplete.
 pub fn incomplete(name: &str) -> String {
+    let name = name.strip_suffix(INCOMPLETE).unwrap_or(name);
     format!("{name}{INCOMPLETE}")
 }
 
@@ -67,6 +68,7 @@ mod tests {
         assert!(found.complete);
         let marked = incomplete(&name);
         assert!(!meaning("my-app", &marked).unwrap().complete);
+        assert_eq!(incomplete(&marked), marked);
         assert_eq!(
             glob("a"),
             "a-[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].\

@@ -17,7 +17,6 @@ use crate::provider::{Job, Observer};
 /// cannot wait is tried again later.
 const LOCK_WAIT: &str = "10";
 const NOT_A_REPOSITORY: i32 = 15;
-const NO_SUCH_ARCHIVE: i32 = 31;
 const WRONG_PASSWORD: i32 = 52;
 /// So many of the last messages are remembered.
 const REMEMBERED: usize = 20;
@@ -127,11 +126,6 @@ impl Done<'_> {
         }
     }
 
-    /// There is no archive with the name that was given.
-    pub fn lacks_archive(&self) -> bool {
-        self.exit.code == Some(NO_SUCH_ARCHIVE)
-    }
-
     /// What could not be read, shortened.
     pub fn unread(&self) -> String {
         let mut text = if self.unread.is_empty() {
@@ -208,7 +202,9 @@ impl Done<'_> {
 
     fn hear(&mut self, said: &Said, observer: &mut dyn Observer) {
         let text = said.text().to_owned();
-        if said.announces_exception() {
+        // A new repository makes borg explain at length what a password is for.
+        let is_advice = self.operation == Operation::Init && !said.is_error();
+        if said.announces_exception() || is_advice {
             return;
         }
         observer.note(&text);

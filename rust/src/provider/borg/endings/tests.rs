@@ -2,10 +2,11 @@ use super::*;
 use crate::process::Exit;
 use crate::provider::table::{Ending, classify};
 
-const ALL: [Operation; 6] = [
+const ALL: [Operation; 7] = [
     Operation::Init,
     Operation::Backup,
     Operation::Mark,
+    Operation::Unlock,
     Operation::Snapshots,
     Operation::Contents,
     Operation::Restore,
