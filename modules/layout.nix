@@ -28,8 +28,7 @@ rec {
       }
     ) instance.hooks.${kind};
 
-  allHooks =
-    name: instance: lib.concatMap (hooks name instance) (lib.attrNames hookInfixes);
+  allHooks = name: instance: lib.concatMap (hooks name instance) (lib.attrNames hookInfixes);
 
   streams =
     name: instance:
@@ -64,8 +63,7 @@ rec {
   users =
     name: instance:
     lib.unique (
-      [ instance.user ]
-      ++ map (step: step.user) (allHooks name instance ++ streams name instance)
+      [ instance.user ] ++ map (step: step.user) (allHooks name instance ++ streams name instance)
     );
 
   stateDirectory = name: "/var/lib/backupservice/${name}";
@@ -75,7 +73,9 @@ rec {
   # Which instances need which units to be down, below /run.
   stoppedUnits = "backupservice/.stopped";
 
-  sources = instance: map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;
+  sources =
+    instance:
+    map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;
 
   isUrl = path: builtins.match "[a-z][a-z0-9+.-]*:.*" path != null;
   isLocal = instance: instance.repository.path != null && !isUrl instance.repository.path;

@@ -33,9 +33,7 @@ let
     lib.mapAttrsToList (name: _: "${name}.service") (
       lib.filterAttrs (
         _: service:
-        lib.elem unit (
-          service.requires ++ service.bindsTo ++ service.partOf ++ service.requisite
-        )
+        lib.elem unit (service.requires ++ service.bindsTo ++ service.partOf ++ service.requisite)
       ) config.systemd.services
     );
   withDependants =
@@ -47,7 +45,24 @@ let
       }
     );
 
-  allowed = lib.naturalSort (lib.unique (map (unit: "${unit}.service") steps ++ withDependants stopped));
+  # A socket that is left listening would start its service again.
+  triggers = lib.concatMap (
+    unit:
+    let
+      name = lib.removeSuffix ".service" unit;
+    in
+    lib.concatMap (kind: lib.optional (config.systemd."${kind}s" ? ${name}) "${name}.${kind}") [
+      "socket"
+      "timer"
+      "path"
+    ]
+  );
+
+  allowed = lib.naturalSort (
+    lib.unique (
+      map (unit: "${unit}.service") steps ++ withDependants stopped ++ triggers (withDependants stopped)
+    )
+  );
 in
 {
   config = lib.mkIf (enabled != { }) {
@@ -60,7 +75,7 @@ in
           if (
             action.id == "org.freedesktop.systemd1.manage-units" &&
             subject.user == "backupservice" &&
-            (action.lookup("verb") == "start" || action.lookup("verb") == "stop") &&
+            ["start", "stop", "reset-failed"].indexOf(action.lookup("verb")) >= 0 &&
             units.indexOf(action.lookup("unit")) >= 0
           ) {
             return polkit.Result.YES;

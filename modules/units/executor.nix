@@ -44,7 +44,8 @@ let
         "${layout.prefix name}-prepare.service"
         "network-online.target"
       ];
-      unitConfig.WantsMountsFor = layout.sources instance ++ lib.optional isLocal instance.repository.path;
+      unitConfig.WantsMountsFor =
+        layout.sources instance ++ lib.optional isLocal instance.repository.path;
       serviceConfig =
         sandbox.base
         // sandbox.network { inherit isLocal; }
@@ -74,14 +75,13 @@ let
         sandbox.privateView.BindReadOnlyPaths
         ++ lib.optionals (!isLocal) sandbox.remoteView
         ++ sandbox.optional (layout.sources instance);
-      BindPaths =
-        [
-          (layout.stateDirectory name)
-          (layout.runtimeDirectory name)
-          "/run/${layout.stoppedUnits}"
-          "/var/cache/backupservice/${name}"
-        ]
-        ++ sandbox.optional (lib.optional isLocal instance.repository.path);
+      BindPaths = [
+        (layout.stateDirectory name)
+        (layout.runtimeDirectory name)
+        "/run/${layout.stoppedUnits}"
+        "/var/cache/backupservice/${name}"
+      ]
+      ++ sandbox.optional (lib.optional isLocal instance.repository.path);
     };
 
   run =
@@ -155,12 +155,14 @@ let
           "CAP_SETFCAP"
         ]
         // {
-          ExecStart = backupservice [
-            "restore"
-            "--plan"
-            (plan name)
-            "--snapshot"
-          ] + " %i";
+          ExecStart =
+            backupservice [
+              "restore"
+              "--plan"
+              (plan name)
+              "--snapshot"
+            ]
+            + " %i";
           ExecStopPost = backupservice [
             "recover"
             "--restore"

@@ -274,6 +274,7 @@ fn progress_is_told_and_adds_up() {
         exclude: &[],
     };
     open(&machine).backup(&selection, &mut job).unwrap();
+    assert!(!told.progress.is_empty());
     for progress in &told.progress {
         assert!((0.0..=1.0).contains(&progress.fraction));
         assert!(progress.files_done <= 41);

@@ -49,7 +49,7 @@ with subtest("a failing hook fails the unit, runs afterBackup, leaves no snapsho
 with subtest("a hook has a timeout"):
     machine.fail("systemctl start backupservice-slow.service")
     assert last_run("slow")["outcome"] == "failed", last_run("slow")
-    assert "timeout" in last_run("slow")["error"]["message"], last_run("slow")
+    assert "did not end in time" in last_run("slow")["error"]["message"], last_run("slow")
     assert [line.split()[0] for line in log()] == ["after"]
 
 with subtest("a restore runs its own hooks"):

@@ -91,55 +91,16 @@ pub const TABLE: &[Row] = &[
         "the server does not accept the key",
         "check repository.sshKeyFile and the server's authorized_keys",
     ),
-    row(
-        &[],
-        Sign::Says("ssh: connect to host"),
-        PASSING,
-        "the server cannot be reached",
-        NETWORK,
-    ),
-    row(
-        &[],
-        Sign::Says("Could not resolve hostname"),
-        PASSING,
+    network("ssh: connect to host", "the server cannot be reached"),
+    network(
+        "Could not resolve hostname",
         "the server's name cannot be resolved",
-        NETWORK,
     ),
-    row(
-        &[],
-        Sign::Says("no such host"),
-        PASSING,
-        "the server's name cannot be resolved",
-        NETWORK,
-    ),
-    row(
-        &[],
-        Sign::Says("connection refused"),
-        PASSING,
-        "the server cannot be reached",
-        NETWORK,
-    ),
-    row(
-        &[],
-        Sign::Says("network is unreachable"),
-        PASSING,
-        "there is no network",
-        NETWORK,
-    ),
-    row(
-        &[],
-        Sign::Says("no route to host"),
-        PASSING,
-        "the server cannot be reached",
-        NETWORK,
-    ),
-    row(
-        &[],
-        Sign::Says("i/o timeout"),
-        PASSING,
-        "the server does not answer",
-        NETWORK,
-    ),
+    network("no such host", "the server's name cannot be resolved"),
+    network("connection refused", "the server cannot be reached"),
+    network("network is unreachable", "there is no network"),
+    network("no route to host", "the server cannot be reached"),
+    network("i/o timeout", "the server does not answer"),
     row(
         &[Operation::Init],
         Sign::Says("already exists"),
@@ -192,6 +153,11 @@ pub const TABLE: &[Row] = &[
         LOOK,
     ),
 ];
+
+/// A trouble with the network, recognised by restic's or ssh's own words.
+const fn network(words: &'static str, meaning: &'static str) -> Row {
+    row(&[], Sign::Says(words), PASSING, meaning, NETWORK)
+}
 
 const fn row(
     operations: &'static [Operation],
