@@ -23,6 +23,10 @@ pub struct Script {
     pub fails_to_restore: bool,
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
+    /// When the only snapshot was made.
+    pub saved: Option<Timestamp>,
+    /// What is not there any more after everything was restored.
+    pub loses: Option<PathBuf>,
 }
 
 pub struct FakeProvider {
@@ -87,13 +91,18 @@ impl Provider for FakeProvider {
         Ok(format!("{snapshot}-marked"))
     }
 
+    fn unlock(&self, _: &mut Job<'_>) -> Result<bool, Failure> {
+        self.log.happens("unlock");
+        Ok(false)
+    }
+
     fn snapshots(&self, _: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
         if self.script.borrow().no_snapshots {
             return Ok(Vec::new());
         }
         Ok(vec![Snapshot {
             id: "abc".to_owned(),
-            time: Timestamp::UNIX_EPOCH,
+            time: self.script.borrow().saved.unwrap_or(Timestamp::UNIX_EPOCH),
             complete: true,
             paths: Vec::new(),
             totals: None,
@@ -122,6 +131,9 @@ impl Provider for FakeProvider {
         let restored = into.join(path.file_name().unwrap());
         if into.ends_with("staging") {
             fs::write(restored, "dump").unwrap();
+            if let Some(lost) = &self.script.borrow().loses {
+                fs::remove_dir_all(lost).unwrap();
+            }
             return Ok(());
         }
         fs::create_dir(&restored).unwrap();

@@ -48,6 +48,11 @@ impl Log {
         self.0.events.borrow_mut().push(event);
     }
 
+    /// The process dies here.
+    pub fn dies_now(&self) {
+        panic!("killed after {} events", self.0.events.borrow().len());
+    }
+
     /// The process dies before this event, counted from 0.
     pub fn dies_at(&self, event: usize) {
         self.0.dies_at.set(Some(event));
