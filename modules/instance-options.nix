@@ -53,8 +53,11 @@ in
 
   provider = mkOption (
     {
-      type = types.enum [ "restic" ];
-      example = "restic";
+      type = types.enum [
+        "borg"
+        "restic"
+      ];
+      example = "borg";
       description = "The program that makes and keeps the snapshots.";
     }
     // default [ "provider" ] "restic"
@@ -72,8 +75,9 @@ in
       example = "/srv/backup/myservice";
       description = ''
         Where the snapshots are kept: an absolute path on this machine, or a URL
-        that the provider understands, such as `sftp:backup@host:/srv/backup` or
-        `b2:my-bucket:myservice`. Anybody can read it: a URL with a password in
+        that the provider understands: for restic, such as
+        `sftp:backup@host:/srv/backup` or `b2:my-bucket:myservice`; for borg, such as
+        `ssh://backup@host/srv/backup`. Anybody can read it: a URL with a password in
         it goes into `repository.pathFile`.
       '';
     };
@@ -171,6 +175,8 @@ in
           How much of the stored data each maintenance reads and compares with its
           checksums, in percent, chosen anew each time. The rest is only checked for
           being there. What a remote repository stores has to be downloaded for it.
+          borg always reads everything, where the repository is, and only at 100 also
+          downloads and decrypts it.
         '';
       }
       // default [ "maintenance" "readData" ] 5

@@ -96,7 +96,7 @@ fn attempt(
     guards::prepared(plan, &invocation.directories)?;
     guards::sources(plan)?;
     guards::credentials(plan, &invocation.credentials)?;
-    let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories.cache)?;
+    let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;
     doubt::settle(
         &invocation.directories,
         &*provider,

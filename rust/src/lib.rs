@@ -19,6 +19,7 @@ pub mod mounts;
 pub mod outcome;
 pub mod outcomes;
 pub mod paths;
+pub mod pattern;
 pub mod plan;
 pub mod prepare;
 pub mod problem;

@@ -120,7 +120,7 @@ impl Work<'_> {
         let _alone = turns::repository(plan, Mode::Alone, invocation, &mut self.report)?;
         let _slot = turns::slot(plan, invocation, &mut self.report)?;
         let open = invocation.open;
-        let provider = open(plan, &invocation.credentials, &invocation.directories.cache)?;
+        let provider = open(plan, &invocation.credentials, &invocation.directories)?;
         let provider = &*provider;
         // Retention must not take for complete what nobody saw complete.
         self.no_run_is_open()?;

@@ -104,6 +104,7 @@ fn sign(sign: Sign) -> String {
         Sign::Cancelled => "not 0, after we were asked to stop".to_owned(),
         Sign::Code(code) => format!("exit status {code}"),
         Sign::Proved(code) => format!("exit status {code}, with the message that proves the work"),
+        Sign::CodeSays(code, text) => format!("exit status {code}, and it says `{text}`"),
         Sign::NoProof(code) => {
             format!("exit status {code}, **without the message that proves the work**")
         }

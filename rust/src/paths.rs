@@ -110,6 +110,12 @@ impl Instance {
         self.state.join("doubt.json")
     }
 
+    /// Kept by the provider from run to run, unlike its cache.
+    #[must_use]
+    pub fn provider_state(&self) -> PathBuf {
+        self.state.join("provider")
+    }
+
     /// Directory of dumps, each named like its stream.
     #[must_use]
     pub fn staging(&self) -> PathBuf {

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub(crate) use repository::borg_location;
+
 pub use check::{Finding, Problems, StorePolicy, check_instance_name};
 
 /// The version of the plan format that this executor understands.
@@ -119,6 +121,8 @@ pub struct Provider {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
+    /// borg, 1.4 (for its exit codes).
+    Borg,
     /// restic, 0.17 or newer (for its exit codes).
     Restic,
 }

@@ -57,7 +57,7 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<u8> {
 fn list(plan: &Plan, invocation: &Invocation<'_>) -> Result<Vec<Snapshot>, Failure> {
     guards::credentials(plan, &invocation.credentials)?;
     let directories = &invocation.directories;
-    let provider = (invocation.open)(plan, &invocation.credentials, &directories.cache)?;
+    let provider = (invocation.open)(plan, &invocation.credentials, directories)?;
     let name = provider::name(plan.provider.kind);
     let mut report = Report::of_restore(directories, &plan.instance, name, &invocation.id);
     let mut snapshots = watched(&mut report, invocation.cancel, |job| {

@@ -197,6 +197,15 @@ fn a_unit_that_does_not_exist_fails_the_run_by_name() {
 }
 
 #[test]
+fn a_unit_that_was_started_too_often_is_started_nevertheless() {
+    let machine = Machine::new();
+    machine.units.is_limited("app.service");
+    let ended = machine.back_up();
+    assert!(machine.units.runs("app.service"));
+    assert_eq!(ended.exit_status(), 0, "{}", ended.record);
+}
+
+#[test]
 fn undoing_goes_on_when_something_cannot_be_undone() {
     let machine = Machine::new();
     machine.units.fails("app.service");

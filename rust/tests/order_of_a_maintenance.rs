@@ -94,6 +94,7 @@ fn a_check_that_could_not_be_made_found_nothing() {
 #[test]
 fn a_stale_lock_is_removed_once_and_told() {
     let machine = Machine::new();
+    machine.script.borrow_mut().unlocks = true;
     machine.script.borrow_mut().maintenance = [("forget", Kind::Locked)].into();
     let ended = machine.maintain();
     expect![[r"
@@ -112,6 +113,7 @@ fn a_stale_lock_is_removed_once_and_told() {
 #[test]
 fn a_lock_of_the_living_is_waited_for_by_trying_again_later() {
     let machine = Machine::new();
+    machine.script.borrow_mut().unlocks = true;
     machine.script.borrow_mut().maintenance =
         [("forget", Kind::Locked), ("forget", Kind::Locked)].into();
     let ended = machine.maintain();
@@ -127,7 +129,6 @@ fn a_lock_of_the_living_is_waited_for_by_trying_again_later() {
 #[test]
 fn a_program_that_removes_stale_locks_by_itself_is_not_asked_again() {
     let machine = Machine::new();
-    machine.script.borrow_mut().unlocks_by_itself = true;
     machine.script.borrow_mut().maintenance = [("forget", Kind::Locked)].into();
     assert_eq!(machine.maintain().exit_status(), 75);
     assert_eq!(machine.happened().matches("forget").count(), 1);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use super::Plan;
+use crate::pattern::Pattern;
 use crate::store_path::StorePath;
 
 /// Whether tools must be in the Nix store. Secrets must never be.
@@ -203,11 +204,11 @@ impl Check {
 
     fn exclude(&mut self, plan: &Plan) {
         for (i, pattern) in plan.exclude.iter().enumerate() {
-            if pattern.trim().is_empty() || pattern.contains(char::is_control) {
+            if let Err(mistake) = Pattern::parse(pattern) {
                 self.add(
                     &format!("exclude[{i}]"),
-                    &format!("{pattern:?} is not a pattern"),
-                    "Give one pattern, such as `*.tmp`",
+                    &format!("{pattern:?} {mistake}"),
+                    mistake.remedy,
                 );
             }
         }

@@ -1,6 +1,10 @@
 //! Programs that make snapshots, behind one trait.
 
+pub mod borg;
+mod given;
+mod keep;
 pub mod restic;
+mod ssh;
 pub mod table;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::cancel::Cancel;
 use crate::measure::{Progress, Totals};
 use crate::outcome::Failure;
+use crate::paths::Instance;
+use crate::pattern::Pattern;
 use crate::plan::{Plan, ProviderKind, Retention};
 use crate::problem::Problem;
 
@@ -185,26 +191,58 @@ pub struct Snapshot {
 }
 
 /// The provider that the plan names, with `credentials` being the directory of the
-/// unit's credentials and `cache` one that may be deleted.
+/// unit's credentials. What it keeps is in two of the instance's `directories`: the
+/// cache, which may be deleted, and [`Instance::provider_state`], which may not.
 ///
 /// # Errors
 /// A credential cannot be read.
-pub fn open(plan: &Plan, credentials: &Path, cache: &Path) -> Result<Box<dyn Provider>, Failure> {
+pub fn open(
+    plan: &Plan,
+    credentials: &Path,
+    directories: &Instance,
+) -> Result<Box<dyn Provider>, Failure> {
     Ok(match plan.provider.kind {
-        ProviderKind::Restic => Box::new(restic::Restic::new(plan, credentials, cache)?),
+        ProviderKind::Borg => Box::new(borg::Borg::new(plan, credentials, directories)?),
+        ProviderKind::Restic => {
+            Box::new(restic::Restic::new(plan, credentials, &directories.cache)?)
+        }
     })
 }
 
 /// The table of endings of each provider, by its name.
 #[must_use]
 pub fn tables() -> Vec<(&'static str, &'static [table::Row])> {
-    vec![(restic::NAME, restic::endings::TABLE)]
+    vec![
+        (borg::NAME, borg::endings::TABLE),
+        (restic::NAME, restic::endings::TABLE),
+    ]
 }
 
 /// The word for a provider in plans, records and the journal.
 #[must_use]
 pub fn name(kind: ProviderKind) -> &'static str {
     match kind {
+        ProviderKind::Borg => borg::NAME,
         ProviderKind::Restic => restic::NAME,
     }
+}
+
+/// What is to be left out of a selection.
+fn patterns(selection: &Selection<'_>) -> Result<Vec<Pattern>, Failure> {
+    let mut patterns = Vec::new();
+    for text in selection.exclude {
+        let pattern = Pattern::parse(text).map_err(|mistake| {
+            let message = format!("excludePatterns: {text:?} {mistake}");
+            Failure::new(message, mistake.remedy)
+        })?;
+        for path in selection.paths {
+            let path = path.to_str().ok_or_else(|| {
+                let message = format!("the name of {} is not UTF-8", path.display());
+                Failure::new(message, "rename it, or exclude nothing")
+            })?;
+            patterns.push(pattern.within(path));
+        }
+    }
+    patterns.dedup();
+    Ok(patterns)
 }

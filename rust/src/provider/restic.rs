@@ -3,7 +3,6 @@
 mod call;
 pub mod endings;
 mod exclude;
-mod keep;
 mod messages;
 mod settings;
 
@@ -12,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::keep;
 use super::table::{Operation, Verdict};
 use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use crate::outcome::Failure;
@@ -62,8 +62,8 @@ impl Provider for Restic {
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
         let mut call = Call::new(&self.settings, Operation::Backup)
             .arguments(["backup", "--json", "--tag", &self.tag]);
-        for pattern in selection.exclude {
-            call = call.arguments(["--exclude", &exclude::translate(pattern)]);
+        for pattern in super::patterns(selection)? {
+            call = call.arguments(["--exclude", &exclude::translate(&pattern)]);
         }
         let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
         let row = done.verdict()?;
@@ -169,7 +169,7 @@ impl Provider for Restic {
             .arguments(keep::rules(keep))
             .run(job)?
             .verdict()?;
-        keep::compare(&before, &self.snapshots(job)?, &outdated)
+        keep::compare(NAME, &before, &self.snapshots(job)?, &outdated)
     }
 
     fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {

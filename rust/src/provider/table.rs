@@ -57,6 +57,8 @@ pub enum Sign {
     Code(i32),
     /// The exit code, and the message that proves the work is there.
     Proved(i32),
+    /// The exit code, and one message contains this text.
+    CodeSays(i32, &'static str),
     /// The exit code although the message that proves the work is not there.
     NoProof(i32),
     /// Exit code 0, and one message contains this text.
@@ -165,6 +167,7 @@ fn fits(sign: Sign, ending: &Ending<'_>) -> bool {
         Sign::Cancelled => ending.exit.cancelled && code != Some(0),
         Sign::Code(expected) => code == Some(expected),
         Sign::Proved(expected) => code == Some(expected) && ending.proved,
+        Sign::CodeSays(expected, text) => code == Some(expected) && says(text),
         Sign::NoProof(expected) => code == Some(expected) && !ending.proved,
         Sign::ZeroBut(text) => code == Some(0) && says(text),
         Sign::Says(text) => code != Some(0) && says(text),

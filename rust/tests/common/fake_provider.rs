@@ -24,11 +24,16 @@ pub struct Script {
     pub fails_to_restore: bool,
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
-    pub unlocks_by_itself: bool,
+    /// An `unlock` is worth trying again for.
+    pub unlocks: bool,
     /// The size that a backup is said to have.
     pub bytes: Option<u64>,
     /// What goes wrong in `forget`, `prune` and `check`, each once.
     pub maintenance: VecDeque<(&'static str, Kind)>,
+    /// When the only snapshot was made.
+    pub saved: Option<Timestamp>,
+    /// What is not there any more after everything was restored.
+    pub loses: Option<PathBuf>,
 }
 
 pub struct FakeProvider {
@@ -111,13 +116,18 @@ impl Provider for FakeProvider {
         Ok(format!("{snapshot}-marked"))
     }
 
+    fn unlock(&self, _: &mut Job<'_>) -> Result<bool, Failure> {
+        self.log.happens("unlock");
+        Ok(self.script.borrow().unlocks)
+    }
+
     fn snapshots(&self, _: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
         if self.script.borrow().no_snapshots {
             return Ok(Vec::new());
         }
         Ok(vec![Snapshot {
             id: "abc".to_owned(),
-            time: Timestamp::UNIX_EPOCH,
+            time: self.script.borrow().saved.unwrap_or(Timestamp::UNIX_EPOCH),
             complete: true,
             paths: Vec::new(),
             totals: None,
@@ -146,6 +156,9 @@ impl Provider for FakeProvider {
         let restored = into.join(path.file_name().unwrap());
         if into.ends_with("staging") {
             fs::write(restored, "dump").unwrap();
+            if let Some(lost) = &self.script.borrow().loses {
+                fs::remove_dir_all(lost).unwrap();
+            }
             return Ok(());
         }
         fs::create_dir(&restored).unwrap();
@@ -175,10 +188,5 @@ impl Provider for FakeProvider {
 
     fn check(&self, read_data: u8, _: &mut Job<'_>) -> Result<(), Failure> {
         self.step("check", format!("check {read_data} %"))
-    }
-
-    fn unlock(&self, _: &mut Job<'_>) -> Result<bool, Failure> {
-        self.step("unlock", "unlock".to_owned())?;
-        Ok(!self.script.borrow().unlocks_by_itself)
     }
 }

@@ -1,11 +1,12 @@
 //! A machine in a temporary directory, with a systemd and a provider that only pretend.
 
-#![allow(dead_code, clippy::missing_panics_doc)] // each test binary uses a part of it
+#![allow(dead_code, unused_macros, clippy::missing_panics_doc)] // each test binary uses a part of it
 
 pub mod fake_bus;
 pub mod fake_provider;
 pub mod fake_units;
-pub mod real_restic;
+#[macro_use]
+pub mod real;
 pub mod tools;
 
 use std::cell::{Cell, RefCell};
@@ -45,6 +46,11 @@ impl Log {
             panic!("killed before: {event}");
         }
         self.0.events.borrow_mut().push(event);
+    }
+
+    /// The process dies here.
+    pub fn dies_now(&self) {
+        panic!("killed after {} events", self.0.events.borrow().len());
     }
 
     /// The process dies before this event, counted from 0.
@@ -109,7 +115,7 @@ impl Machine {
     }
 
     pub fn back_up(&self) -> backup::Ended {
-        let open = |_: &Plan, _: &Path, _: &Path| -> Result<Box<dyn Provider>, Failure> {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,
@@ -120,7 +126,7 @@ impl Machine {
     }
 
     pub fn maintain(&self) -> maintain::Ended {
-        let open = |_: &Plan, _: &Path, _: &Path| -> Result<Box<dyn Provider>, Failure> {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,
@@ -139,7 +145,7 @@ impl Machine {
     }
 
     pub fn restore(&self, request: &restore::request::Request) -> restore::request::Restored {
-        let open = |_: &Plan, _: &Path, _: &Path| -> Result<Box<dyn Provider>, Failure> {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,

@@ -70,6 +70,7 @@ impl<'a> Call<'a> {
             program: self.settings.program.clone(),
             arguments: self.arguments,
             environment: self.settings.environment.clone(),
+            directory: None,
         };
         let mut done = Done {
             settings: self.settings,
