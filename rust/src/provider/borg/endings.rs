@@ -9,8 +9,8 @@ pub const EMPTY_DIRECTORY: &str = "the directory of the repository is empty";
 const FAILED: Verdict = Verdict::Failure(Kind::Failed);
 const PASSING: Verdict = Verdict::Failure(Kind::Passing);
 const LOCKED: Verdict = Verdict::Failure(Kind::Locked);
-const DAMAGED: Verdict = Verdict::Failure(Kind::Damaged);
 const CANCELLED: Verdict = Verdict::Failure(Kind::Cancelled);
+const DAMAGED: Verdict = Verdict::Failure(Kind::Damaged);
 const MISSING: Verdict = Verdict::Failure(Kind::NoRepository);
 
 const BACKUP: &[Operation] = &[Operation::Backup];
@@ -41,6 +41,10 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::Code(15), FAILED, "what is there is not a repository", "check repository.path and that its disk is mounted; if the directory is empty and on another machine, remove it, and the next backup creates the repository"),
     row(INIT, Sign::Code(10), FAILED, "there is a repository already", "check repository.path"),
     row(INIT, Sign::Code(19), FAILED, "there is something else already", "check repository.path, or remove what is there"),
+    // A check that finds damage exits with 1, also with modern exit codes.
+    row(CHECKING, Sign::Code(12), DAMAGED, "the repository is damaged", REPAIR),
+    row(CHECKING, Sign::Code(90), DAMAGED, "the repository has damaged data", REPAIR),
+    row(CHECKING, Sign::Code(92), DAMAGED, "the repository has damaged data", REPAIR),
     row(&[], Sign::Code(12), FAILED, "the repository is damaged", CHECK),
     row(&[], Sign::Code(16), FAILED, "the repository's file `config` is damaged", CHECK),
     row(&[], Sign::Code(17), FAILED, "the repository lacks an object", CHECK),
@@ -92,7 +96,7 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::Says("Could not resolve hostname"), PASSING, "the server's name cannot be resolved", NETWORK),
     row(&[], Sign::Code(80), PASSING, "the connection broke", NETWORK),
     row(&[], Sign::Code(87), PASSING, "the connection broke", NETWORK),
-    row(&[], Sign::Code(81), FAILED, "the server closed the connection", "check that borg is installed on the server, and allowed by its authorized_keys"),
+    row(&[], Sign::Code(81), FAILED, "the server closed the connection", "borg's own words above may tell more: check repository.sshKnownHostsFile and repository.sshKeyFile, that borg is installed on the server, and that its authorized_keys allow it"),
     row(&[], Sign::Code(83), FAILED, "the server does not allow this path", "check repository.path and the server's authorized_keys"),
     row(&[], Sign::Code(0), Verdict::Success, "done", ""),
     row(&[], Sign::Code(1), FAILED, "it had warnings", LOOK),
