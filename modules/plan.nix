@@ -67,6 +67,10 @@ let
     ) layout.hookInfixes;
     quiesce = instance.quiesce.units;
     restoreUnits = instance.restore.units;
+    inherit (instance) retention;
+    maintenance = { inherit (instance.maintenance) readData; };
+    inherit (instance) guards;
+    inherit (cfg) maxConcurrent;
   };
 
   canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;

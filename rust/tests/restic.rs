@@ -36,5 +36,5 @@ fn a_locked_repository_is_a_passing_trouble() {
     });
     holder.kill().unwrap();
     holder.wait().unwrap();
-    assert_eq!(failure.unwrap_err().kind, Kind::Passing);
+    assert_eq!(failure.unwrap_err().kind, Kind::Locked);
 }

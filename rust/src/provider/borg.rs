@@ -18,10 +18,10 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::table::{Operation, Verdict};
-use super::{Backup, Job, Provider, Selection, Snapshot};
+use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot, keep};
 use crate::outcome::Failure;
 use crate::paths::Instance;
-use crate::plan::Plan;
+use crate::plan::{Plan, Retention};
 use crate::problem::Problem;
 use call::Call;
 use messages::{Created, List};
@@ -213,6 +213,49 @@ impl Provider for Borg {
             .arguments(["extract", "--numeric-ids", "--sparse", "--noflags"])
             .arguments(["--strip-components", &above.to_string(), "--"])
             .arguments([OsString::from(format!("::{name}")), styled("pp", path)])
+            .run(job)?
+            .verdict()
+            .map(|_| ())
+    }
+
+    fn forget(&self, keep: &Retention, job: &mut Job<'_>) -> Result<Forgotten, Failure> {
+        let before = self.snapshots(job)?;
+        let outdated = keep::outdated(&before);
+        let names = outdated
+            .iter()
+            .map(|id| self.name_of(id, job))
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some((first, others)) = names.split_first() {
+            Call::new(&self.settings, Operation::Forget)
+                .arguments(["delete", "--", &format!("::{first}")])
+                .arguments(others)
+                .run(job)?
+                .verdict()?;
+        }
+        // One after the other, so that incomplete archives do not count among the
+        // complete ones.
+        for glob in archive::exact_globs(&self.instance) {
+            Call::new(&self.settings, Operation::Forget)
+                .arguments(["prune", "--glob-archives", &glob])
+                .arguments(keep::rules(keep))
+                .run(job)?
+                .verdict()?;
+        }
+        keep::compare(&before, &self.snapshots(job)?, &outdated)
+    }
+
+    fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {
+        Call::new(&self.settings, Operation::Prune)
+            .arguments(["compact"])
+            .run(job)?
+            .verdict()
+            .map(|_| None)
+    }
+
+    /// borg always reads all of the data.
+    fn check(&self, _read_data: u8, job: &mut Job<'_>) -> Result<(), Failure> {
+        Call::new(&self.settings, Operation::Check)
+            .arguments(["check"])
             .run(job)?
             .verdict()
             .map(|_| ())

@@ -2,6 +2,7 @@
 
 pub mod borg;
 mod given;
+mod keep;
 pub mod restic;
 mod ssh;
 pub mod table;
@@ -16,7 +17,7 @@ use crate::measure::{Progress, Totals};
 use crate::outcome::Failure;
 use crate::paths::Instance;
 use crate::pattern::Pattern;
-use crate::plan::{Plan, ProviderKind};
+use crate::plan::{Plan, ProviderKind, Retention};
 use crate::problem::Problem;
 
 /// A program that makes snapshots and gives them back.
@@ -101,6 +102,31 @@ pub trait Provider {
         into: &Path,
         job: &mut Job<'_>,
     ) -> Result<(), Failure>;
+
+    /// Forgets snapshots of the instance, and of no other: of the complete ones those
+    /// that no rule of `keep` asks for; of the incomplete ones those that are older than
+    /// a complete one, and of the rest those that no rule asks for. A complete snapshot
+    /// is never forgotten in favour of an incomplete one. Is not called with no rules.
+    ///
+    /// Tell what is so afterwards, not what the program said it would do.
+    ///
+    /// # Errors
+    /// Not all of it was done.
+    fn forget(&self, keep: &Retention, job: &mut Job<'_>) -> Result<Forgotten, Failure>;
+
+    /// Frees the space of what no snapshot of any instance needs any more. Returns the
+    /// number of bytes, if the program tells.
+    ///
+    /// # Errors
+    /// Not all of it was done.
+    fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure>;
+
+    /// Checks the whole repository: that everything is there that the snapshots of all
+    /// instances need, and of the stored data itself at least `read_data` percent.
+    ///
+    /// # Errors
+    /// Damage was found ([`crate::outcome::Kind::Damaged`]), or it could not be checked.
+    fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure>;
 }
 
 /// What a provider is given along with every piece of work.
@@ -139,6 +165,15 @@ pub struct Backup {
     pub incomplete: Option<Problem>,
 }
 
+/// Snapshots were forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Ids of those that are gone, oldest first.
+    pub removed: Vec<String>,
+    /// So many are left.
+    pub kept: usize,
+}
+
 /// A snapshot as listed; also the items of `snapshots.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -172,6 +207,15 @@ pub fn open(
             Box::new(restic::Restic::new(plan, credentials, &directories.cache)?)
         }
     })
+}
+
+/// The table of endings of each provider, by its name.
+#[must_use]
+pub fn tables() -> Vec<(&'static str, &'static [table::Row])> {
+    vec![
+        (borg::NAME, borg::endings::TABLE),
+        (restic::NAME, restic::endings::TABLE),
+    ]
 }
 
 /// The word for a provider in plans, records and the journal.

@@ -21,6 +21,31 @@ pub enum Operation {
     Contents,
     /// Restore from a snapshot.
     Restore,
+    /// Forget snapshots.
+    Forget,
+    /// Free the space of what was forgotten.
+    Prune,
+    /// Check the repository.
+    Check,
+}
+
+impl Operation {
+    /// The word for it in the documentation.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Backup => "backup",
+            Self::Mark => "mark",
+            Self::Snapshots => "snapshots",
+            Self::Contents => "contents",
+            Self::Restore => "restore",
+            Self::Forget => "forget",
+            Self::Prune => "prune",
+            Self::Check => "check",
+            Self::Unlock => "unlock",
+        }
+    }
 }
 
 /// What an ending is recognised by.

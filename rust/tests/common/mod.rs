@@ -1,6 +1,12 @@
 //! A machine in a temporary directory, with a systemd and a provider that only pretend.
 
-#![allow(dead_code, unused_macros, clippy::missing_panics_doc)] // each test binary uses a part of it
+#![allow(
+    dead_code,
+    unused_macros,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::panic
+)] // each test binary uses a part of it
 
 pub mod fake_bus;
 pub mod fake_provider;
@@ -20,7 +26,7 @@ use backupservice::outcome::Failure;
 use backupservice::paths::{Host, Instance};
 use backupservice::plan::Plan;
 use backupservice::provider::{self, Provider};
-use backupservice::{backup, recover, restore};
+use backupservice::{backup, maintain, recover, restore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -125,6 +131,21 @@ impl Machine {
         backup::run(&self.parsed_plan(), &self.invocation(&open))
     }
 
+    pub fn maintain(&self) -> maintain::Ended {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
+            Ok(Box::new(FakeProvider::new(
+                &self.script,
+                &self.log,
+                &self.cancel,
+            )))
+        };
+        maintain::run(&self.parsed_plan(), &self.invocation(&open))
+    }
+
+    pub fn maintain_for_real(&self) -> maintain::Ended {
+        maintain::run(&self.parsed_plan(), &self.invocation(&provider::open))
+    }
+
     pub fn back_up_for_real(&self) -> backup::Ended {
         backup::run(&self.parsed_plan(), &self.invocation(&provider::open))
     }
@@ -223,5 +244,16 @@ fn plan(root: &Path) -> Value {
         },
         "quiesce": ["app.service"],
         "restoreUnits": ["app.service"],
+        "retention": {
+            "last": 2,
+            "hourly": null,
+            "daily": null,
+            "weekly": null,
+            "monthly": null,
+            "yearly": null,
+        },
+        "maintenance": { "readData": 100 },
+        "guards": { "maxShrink": 50 },
+        "maxConcurrent": null,
     })
 }

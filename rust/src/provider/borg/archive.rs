@@ -43,6 +43,14 @@ pub fn meaning(instance: &str, name: &str) -> Option<Meaning> {
     })
 }
 
+/// Patterns that find exactly the complete, and exactly the incomplete archives of the
+/// instance: what they do not find is not pruned.
+pub fn exact_globs(instance: &str) -> [String; 2] {
+    let complete = glob(instance).trim_end_matches('*').to_owned();
+    let incomplete = format!("{complete}{INCOMPLETE}");
+    [complete, incomplete]
+}
+
 /// A pattern that finds all archives of the instance, and few others: it is for sparing
 /// borg work, and does not replace [`meaning`].
 pub fn glob(instance: &str) -> String {

@@ -159,7 +159,13 @@ impl Done<'_> {
                 .as_ref()
                 .is_some_and(|made| made.symlink_metadata().is_ok()),
             Operation::Snapshots => serde_json::from_slice::<messages::List>(&self.text).is_ok(),
-            Operation::Init | Operation::Mark | Operation::Unlock | Operation::Contents => true,
+            Operation::Init
+            | Operation::Mark
+            | Operation::Unlock
+            | Operation::Contents
+            | Operation::Forget
+            | Operation::Prune
+            | Operation::Check => true,
         }
     }
 

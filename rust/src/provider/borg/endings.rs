@@ -9,10 +9,12 @@ pub const EMPTY_DIRECTORY: &str = "the directory of the repository is empty";
 const FAILED: Verdict = Verdict::Failure(Kind::Failed);
 const PASSING: Verdict = Verdict::Failure(Kind::Passing);
 const CANCELLED: Verdict = Verdict::Failure(Kind::Cancelled);
+const DAMAGED: Verdict = Verdict::Failure(Kind::Damaged);
 const MISSING: Verdict = Verdict::Failure(Kind::NoRepository);
 
 const BACKUP: &[Operation] = &[Operation::Backup];
 const INIT: &[Operation] = &[Operation::Init];
+const CHECKS: &[Operation] = &[Operation::Check];
 const RESTORE: &[Operation] = &[Operation::Restore];
 
 const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
@@ -22,6 +24,7 @@ const READABLE: &str = "make it readable or exclude it with excludePatterns";
 const REMOVED: &str = "check that it exists, and what removes it";
 const CHECK: &str =
     "run `borg check` on the repository as the user backupservice, and look for a failing disk";
+const MEND: &str = "look for a failing disk, copy the repository, and run `borg check --repair` as the user backupservice";
 const PASSWORD: &str = "put the password of this repository into {passwordFile}, or set repository.passwordFile to a file that has it";
 const REPLACED: &str = "find out who replaced the repository; if it was you, remove {security}";
 const FREE: &str =
@@ -37,6 +40,11 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::Code(15), FAILED, "what is there is not a repository", "check repository.path and that its disk is mounted; if the directory is empty and on another machine, remove it, and the next backup creates the repository"),
     row(INIT, Sign::Code(10), FAILED, "there is a repository already", "check repository.path"),
     row(INIT, Sign::Code(19), FAILED, "there is something else already", "check repository.path, or remove what is there"),
+    // A check that finds damage exits with 1, also with modern exit codes.
+    row(CHECKS, Sign::Code(1), DAMAGED, "the repository is damaged", MEND),
+    row(CHECKS, Sign::Code(12), DAMAGED, "the repository is damaged", MEND),
+    row(CHECKS, Sign::Code(90), DAMAGED, "the repository has damaged data", MEND),
+    row(CHECKS, Sign::Code(92), DAMAGED, "the repository has damaged data", MEND),
     row(&[], Sign::Code(12), FAILED, "the repository is damaged", CHECK),
     row(&[], Sign::Code(16), FAILED, "the repository's file `config` is damaged", CHECK),
     row(&[], Sign::Code(17), FAILED, "the repository lacks an object", CHECK),
@@ -84,7 +92,7 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::Says("Could not resolve hostname"), PASSING, "the server's name cannot be resolved", NETWORK),
     row(&[], Sign::Code(80), PASSING, "the connection broke", NETWORK),
     row(&[], Sign::Code(87), PASSING, "the connection broke", NETWORK),
-    row(&[], Sign::Code(81), FAILED, "the server closed the connection", "check that borg is installed on the server, and allowed by its authorized_keys"),
+    row(&[], Sign::Code(81), FAILED, "the server closed the connection", "borg's own words above may tell more: check repository.sshKnownHostsFile and repository.sshKeyFile, that borg is installed on the server, and that its authorized_keys allow it"),
     row(&[], Sign::Code(83), FAILED, "the server does not allow this path", "check repository.path and the server's authorized_keys"),
     row(&[], Sign::Code(0), Verdict::Success, "done", ""),
     row(&[], Sign::Code(1), FAILED, "it had warnings", LOOK),
