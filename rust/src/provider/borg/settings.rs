@@ -24,6 +24,8 @@ pub struct Settings {
     pub environment: Vec<(String, OsString)>,
     /// The directory of the repository, if it is on this machine.
     pub local: Option<PathBuf>,
+    /// Where ssh says why it gives up: borg ends without having read all that ssh says.
+    pub ssh_log: Option<PathBuf>,
     /// What borg remembers to notice that a repository was replaced.
     pub security: PathBuf,
     /// The password's file on the host, for messages.
@@ -73,9 +75,13 @@ impl Settings {
         // Through a pipe: an environment is kept with a core dump, and by any child.
         let file = ssh::quoted(&credentials.join("password"))?;
         set("BORG_PASSCOMMAND", format!("cat {file}").into());
+        let mut ssh_log = None;
         if repository.starts_with("ssh:") {
+            let log = state.join(format!("ssh-{}.log", std::process::id()));
             let arguments = ssh::arguments(plan, credentials)?;
-            set("BORG_RSH", format!("ssh {arguments}").into());
+            let command = format!("ssh -E {} {arguments}", ssh::quoted(&log)?);
+            set("BORG_RSH", command.into());
+            ssh_log = Some(log);
         }
         Ok(Self {
             program: plan.provider.program.clone(),
@@ -83,6 +89,7 @@ impl Settings {
             local: repository
                 .starts_with('/')
                 .then(|| PathBuf::from(repository)),
+            ssh_log,
             security,
             password_file: plan.repository.credentials.password.clone(),
             password_generated: plan.repository.password_generated,
@@ -162,7 +169,7 @@ mod tests {
         assert_eq!(value(&settings, "BORG_REMOTE_PATH"), "borg14");
         assert_eq!(value(&settings, "BORG_REPO"), "ssh://backup@host/./repo");
         assert_eq!(value(&settings, MOVED), "yes");
-        assert!(value(&settings, "BORG_RSH").starts_with("ssh -o BatchMode=yes"));
+        assert!(value(&settings, "BORG_RSH").contains(" -o BatchMode=yes"));
         assert!(settings.local.is_none());
         let mut names = settings.environment.iter().map(|(name, _)| name);
         assert!(!names.any(|name| name.contains("PASSPHRASE")));
