@@ -1,7 +1,9 @@
-//! At most one piece of work on an instance at a time.
+//! Locks between processes of this machine: at most one run or restore of an instance at
+//! a time, and what [`crate::turns`] makes of them.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use anyhow::Context;
 use rustix::fs::FlockOperation;
@@ -9,6 +11,15 @@ use rustix::fs::FlockOperation;
 use crate::outcome::{Failure, Kind};
 use crate::paths::Instance;
 use crate::problem::Problem;
+
+/// With whom a lock is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With nobody.
+    Alone,
+    /// With others of this mode.
+    Together,
+}
 
 /// Held until dropped. The kernel drops it with the process, however that ends.
 #[derive(Debug)]
@@ -21,15 +32,26 @@ pub struct Lock {
 /// # Errors
 /// The lock file cannot be opened.
 pub fn try_take(directories: &Instance) -> anyhow::Result<Option<Lock>> {
-    let path = directories.lock();
+    try_file(&directories.lock(), Mode::Alone)
+}
+
+/// Takes a lock; none if another process has it in a mode that excludes this one.
+///
+/// # Errors
+/// The lock file cannot be opened.
+pub fn try_file(path: &Path, mode: Mode) -> anyhow::Result<Option<Lock>> {
     let file = File::options()
         .write(true)
         .create(true)
         .truncate(false)
-        .open(&path)
+        .open(path)
         .with_context(|| format!("cannot open the lock {}", path.display()))?;
     let file = OwnedFd::from(file);
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    let operation = match mode {
+        Mode::Alone => FlockOperation::NonBlockingLockExclusive,
+        Mode::Together => FlockOperation::NonBlockingLockShared,
+    };
+    match rustix::fs::flock(&file, operation) {
         Ok(()) => Ok(Some(Lock { _file: file })),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
@@ -45,7 +67,7 @@ pub fn take(directories: &Instance, instance: &str) -> Result<Lock, Failure> {
         Failure::of(
             Kind::Passing,
             Problem::new(
-                format!("another run, restore or maintenance of {instance} holds the lock"),
+                format!("another run or restore of {instance} holds the lock"),
                 "wait for its end: `systemctl list-units 'backupservice-*'` shows what runs",
             ),
         )

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use crate::intent::{self, Finished, Intent, Journal, Operation};
 use crate::invocation::Invocation;
-use crate::outcome::{Failure, Kind, Outcome};
+use crate::lock::Mode;
+use crate::outcome::{Failure, Outcome};
 use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
 use crate::report::Report;
 use crate::watch::watched;
-use crate::{doubt, guards, lock, recover};
+use crate::{doubt, guards, lock, recover, turns};
 use beside::Beside;
 use request::{Request, Restored};
 
@@ -52,7 +53,7 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
         Ok(()) => done.error = cleanup.problems.into_iter().next(),
         Err(failure) => {
             done.outcome = failure.outcome();
-            done.passing = failure.kind == Kind::Passing;
+            done.passing = failure.is_passing();
             done.error = Some(failure.problem);
         }
     }
@@ -79,9 +80,10 @@ impl Work<'_> {
 
         self.report.phase("guard");
         guards::credentials(self.plan, &invocation.credentials)?;
+        let _turn = turns::repository(self.plan, Mode::Together, invocation, &mut self.report)?;
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
-        let cache = &invocation.directories.cache;
-        let provider = (invocation.open)(self.plan, &invocation.credentials, cache)?;
+        let provider =
+            (invocation.open)(self.plan, &invocation.credentials, &invocation.directories)?;
 
         self.report.phase("select");
         let snapshot = self.select(&*provider, &wanted)?;
