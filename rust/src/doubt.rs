@@ -3,7 +3,8 @@
 //! A provider saves a snapshot before it tells what is missing from it, and whether the
 //! data held still meanwhile is only known afterwards. A run that is killed in between
 //! leaves a snapshot that claims to be complete. So recovery notes *when* that run made
-//! snapshots; nothing believes them from then on, and the next run marks them.
+//! snapshots; nothing believes them from then on, and the next run marks them. The same
+//! note tells it that there may be locks of the dead.
 
 use std::fs;
 use std::io::ErrorKind;

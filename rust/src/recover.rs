@@ -167,9 +167,8 @@ fn finish(
     };
     let before = journal.intent().clone();
     if before.outcome.is_none() {
-        if before.operation == Operation::Backup {
-            note(doubt::raise(directories, before.started));
-        }
+        // A restore saves nothing, but its lock may be left in the repository, too.
+        note(doubt::raise(directories, before.started));
         note(journal.conclude(ended.outcome(), None));
     }
     let mut finished = intent::finish(

@@ -205,7 +205,16 @@ fn start(unit: &str, units: &dyn Units) -> Undone {
                 format!("look at `systemctl status {unit}` and start it"),
             ),
         ),
-        Err(error) => of_error(units, error),
+        Err(mut error) => {
+            error.problem = Problem::new(
+                format!(
+                    "{unit}, which was stopped for this, is not started again: {}",
+                    error.problem.message
+                ),
+                format!("start it with `systemctl start {unit}`"),
+            );
+            of_error(units, error)
+        }
     }
 }
 

@@ -1,0 +1,14 @@
+{
+  name = "borg";
+  package = "borgbackup";
+  program = "borg";
+  backup = "create";
+  mark = "rename";
+  init = "init";
+  restore = "extract";
+  locked = "[ -e /srv/backup/app/lock.exclusive ]";
+  check = ''
+    test ! -e /srv/backup/app/lock.exclusive
+    BORG_BASE_DIR=/root/borg BORG_PASSCOMMAND="cat /var/lib/backupservice-secrets/srv-backup-app" borg.real check /srv/backup/app
+  '';
+}
