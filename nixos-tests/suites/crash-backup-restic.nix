@@ -1,4 +1,0 @@
-import ./crash.nix {
-  operation = "backup";
-  provider = import ./crash/restic.nix;
-}

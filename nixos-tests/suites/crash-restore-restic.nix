@@ -1,4 +1,0 @@
-import ./crash.nix {
-  operation = "restore";
-  provider = import ./crash/restic.nix;
-}
