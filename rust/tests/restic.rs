@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use backupservice::outcome::{Kind, Outcome};
@@ -92,6 +92,25 @@ fn odd_names_and_modes_survive() {
         names[0].metadata().unwrap().permissions().mode() & 0o7777,
         0o2750
     );
+}
+
+#[test]
+fn holes_are_restored_as_holes() {
+    let Some(machine) = machine() else { return };
+    let file = fs::File::create(machine.source().join("sparse")).unwrap();
+    file.set_len(50_000_000).unwrap();
+    let snapshot = back_up(&machine, &[machine.source()]).unwrap().snapshot;
+    let target = machine.path("target");
+    fs::create_dir(&target).unwrap();
+    with(&machine, |provider, job| {
+        let snapshot = only(provider, job, &snapshot);
+        let source = machine.source();
+        provider.restore(&snapshot, &source, &target, job).unwrap();
+        let restored = target.join(source.file_name().unwrap()).join("sparse");
+        let metadata = restored.metadata().unwrap();
+        assert_eq!(metadata.len(), 50_000_000);
+        assert!(metadata.blocks() * 512 < 1_000_000, "{metadata:?}");
+    });
 }
 
 #[test]

@@ -1,0 +1,46 @@
+# What a backup with any provider must do, on a real systemd with the real
+# provider: one text, and a table of what it has to know of each provider. A file
+# of ./conformance is a topic; together they are one test.
+provider:
+{ lib, pkgs, ... }:
+let
+  arguments = {
+    inherit lib pkgs;
+    provider = import (./conformance/providers + "/${provider}.nix") { inherit lib pkgs; };
+  };
+  topics = map (name: import (./conformance + "/${name}.nix") arguments) [
+    "round-trip"
+    "excludes"
+    "shared"
+    "trouble"
+    "interrupted"
+    "restore"
+    "remote"
+  ];
+in
+{
+  name = "conformance-${provider}";
+
+  nodes.machine =
+    { pkgs, ... }:
+    {
+      imports = [ ../../modules ] ++ map (topic: topic.node) topics;
+
+      backupservice.defaults = {
+        inherit provider;
+        repository.passwordFile = "/var/lib/conformance/password";
+      };
+
+      environment.etc."conformance/files.py".source = ./conformance/files.py;
+      environment.systemPackages = arguments.provider.packages ++ [
+        pkgs.acl
+        pkgs.procps
+        pkgs.python3
+      ];
+    };
+
+  testScript =
+    builtins.readFile ./conformance/common.py
+    + arguments.provider.script
+    + lib.concatMapStrings (topic: topic.script) topics;
+}
