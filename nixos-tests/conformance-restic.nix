@@ -1,2 +1,2 @@
 # The conformance suite with restic.
-import ./suites/conformance.nix "restic"
+import ./suites/conformance.nix { provider = "restic"; }

@@ -1,14 +1,9 @@
 # What a backup with any provider must do, on a real systemd with the real
 # provider: one text, and a table of what it has to know of each provider. A file
 # of ./conformance is a topic; together they are one test.
-provider:
-{ lib, pkgs, ... }:
-let
-  arguments = {
-    inherit lib pkgs;
-    provider = import (./conformance/providers + "/${provider}.nix") { inherit lib pkgs; };
-  };
-  topics = map (name: import (./conformance + "/${name}.nix") arguments) [
+{
+  provider,
+  topics ? [
     "round-trip"
     "excludes"
     "shared"
@@ -16,7 +11,15 @@ let
     "interrupted"
     "restore"
     "remote"
-  ];
+  ],
+}:
+{ lib, pkgs, ... }:
+let
+  arguments = {
+    inherit lib pkgs;
+    provider = import (./conformance/providers + "/${provider}.nix") { inherit lib pkgs; };
+  };
+  parts = map (topic: import (./conformance + "/${topic}.nix") arguments) topics;
 in
 {
   name = "conformance-${provider}";
@@ -24,7 +27,7 @@ in
   nodes.machine =
     { pkgs, ... }:
     {
-      imports = [ ../../modules ] ++ map (topic: topic.node) topics;
+      imports = [ ../../modules ] ++ map (part: part.node) parts;
 
       backupservice.defaults = {
         inherit provider;
@@ -42,5 +45,5 @@ in
   testScript =
     builtins.readFile ./conformance/common.py
     + arguments.provider.script
-    + lib.concatMapStrings (topic: topic.script) topics;
+    + lib.concatMapStrings (part: part.script) parts;
 }

@@ -144,7 +144,7 @@ fn work(
         paths: &paths,
         exclude: &plan.exclude,
     };
-    let mut backup = snapshot(&selection, invocation, report, provider)?;
+    let mut backup = snapshot(plan, &selection, invocation, report, provider)?;
     if backup.incomplete.is_none() {
         backup.incomplete = stopped.came_back(units)?;
     }
@@ -160,8 +160,10 @@ fn work(
     Ok(backup)
 }
 
-/// Backs up first and asks later: only if there is no repository one is created.
+/// Backs up first and asks later: only if there is no repository one is created, and
+/// only by one of the instances that share it.
 fn snapshot(
+    plan: &Plan,
     selection: &Selection<'_>,
     invocation: &Invocation<'_>,
     report: &mut Report,
@@ -171,15 +173,24 @@ fn snapshot(
     let backup =
         |report: &mut Report| watched(report, cancel, |job| provider.backup(selection, job));
     match backup(report) {
-        Err(failure) if failure.kind == Kind::NoRepository => {
-            invocation.check_cancel("init")?;
-            report.phase("init");
-            watched(report, cancel, |job| provider.init(job))?;
-            report.phase("backup");
-            backup(report)
-        }
-        result => result,
+        Err(failure) if failure.kind == Kind::NoRepository => {}
+        result => return result,
     }
+    invocation.check_cancel("init")?;
+    report.phase("init");
+    let directory = plan.repository.local_path();
+    let lock = directory.map(|path| lock::wait_for_directory(path, cancel));
+    let lock = lock.transpose()?;
+    // Whoever had the lock before may have made it.
+    match watched(report, cancel, |job| provider.snapshots(job)) {
+        Err(failure) if failure.kind == Kind::NoRepository => {
+            watched(report, cancel, |job| provider.init(job))?;
+        }
+        result => drop(result?),
+    }
+    drop(lock);
+    report.phase("backup");
+    backup(report)
 }
 
 fn begin(plan: &Plan, invocation: &Invocation<'_>, started: Timestamp) -> Result<Journal, Failure> {

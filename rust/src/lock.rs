@@ -1,14 +1,18 @@
-//! At most one piece of work on an instance at a time.
+//! Locks between processes: one piece of work on an instance, one making of a repository.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::thread;
 
 use anyhow::Context;
 use rustix::fs::FlockOperation;
 
+use crate::cancel::Cancel;
 use crate::outcome::{Failure, Kind};
 use crate::paths::Instance;
 use crate::problem::Problem;
+use crate::process::TICK;
 
 /// Held until dropped. The kernel drops it with the process, however that ends.
 #[derive(Debug)]
@@ -52,6 +56,25 @@ pub fn take(directories: &Instance, instance: &str) -> Result<Lock, Failure> {
     })
 }
 
+/// Waits for the lock of a directory that instances share.
+///
+/// # Errors
+/// A stop was asked for, or the directory cannot be locked.
+pub fn wait_for_directory(directory: &Path, cancel: &Cancel) -> Result<Lock, Failure> {
+    let locking = || format!("cannot lock {}", directory.display());
+    let file = OwnedFd::from(File::open(directory).with_context(locking)?);
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) if cancel.requested() => {
+                return Err(Failure::cancelled("init"));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => thread::sleep(TICK),
+            Err(error) => return Err(anyhow::Error::from(error).context(locking()).into()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +91,22 @@ mod tests {
         assert!(refused.problem.message.contains("of x holds the lock"));
         drop(first);
         take(&directories, "x").unwrap();
+    }
+
+    #[test]
+    fn waiting_for_a_directory_ends_with_its_lock_or_with_a_cancel_request() {
+        let root = tempfile::tempdir().unwrap();
+        let first = wait_for_directory(root.path(), &Cancel::never()).unwrap();
+        let cancel = Cancel::default();
+        cancel.request();
+        let refused = wait_for_directory(root.path(), &cancel).unwrap_err();
+        assert_eq!(refused.kind, Kind::Cancelled);
+        thread::scope(|scope| {
+            let second = scope.spawn(|| wait_for_directory(root.path(), &Cancel::never()).is_ok());
+            thread::sleep(2 * TICK);
+            assert!(!second.is_finished());
+            drop(first);
+            assert!(second.join().unwrap());
+        });
     }
 }

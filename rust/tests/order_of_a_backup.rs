@@ -93,11 +93,19 @@ fn an_empty_dump_is_a_failed_one() {
 
 #[test]
 fn a_repository_is_created_only_if_there_is_none() {
-    let machine = Machine::new();
+    let machine = with_a_directory_for_the_repository();
     machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
+    machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
     let happened = machine.happened();
     assert!(happened.contains("staging\ninit\nback up"), "{happened}");
+
+    // Another instance made it meanwhile.
+    let machine = with_a_directory_for_the_repository();
+    machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
+    assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+    let happened = machine.happened();
+    assert!(!happened.contains("init"), "{happened}");
 
     for kind in [Kind::Failed, Kind::Passing] {
         let machine = Machine::new();
@@ -114,8 +122,9 @@ fn a_repository_is_created_only_if_there_is_none() {
 
 #[test]
 fn a_repository_that_is_missing_again_after_its_creation_is_a_failure() {
-    let machine = Machine::new();
+    let machine = with_a_directory_for_the_repository();
     machine.script.borrow_mut().backups = [Err(Kind::NoRepository), Err(Kind::NoRepository)].into();
+    machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().exit_status(), 1);
     assert_eq!(machine.happened().matches("init").count(), 1);
 }
@@ -237,4 +246,11 @@ fn refused_sources_are_refused_before_any_hook() {
     let ended = machine.back_up();
     assert!(ended.record.error.unwrap().message.contains("is empty"));
     assert_eq!(machine.happened(), "");
+}
+
+/// As `prepare` leaves it.
+fn with_a_directory_for_the_repository() -> Machine {
+    let machine = Machine::new();
+    std::fs::create_dir_all(machine.path("repository")).unwrap();
+    machine
 }

@@ -182,6 +182,8 @@ plain
     serverBin = "/bin/redis-server";
   };
   restic = package "restic" { version = "0.18.0"; };
+  # NixOS calls it rest-server.
+  restic-rest-server = package "restic-rest-server" { };
   shadow = package "shadow" {
     shellPath = "/bin/nologin";
     su = package "su" { };

@@ -54,6 +54,16 @@ def start_in_background(instance):
     return before
 
 
+def wait_for_run(instance, before):
+    """Waits for the end of a run after the one with the id `before`."""
+    machine.wait_until_succeeds(
+        f"test -s /var/lib/backupservice/{instance}/last-run.json"
+        f" && ! grep -q '{before}' /var/lib/backupservice/{instance}/last-run.json",
+        timeout=120,
+    )
+    wait_for_end(unit(instance))
+
+
 def wait_for_end(name):
     machine.wait_until_succeeds(
         f"systemctl show -P ActiveState {name} | grep -qxE 'inactive|failed'", timeout=120

@@ -20,7 +20,8 @@
 
     def begin():
         """A run that takes a while, at the point where it reads data."""
-        machine.succeed("truncate -s 3G /var/lib/slow/{a,b,c}-hole && head -c 1M /dev/urandom > /var/lib/slow/news")
+        machine.succeed("rm -f /var/lib/slow/*-hole && truncate -s 3G /var/lib/slow/{a,b,c}-hole")
+        machine.succeed("head -c 1M /dev/urandom > /var/lib/slow/news")
         before = start_in_background("slow")
         wait_until_reading("slow")
         return before
@@ -45,10 +46,10 @@
 
     with subtest("a restore while the instance runs is refused, with status 75"):
         known = complete("slow")
-        begin()
+        before = begin()
         status = restore_fails("slow", words=["slow holds the lock"])
         assert status == 75, status
-        wait_for_end(unit("slow"))
+        wait_for_run("slow", before)
         assert last_run("slow")["outcome"] == "success", last_run("slow")
         assert len(complete("slow")) == len(known) + 1
 
@@ -62,7 +63,7 @@
     for name, kill, outcome in [
         ("SIGTERM to the executor", "systemctl kill --kill-whom=main --signal=TERM {unit}", "cancelled"),
         ("SIGKILL of the executor", "systemctl kill --kill-whom=main --signal=KILL {unit}", "failed"),
-        ("SIGKILL of everything", "systemctl kill --signal=KILL {unit}", "failed"),
+        ("SIGKILL of both", "kill -KILL $(cat /sys/fs/cgroup$(systemctl show -P ControlGroup {unit})/cgroup.procs)", "failed"),
         ("SIGTERM to the provider", "pkill -TERM -u backupservice -x {program}", None),
         ("SIGKILL of the provider", "pkill -KILL -u backupservice -x {program}", "failed"),
     ]:
@@ -70,7 +71,7 @@
             known = complete("slow")
             before = begin()
             machine.succeed(kill.format(unit=unit("slow"), program=program))
-            wait_for_end(unit("slow"))
+            wait_for_run("slow", before)
             machine.fail(f"pgrep -u backupservice -x {program}")
             record = last_run("slow")
             machine.log(f"{record['outcome']}: {record['error']}")

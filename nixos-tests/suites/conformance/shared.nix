@@ -38,9 +38,9 @@ in
 
 
     with subtest("two instances with one new repository, started together, both succeed"):
-        before = [start_in_background("app"), start_in_background("app-2")]
-        for name in ["app", "app-2"]:
-            wait_for_end(unit(name))
+        before = {name: start_in_background(name) for name in ["app", "app-2"]}
+        for name in before:
+            wait_for_run(name, before[name])
         outcomes = {name: last_run(name) for name in ["app", "app-2"]}
         assert all(run["outcome"] == "success" for run in outcomes.values()), outcomes
         prove_sound(shared)
@@ -66,7 +66,7 @@ in
 
     with subtest("so is a snapshot that does not exist"):
         restore_fails("app", "--snapshot", "0123456789abcdef", words=["app has no snapshot"])
-        restore_fails("app", "--snapshot", "../../etc", words=["is not the id of a snapshot"])
+        restore_fails("app", "--snapshot", "../../etc", words=["not a snapshot's id"])
         assert (running, files) == (app_id(), digest("/var/lib"))
 
     with subtest("so is the latest one where there is none"):

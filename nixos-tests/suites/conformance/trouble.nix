@@ -67,11 +67,9 @@
         assert record["snapshot"] not in complete("trouble"), record
 
     with subtest("the latest snapshot is the latest complete one"):
-        machine.succeed("echo x > /var/lib/trouble/only-here")
-        machine.succeed("mkdir /srv/trouble")
-        _, text = machine.execute("backupservice restore trouble --target /srv/trouble")
+        restore("trouble", "--target", "/srv/trouble")
         machine.fail("test -e /srv/trouble/var/lib/trouble/secret")
-        machine.succeed("test -s /srv/trouble/var/lib/trouble/data && rm -r /srv/trouble /var/lib/trouble/only-here")
+        machine.succeed("test -s /srv/trouble/var/lib/trouble/data && rm -r /srv/trouble")
 
     with subtest("an incomplete snapshot can be asked for by its id"):
         restore("trouble", "--snapshot", record["snapshot"], "--target", "/srv/trouble")
@@ -86,22 +84,25 @@
         machine.succeed("systemctl stop writer.service", "rm /var/lib/trouble/log /var/lib/trouble/data2")
 
     with subtest("files that disappear while they are read do not fail the run"):
-        machine.succeed("truncate -s 2G /var/lib/trouble/{0,1,2}-slow && mkdir /var/lib/trouble/z && touch /var/lib/trouble/z/{1..100}")
+        machine.succeed("mkdir /var/lib/trouble/z && touch /var/lib/trouble/z/{1..100}")
+        machine.succeed("truncate -s 2G /var/lib/trouble/{0,1,2}-slow")
         before = start_in_background("trouble")
         wait_until_reading("trouble")
         machine.succeed("rm -r /var/lib/trouble/z")
-        wait_for_end(unit("trouble"))
+        wait_for_run("trouble", before)
         record = last_run("trouble")
         assert record["runId"] != before and record["outcome"] in ("success", "incomplete"), record
         assert (record["snapshot"] in complete("trouble")) == (record["outcome"] == "success"), record
 
     with subtest("a source that disappears while it is read is no success"):
+        machine.succeed("cd /var/lib/trouble && rm *-slow && truncate -s 2G {0,1,2}-slow && touch zzz{1..100}")
         before = start_in_background("trouble")
         wait_until_reading("trouble")
         machine.succeed("cp /var/lib/trouble/data /root/data && rm -r /var/lib/trouble/*")
-        wait_for_end(unit("trouble"))
+        wait_for_run("trouble", before)
         record = last_run("trouble")
-        machine.log(f"{record['outcome']}: {record['error']}")
+        assert record["runId"] != before and record["outcome"] in ("incomplete", "failed"), record
+        tells(record, "/var/lib/trouble")
         machine.succeed("cp /root/data /var/lib/trouble/data")
 
     with subtest("a wrong password fails the run"):

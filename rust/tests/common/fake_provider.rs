@@ -23,6 +23,7 @@ pub struct Script {
     pub fails_to_restore: bool,
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
+    pub no_repository: bool,
 }
 
 pub struct FakeProvider {
@@ -88,6 +89,10 @@ impl Provider for FakeProvider {
     }
 
     fn snapshots(&self, _: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
+        if self.script.borrow().no_repository {
+            let problem = Problem::new("there is no repository", "make one");
+            return Err(Failure::of(Kind::NoRepository, problem));
+        }
         if self.script.borrow().no_snapshots {
             return Ok(Vec::new());
         }

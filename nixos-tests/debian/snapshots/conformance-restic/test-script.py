@@ -54,6 +54,16 @@ def start_in_background(instance):
     return before
 
 
+def wait_for_run(instance, before):
+    """Waits for the end of a run after the one with the id `before`."""
+    machine.wait_until_succeeds(
+        f"test -s /var/lib/backupservice/{instance}/last-run.json"
+        f" && ! grep -q '{before}' /var/lib/backupservice/{instance}/last-run.json",
+        timeout=120,
+    )
+    wait_for_end(unit(instance))
+
+
 def wait_for_end(name):
     machine.wait_until_succeeds(
         f"systemctl show -P ActiveState {name} | grep -qxE 'inactive|failed'", timeout=120
@@ -149,6 +159,8 @@ def damage(repository, part):
     """Damages a part of the repository: data, index or config."""
     if part == "config":
         return machine.succeed(f"rm {repository}/config")
+    # What restic has in its cache it does not read again until the next check.
+    machine.succeed("rm -rf /var/cache/backupservice/*/*")
     return machine.succeed(
         f"file={one_of(repository, part)} && chmod u+w $file"
         " && dd if=/dev/zero of=$file bs=1 count=1000 seek=10 conv=notrunc"
@@ -288,9 +300,9 @@ def app_id():
 
 
 with subtest("two instances with one new repository, started together, both succeed"):
-    before = [start_in_background("app"), start_in_background("app-2")]
-    for name in ["app", "app-2"]:
-        wait_for_end(unit(name))
+    before = {name: start_in_background(name) for name in ["app", "app-2"]}
+    for name in before:
+        wait_for_run(name, before[name])
     outcomes = {name: last_run(name) for name in ["app", "app-2"]}
     assert all(run["outcome"] == "success" for run in outcomes.values()), outcomes
     prove_sound(shared)
@@ -316,7 +328,7 @@ with subtest("a snapshot of another instance is refused before anything is stopp
 
 with subtest("so is a snapshot that does not exist"):
     restore_fails("app", "--snapshot", "0123456789abcdef", words=["app has no snapshot"])
-    restore_fails("app", "--snapshot", "../../etc", words=["is not the id of a snapshot"])
+    restore_fails("app", "--snapshot", "../../etc", words=["not a snapshot's id"])
     assert (running, files) == (app_id(), digest("/var/lib"))
 
 with subtest("so is the latest one where there is none"):
@@ -385,11 +397,9 @@ with subtest("a file that cannot be read makes the snapshot incomplete, and name
     assert record["snapshot"] not in complete("trouble"), record
 
 with subtest("the latest snapshot is the latest complete one"):
-    machine.succeed("echo x > /var/lib/trouble/only-here")
-    machine.succeed("mkdir /srv/trouble")
-    _, text = machine.execute("backupservice restore trouble --target /srv/trouble")
+    restore("trouble", "--target", "/srv/trouble")
     machine.fail("test -e /srv/trouble/var/lib/trouble/secret")
-    machine.succeed("test -s /srv/trouble/var/lib/trouble/data && rm -r /srv/trouble /var/lib/trouble/only-here")
+    machine.succeed("test -s /srv/trouble/var/lib/trouble/data && rm -r /srv/trouble")
 
 with subtest("an incomplete snapshot can be asked for by its id"):
     restore("trouble", "--snapshot", record["snapshot"], "--target", "/srv/trouble")
@@ -404,22 +414,25 @@ with subtest("files that change and grow while they are read do not hurt"):
     machine.succeed("systemctl stop writer.service", "rm /var/lib/trouble/log /var/lib/trouble/data2")
 
 with subtest("files that disappear while they are read do not fail the run"):
-    machine.succeed("truncate -s 2G /var/lib/trouble/{0,1,2}-slow && mkdir /var/lib/trouble/z && touch /var/lib/trouble/z/{1..100}")
+    machine.succeed("mkdir /var/lib/trouble/z && touch /var/lib/trouble/z/{1..100}")
+    machine.succeed("truncate -s 2G /var/lib/trouble/{0,1,2}-slow")
     before = start_in_background("trouble")
     wait_until_reading("trouble")
     machine.succeed("rm -r /var/lib/trouble/z")
-    wait_for_end(unit("trouble"))
+    wait_for_run("trouble", before)
     record = last_run("trouble")
     assert record["runId"] != before and record["outcome"] in ("success", "incomplete"), record
     assert (record["snapshot"] in complete("trouble")) == (record["outcome"] == "success"), record
 
 with subtest("a source that disappears while it is read is no success"):
+    machine.succeed("cd /var/lib/trouble && rm *-slow && truncate -s 2G {0,1,2}-slow && touch zzz{1..100}")
     before = start_in_background("trouble")
     wait_until_reading("trouble")
     machine.succeed("cp /var/lib/trouble/data /root/data && rm -r /var/lib/trouble/*")
-    wait_for_end(unit("trouble"))
+    wait_for_run("trouble", before)
     record = last_run("trouble")
-    machine.log(f"{record['outcome']}: {record['error']}")
+    assert record["runId"] != before and record["outcome"] in ("incomplete", "failed"), record
+    tells(record, "/var/lib/trouble")
     machine.succeed("cp /root/data /var/lib/trouble/data")
 
 with subtest("a wrong password fails the run"):
@@ -496,7 +509,8 @@ back_up("slow")
 
 def begin():
     """A run that takes a while, at the point where it reads data."""
-    machine.succeed("truncate -s 3G /var/lib/slow/{a,b,c}-hole && head -c 1M /dev/urandom > /var/lib/slow/news")
+    machine.succeed("rm -f /var/lib/slow/*-hole && truncate -s 3G /var/lib/slow/{a,b,c}-hole")
+    machine.succeed("head -c 1M /dev/urandom > /var/lib/slow/news")
     before = start_in_background("slow")
     wait_until_reading("slow")
     return before
@@ -521,10 +535,10 @@ with subtest("starting an instance that runs waits for that run"):
 
 with subtest("a restore while the instance runs is refused, with status 75"):
     known = complete("slow")
-    begin()
+    before = begin()
     status = restore_fails("slow", words=["slow holds the lock"])
     assert status == 75, status
-    wait_for_end(unit("slow"))
+    wait_for_run("slow", before)
     assert last_run("slow")["outcome"] == "success", last_run("slow")
     assert len(complete("slow")) == len(known) + 1
 
@@ -546,7 +560,7 @@ for name, kill, outcome in [
         known = complete("slow")
         before = begin()
         machine.succeed(kill.format(unit=unit("slow"), program=program))
-        wait_for_end(unit("slow"))
+        wait_for_run("slow", before)
         machine.fail(f"pgrep -u backupservice -x {program}")
         record = last_run("slow")
         machine.log(f"{record['outcome']}: {record['error']}")
