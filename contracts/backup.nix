@@ -62,14 +62,19 @@ types.submodule {
         "rm -rf /var/lib/myservice/cache"
       ];
       afterBackup = mkHookOption "after the run, whatever its outcome; must bear being run twice" [
-        { name = "note"; command = "echo \"backup: $BACKUP_OUTCOME\""; }
+        {
+          name = "note";
+          command = "echo \"backup: $BACKUP_OUTCOME\"";
+        }
       ];
       beforeRestore = mkHookOption "before a restore changes anything; a failure stops it" [
         "test ! -e /var/lib/myservice/do-not-restore"
       ];
-      afterRestore = mkHookOption "after a restore, before the services start; must bear being run twice" [
-        "myservice-admin reindex"
-      ];
+      afterRestore =
+        mkHookOption "after a restore, before the services start; must bear being run twice"
+          [
+            "myservice-admin reindex"
+          ];
     };
 
     streams = mkOption {

@@ -164,10 +164,13 @@ let
   # Every generated unit with the instances that generate it.
   owners = lib.zipAttrs (
     lib.concatLists (
-      lib.mapAttrsToList (name: instance: map (unit: { ${unit} = name; }) (layout.units name instance)) enabled
+      lib.mapAttrsToList (
+        name: instance: map (unit: { ${unit} = name; }) (layout.units name instance)
+      ) enabled
     )
     ++ [
       { backupservice-secrets = "the secrets service"; }
+      { backupservice-recover = "the recovery at boot"; }
     ]
   );
 

@@ -28,8 +28,7 @@ rec {
       }
     ) instance.hooks.${kind};
 
-  allHooks =
-    name: instance: lib.concatMap (hooks name instance) (lib.attrNames hookInfixes);
+  allHooks = name: instance: lib.concatMap (hooks name instance) (lib.attrNames hookInfixes);
 
   streams =
     name: instance:
@@ -64,15 +63,19 @@ rec {
   users =
     name: instance:
     lib.unique (
-      [ instance.user ]
-      ++ map (step: step.user) (allHooks name instance ++ streams name instance)
+      [ instance.user ] ++ map (step: step.user) (allHooks name instance ++ streams name instance)
     );
 
   stateDirectory = name: "/var/lib/backupservice/${name}";
   runtimeDirectory = name: "/run/backupservice/${name}";
   secretsDirectory = "/var/lib/backupservice-secrets";
 
-  sources = instance: map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;
+  # Which instances need which units to be down, below /run.
+  stoppedUnits = "backupservice/.stopped";
+
+  sources =
+    instance:
+    map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;
 
   isUrl = path: builtins.match "[a-z][a-z0-9+.-]*:.*" path != null;
   isLocal = instance: instance.repository.path != null && !isUrl instance.repository.path;

@@ -33,9 +33,7 @@ let
     lib.mapAttrsToList (name: _: "${name}.service") (
       lib.filterAttrs (
         _: service:
-        lib.elem unit (
-          service.requires ++ service.bindsTo ++ service.partOf ++ service.requisite
-        )
+        lib.elem unit (service.requires ++ service.bindsTo ++ service.partOf ++ service.requisite)
       ) config.systemd.services
     );
   withDependants =
@@ -53,18 +51,18 @@ let
     let
       name = lib.removeSuffix ".service" unit;
     in
-    lib.concatMap
-      (kind: lib.optional (config.systemd."${kind}s" ? ${name}) "${name}.${kind}")
-      [
-        "socket"
-        "timer"
-        "path"
-      ]
+    lib.concatMap (kind: lib.optional (config.systemd."${kind}s" ? ${name}) "${name}.${kind}") [
+      "socket"
+      "timer"
+      "path"
+    ]
   );
 
-  allowed = lib.naturalSort (lib.unique (
+  allowed = lib.naturalSort (
+    lib.unique (
       map (unit: "${unit}.service") steps ++ withDependants stopped ++ triggers (withDependants stopped)
-    ));
+    )
+  );
 in
 {
   config = lib.mkIf (enabled != { }) {

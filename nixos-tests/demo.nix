@@ -7,7 +7,10 @@
   nodes.machine =
     { ... }:
     {
-      imports = [ ../modules ];
+      imports = [
+        ../modules
+        ./demo/configuration.nix
+      ];
 
       services.radicale = {
         enable = true;
@@ -18,16 +21,6 @@
         };
       };
 
-      # The backup: what must be saved, and where to.
-      backupservice.instances.radicale = {
-        enable = true;
-        user = "radicale";
-        sourceDirectories = [ "/var/lib/radicale/collections" ];
-        quiesce.units = [ "radicale.service" ];
-        restore.units = [ "radicale.service" ];
-        repository.path = "/srv/backup/radicale";
-      };
-
       environment.systemPackages = [
         pkgs.curl
         pkgs.restic
@@ -35,6 +28,7 @@
     };
 
   testScript = ''
+    configuration = ${builtins.toJSON (builtins.readFile ./demo/configuration.nix)}
     calendar = "http://127.0.0.1:5232/alice/calendar/"
 
     def show(title, *commands):
@@ -77,8 +71,10 @@
         show("A calendar, read over HTTP", f"curl --silent --user alice: {calendar} | grep SUMMARY | head -3")
 
     with subtest("one unit for each identity was generated"):
+        print("\n### The configuration of its backup\n")
+        print("".join(f"  {line}\n" for line in configuration.splitlines()))
         show(
-            "What NixOS generated from the six lines of configuration",
+            "What NixOS generated from it",
             "systemctl list-unit-files 'backupservice-*' --no-pager --no-legend",
             "systemctl list-timers 'backupservice-*' --no-pager",
         )
@@ -92,10 +88,11 @@
         machine.succeed("systemctl start --no-block backupservice-radicale.service")
         machine.wait_until_succeeds(
             "systemctl show -P StatusText backupservice-radicale.service | grep -q %"
+            " || systemctl is-failed backupservice-radicale.service"
         )
         show("While it runs", "systemctl status --no-pager --lines 0 backupservice-radicale.service")
         machine.wait_until_succeeds(
-            "systemctl show -P ActiveState backupservice-radicale.service | grep -qx inactive"
+            "systemctl show -P ActiveState backupservice-radicale.service | grep -qxE 'inactive|failed'"
         )
         assert machine.get_unit_property("backupservice-radicale.service", "Result") == "success"
         machine.succeed("systemctl is-active radicale.service")

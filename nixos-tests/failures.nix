@@ -12,7 +12,8 @@
         sourceDirectories = [ "/var/lib/${name}" ];
         repository = {
           path = "/srv/backup/${name}";
-        } // settings;
+        }
+        // settings;
       };
     in
     {

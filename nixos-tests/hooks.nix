@@ -7,7 +7,9 @@
   nodes.machine =
     { ... }:
     let
-      log = text: "echo \"${text} $(id -un) $BACKUP_PHASE \${BACKUP_OUTCOME-}\" >> /var/lib/myservice-log/hooks";
+      log =
+        text:
+        "echo \"${text} $(id -un) $BACKUP_PHASE \${BACKUP_OUTCOME-}\" >> /var/lib/myservice-log/hooks";
 
       mkInstance = hooks: {
         enable = true;

@@ -52,7 +52,5 @@ in
   `excludePatterns`, `hooks`, `streams`, `quiesce`, `restore` and `probe`.
   `backupservice.defaults` takes the rest. The four kinds of `hooks` are alike.
 
-  ${lib.concatMapStringsSep "\n\n" section (
-    lib.sort (a: b: a.name < b.name) documented
-  )}
+  ${lib.concatMapStringsSep "\n\n" section (lib.sort (a: b: a.name < b.name) documented)}
 ''

@@ -97,9 +97,7 @@ let
     else if lib.hasPrefix "postgres" (part 0) then
       database.postgresql server
     else if part 0 == "mysql" || part 0 == "mariadb" then
-      database.mysql (
-        server // lib.optionalAttrs (query ? unix_socket) { socket = query.unix_socket; }
-      )
+      database.mysql (server // lib.optionalAttrs (query ? unix_socket) { socket = query.unix_socket; })
     else
       refuseUrl "is a database of a kind that there is no dump for.";
 in

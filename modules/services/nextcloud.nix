@@ -55,9 +55,11 @@ let
         host = lib.head parts;
         rest = lib.last parts;
       };
-  port = lib.optionalAttrs (hostParts.rest != null && builtins.match "[0-9]+" hostParts.rest != null) {
-    port = lib.toInt hostParts.rest;
-  };
+  port =
+    lib.optionalAttrs (hostParts.rest != null && builtins.match "[0-9]+" hostParts.rest != null)
+      {
+        port = lib.toInt hostParts.rest;
+      };
 
   server = {
     inherit option user;
@@ -80,8 +82,7 @@ let
       };
       pgsql = database.postgresql server;
       mysql = database.mysql (
-        server
-        // lib.optionalAttrs (port == { } && hostParts.rest != null) { socket = hostParts.rest; }
+        server // lib.optionalAttrs (port == { } && hostParts.rest != null) { socket = hostParts.rest; }
       );
     }
     .${toString (setting "dbtype")} or (database.refuse {
@@ -109,12 +110,10 @@ let
   # one maintenance mode. In /run, because a reboot ends both.
   holders = "/run/backupservice-nextcloud";
 
-  mkHook =
-    name: command:
-    {
-      inherit name command credentials;
-      readWritePaths = [ holders ];
-    };
+  mkHook = name: command: {
+    inherit name command credentials;
+    readWritePaths = [ holders ];
+  };
 
   close = mkHook "maintenance-on" ''
     exec 9> ${holders}/lock

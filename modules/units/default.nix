@@ -34,9 +34,10 @@ let
 in
 {
   config = {
-    systemd.services = merge (
-      name: instance: executor.services name instance // steps.services name instance
-    );
+    systemd.services = lib.mkMerge [
+      (merge (name: instance: executor.services name instance // steps.services name instance))
+      (lib.mkIf (enabled != { }) { backupservice-recover = import ./recover.nix context; })
+    ];
 
     systemd.timers = lib.mapAttrs' (
       name: instance:

@@ -22,7 +22,7 @@ let
       Group = "backupservice";
       Slice = slice name;
       LogExtraFields = "BACKUP_INSTANCE=${name}";
-      RuntimeDirectory = "backupservice/${name}";
+      RuntimeDirectory = "backupservice/${name} ${layout.stoppedUnits}";
       RuntimeDirectoryPreserve = true;
     };
   };
@@ -61,6 +61,9 @@ let
         };
     };
 
+  # Should `recover` have been killed as well. It has nothing to do otherwise.
+  recovery = [ "backupservice-recover.service" ];
+
   # What a unit with a private view sees of its instance.
   view =
     name: instance:
@@ -73,13 +76,13 @@ let
         sandbox.privateView.BindReadOnlyPaths
         ++ lib.optionals (!isLocal) sandbox.remoteView
         ++ sandbox.optional (layout.sources instance);
-      BindPaths =
-        [
-          (layout.stateDirectory name)
-          (layout.runtimeDirectory name)
-          "/var/cache/backupservice/${name}"
-        ]
-        ++ sandbox.optional (lib.optional isLocal instance.repository.path);
+      BindPaths = [
+        (layout.stateDirectory name)
+        (layout.runtimeDirectory name)
+        "/run/${layout.stoppedUnits}"
+        "/var/cache/backupservice/${name}"
+      ]
+      ++ sandbox.optional (lib.optional isLocal instance.repository.path);
     };
 
   run =
@@ -87,6 +90,7 @@ let
     lib.recursiveUpdate (withProvider name instance) {
       description = "Backup of ${name}";
       documentation = [ "man:backupservice-run(1)" ];
+      onFailure = recovery;
       serviceConfig =
         view name instance
         // sandbox.capabilities [ "CAP_DAC_READ_SEARCH" ]
@@ -105,6 +109,13 @@ let
           KillMode = "mixed";
           TimeoutStopSec = "1h";
           OOMPolicy = "continue";
+          # What may pass by itself is tried again: after 1, 3, 10 and 30 minutes. The
+          # executor counts, and exits with another status after the last attempt.
+          RestartForceExitStatus = 75;
+          RestartMode = "direct";
+          RestartSec = "1min";
+          RestartSteps = 3;
+          RestartMaxDelaySec = "30min";
         };
     };
 
@@ -133,6 +144,7 @@ let
     lib.recursiveUpdate (withProvider name instance) {
       description = "Restore of ${name} from snapshot %i";
       documentation = [ "man:backupservice-restore(1)" ];
+      onFailure = recovery;
       serviceConfig =
         sandbox.capabilities [
           "CAP_CHOWN"
@@ -144,12 +156,14 @@ let
           "CAP_SETFCAP"
         ]
         // {
-          ExecStart = backupservice [
-            "restore"
-            "--plan"
-            (plan name)
-            "--snapshot"
-          ] + " %i";
+          ExecStart =
+            backupservice [
+              "restore"
+              "--plan"
+              (plan name)
+              "--snapshot"
+            ]
+            + " %i";
           ExecStopPost = backupservice [
             "recover"
             "--restore"

@@ -31,15 +31,15 @@ in
       service = serviceOf user;
     in
     if config.users.users ? ${user} || service == null then
-        {
-          User = user;
-        }
-      else
-        {
-          User = user;
-          DynamicUser = true;
-        }
-        // lib.optionalAttrs (service.serviceConfig ? StateDirectory) {
-          inherit (service.serviceConfig) StateDirectory;
-        };
+      {
+        User = user;
+      }
+    else
+      {
+        User = user;
+        DynamicUser = true;
+      }
+      // lib.optionalAttrs (service.serviceConfig ? StateDirectory) {
+        inherit (service.serviceConfig) StateDirectory;
+      };
 }

@@ -34,7 +34,12 @@ in
         got = instance (backup: backup // { enable = true; });
       in
       {
-        inherit (got) enable user sourceDirectories excludePatterns;
+        inherit (got)
+          enable
+          user
+          sourceDirectories
+          excludePatterns
+          ;
         before = commands got.hooks.beforeBackup;
         after = commands got.hooks.afterBackup;
       };
@@ -49,7 +54,9 @@ in
   };
 
   "// replaces a nested option as a whole" = {
-    expr = commands (instance (backup: backup // { hooks.beforeBackup = [ "three" ]; })).hooks.afterBackup;
+    expr =
+      commands
+        (instance (backup: backup // { hooks.beforeBackup = [ "three" ]; })).hooks.afterBackup;
     expected = [ ];
   };
 

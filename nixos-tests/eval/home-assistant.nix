@@ -108,27 +108,30 @@ in
   };
 
   "a SQLite database of another name is found" = {
-    expr =
-      lib.hasInfix "database=/var/lib/hass/db/r.sqlite\n"
-        (streamOf (withUrl "sqlite:////var/lib/hass/db/r.sqlite")).dump;
+    expr = lib.hasInfix "database=/var/lib/hass/db/r.sqlite\n" (streamOf (
+      withUrl "sqlite:////var/lib/hass/db/r.sqlite"
+    )).dump;
     expected = true;
   };
 
   "a local PostgreSQL is dumped as Home Assistant's own user" = {
-    expr = map (
-      url:
-      let
-        stream = streamOf (withUrl url);
-      in
-      {
-        inherit (stream) user;
-        dump = lib.hasInfix "PGHOST=/run/postgresql PGPORT=5432\nexport PGDATABASE=recorder\n" stream.dump;
-      }
-    ) [
-      "postgresql://@/recorder"
-      "postgresql://hass@/recorder"
-      "postgresql+psycopg2:///recorder?host=/run/postgresql"
-    ];
+    expr =
+      map
+        (
+          url:
+          let
+            stream = streamOf (withUrl url);
+          in
+          {
+            inherit (stream) user;
+            dump = lib.hasInfix "PGHOST=/run/postgresql PGPORT=5432\nexport PGDATABASE=recorder\n" stream.dump;
+          }
+        )
+        [
+          "postgresql://@/recorder"
+          "postgresql://hass@/recorder"
+          "postgresql+psycopg2:///recorder?host=/run/postgresql"
+        ];
     expected = lib.replicate 3 {
       user = null;
       dump = true;
@@ -177,7 +180,9 @@ in
   };
 
   "a recorder that is included from a file is refused" = {
-    expr = isRefused (streamOf { config.recorder = "!include recorder.yaml"; });
+    expr = isRefused (streamOf {
+      config.recorder = "!include recorder.yaml";
+    });
     expected = true;
   };
 
@@ -189,7 +194,9 @@ in
   };
 
   "the unit that a restore stops exists" = {
-    expr = lib.all (unit: both.systemd.units ? ${unit}) both.services.home-assistant.backup.restore.units;
+    expr = lib.all (
+      unit: both.systemd.units ? ${unit}
+    ) both.services.home-assistant.backup.restore.units;
     expected = true;
   };
 

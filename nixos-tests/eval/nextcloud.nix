@@ -81,7 +81,13 @@ in
   };
 
   "a datadir of its own is saved beside home, which has the apps" = {
-    expr = (backupOf (lib.mkMerge [ sqlite { datadir = "/mnt/cloud/"; } ])).sourceDirectories;
+    expr =
+      (backupOf (
+        lib.mkMerge [
+          sqlite
+          { datadir = "/mnt/cloud/"; }
+        ]
+      )).sourceDirectories;
     expected = [
       "/var/lib/nextcloud"
       "/mnt/cloud"
@@ -90,7 +96,12 @@ in
 
   "user files that are elsewhere are saved too" = {
     expr =
-      (backupOf (lib.mkMerge [ sqlite { settings.datadirectory = "/mnt/files"; } ])).sourceDirectories;
+      (backupOf (
+        lib.mkMerge [
+          sqlite
+          { settings.datadirectory = "/mnt/files"; }
+        ]
+      )).sourceDirectories;
     expected = [
       "/var/lib/nextcloud"
       "/mnt/files"
@@ -98,16 +109,26 @@ in
   };
 
   "the link into the Nix store is not saved" = {
-    expr = lib.elem "/mnt/cloud/config/override.config.php" (
-      backupOf (lib.mkMerge [ sqlite { datadir = "/mnt/cloud"; } ])
-    ).excludePatterns;
+    expr =
+      lib.elem "/mnt/cloud/config/override.config.php"
+        (backupOf (
+          lib.mkMerge [
+            sqlite
+            { datadir = "/mnt/cloud"; }
+          ]
+        )).excludePatterns;
     expected = true;
   };
 
   "SQLite is a stream and not a file" = {
     expr =
       let
-        backup = backupOf (lib.mkMerge [ sqlite { datadir = "/mnt/cloud"; } ]);
+        backup = backupOf (
+          lib.mkMerge [
+            sqlite
+            { datadir = "/mnt/cloud"; }
+          ]
+        );
         files = map (suffix: "/mnt/cloud/data/nextcloud.db${suffix}") [
           ""
           "-wal"
@@ -235,14 +256,23 @@ in
   };
 
   "the units that a restore stops exist" = {
-    expr = lib.filter (unit: !(bound.systemd.units ? ${unit})) bound.services.nextcloud.backup.restore.units;
+    expr = lib.filter (
+      unit: !(bound.systemd.units ? ${unit})
+    ) bound.services.nextcloud.backup.restore.units;
     expected = [ ];
   };
 
   "the promise is registered and read-only" = {
     expr = {
       registered = bound.backupservice.contracts.nextcloud == bound.services.nextcloud.backup;
-      changed = isRefused (backupOf (lib.mkMerge [ sqlite { backup.user = "root"; } ]));
+      changed = isRefused (
+        backupOf (
+          lib.mkMerge [
+            sqlite
+            { backup.user = "root"; }
+          ]
+        )
+      );
     };
     expected = {
       registered = true;
@@ -253,7 +283,9 @@ in
   "bound to a repository, it becomes units without a failed assertion" = {
     expr = {
       failed = map (assertion: assertion.message) (lib.filter (a: !a.assertion) bound.assertions);
-      units = lib.filter (lib.hasPrefix "backupservice-nextcloud-") (lib.attrNames bound.systemd.services);
+      units = lib.filter (lib.hasPrefix "backupservice-nextcloud-") (
+        lib.attrNames bound.systemd.services
+      );
     };
     expected = {
       failed = [ ];

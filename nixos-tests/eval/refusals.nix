@@ -150,7 +150,9 @@ in
   };
 
   "a password file in the store" = {
-    expr = refusals { repository.passwordFile = "/nix/store/00000000000000000000000000000000-password"; };
+    expr = refusals {
+      repository.passwordFile = "/nix/store/00000000000000000000000000000000-password";
+    };
     expected = [
       ''
         backupservice.instances.x.repository.passwordFile: "/nix/store/00000000000000000000000000000000-password" is in the Nix store.
@@ -217,14 +219,16 @@ in
   };
 
   "a pattern that starts with an exclamation mark" = {
-    expr = map (lib.hasInfix ''"!keep" starts with "!"'') (refusals { excludePatterns = [ "!keep" ]; });
+    expr = map (lib.hasInfix ''"!keep" starts with "!"'') (refusals {
+      excludePatterns = [ "!keep" ];
+    });
     expected = [ true ];
   };
 
   "a relative pattern with a slash" = {
-    expr = map (lib.hasInfix ''Write "**/cache/*" for any depth'') (
-      refusals { excludePatterns = [ "cache/*" ]; }
-    );
+    expr = map (lib.hasInfix ''Write "**/cache/*" for any depth'') (refusals {
+      excludePatterns = [ "cache/*" ];
+    });
     expected = [ true ];
   };
 

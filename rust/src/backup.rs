@@ -1,21 +1,18 @@
 //! The order of a backup. Nothing else knows it.
 
-use jiff::Timestamp;
-
 use crate::cancel::Cancel;
 use crate::hooks::{self, Facts};
-use crate::intent::{self, Finished, Intent, Journal, Operation};
+use crate::intent::{self, Action, Finished, Intent, Journal, Operation};
 use crate::invocation::Invocation;
+use crate::lock::{self, Lock};
 use crate::outcome::{self, Failure, Kind, Outcome};
 use crate::plan::Plan;
-use crate::problem::Problem;
-use crate::provider::{self, Backup, Provider, Selection};
+use crate::provider::{self, Backup, Job, Provider, Selection};
 use crate::quiesce::{self, Stopped};
-use crate::recover;
 use crate::report::record::Record;
 use crate::report::{End, Report};
 use crate::watch::watched;
-use crate::{guards, lock, staging};
+use crate::{doubt, guards, recover, retry, staging};
 
 /// A backup that ended.
 #[derive(Debug)]
@@ -42,40 +39,75 @@ impl Ended {
 #[must_use]
 pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
     let provider = provider::name(plan.provider.kind);
+    let number = retry::attempt(invocation.units, &plan.instance);
     let mut report = Report::of_backup(
         &invocation.directories,
         &plan.instance,
         provider,
         &invocation.id,
-    );
-    let mut cleanup = Finished::default();
-    let result = attempt(plan, invocation, &mut report, &mut cleanup);
-    for problem in &cleanup.problems {
+    )
+    .at_attempt(number);
+    let mut left = Left::default();
+    let result = attempt(plan, invocation, &mut report, &mut left);
+    let result = result.map_err(|failure| retry::judge(failure, number));
+    for problem in &left.cleanup.problems {
         report.problem(problem);
     }
     let passing = matches!(&result, Err(failure) if failure.kind == Kind::Passing);
-    let record = report.finish(end(result, &cleanup));
+    let record = report.finish(end(result, &left.cleanup));
+    left.close();
     Ended { record, passing }
+}
+
+/// What is kept until the record is written: a run that is killed before has one written
+/// by recovery, from the journal.
+#[derive(Default)]
+struct Left {
+    cleanup: Finished,
+    journal: Option<Journal>,
+    lock: Option<Lock>,
+}
+
+impl Left {
+    fn close(self) {
+        if let Some(journal) = self.journal
+            && !self.cleanup.postponed
+            && let Err(error) = journal.close()
+        {
+            log::error!("{error:#}");
+        }
+    }
 }
 
 fn attempt(
     plan: &Plan,
     invocation: &Invocation<'_>,
     report: &mut Report,
-    cleanup: &mut Finished,
+    left: &mut Left,
 ) -> Result<Backup, Failure> {
     report.phase("lock");
-    let _lock = lock::take(&invocation.directories, &plan.instance)?;
-    recover::leftovers(invocation, report)?;
+    left.lock = Some(lock::take(&invocation.directories, &plan.instance)?);
+    recover::leftovers(invocation, Operation::Backup, report)?;
 
     report.phase("guard");
     guards::prepared(plan, &invocation.directories)?;
     guards::sources(plan)?;
     guards::credentials(plan, &invocation.credentials)?;
     let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories.cache)?;
+    doubt::settle(
+        &invocation.directories,
+        &*provider,
+        report,
+        invocation.cancel,
+    )?;
 
-    let mut journal = begin(plan, invocation, report.started())?;
+    let mut journal = begin(plan, invocation, report)?;
     let result = work(plan, invocation, report, &*provider, &mut journal);
+    let mut noted = Ok(());
+    if result.is_err() && ["backup", "mark"].contains(&journal.intent().phase.as_str()) {
+        // There may be a snapshot nevertheless.
+        noted = doubt::raise(&invocation.directories, report.started());
+    }
     let snapshot = result.as_ref().ok().map(|backup| backup.snapshot.clone());
     let concluded = journal.conclude(outcome_of(&result), snapshot);
     let mut surroundings = intent::Surroundings {
@@ -83,17 +115,10 @@ fn attempt(
         directories: &invocation.directories,
         on_phase: &mut |phase| report.phase(phase),
     };
-    *cleanup = intent::finish(journal, &mut surroundings);
-    let problems = &mut cleanup.problems;
-    problems.extend(concluded.err().map(|error| Failure::from(error).problem));
-    if let Err(error) = staging::empty(&invocation.directories.staging()) {
-        problems.push(Problem::new(
-            format!("cannot remove the dumps of this run: {error}"),
-            format!(
-                "remove what is in {}",
-                invocation.directories.staging().display()
-            ),
-        ));
+    left.cleanup = intent::finish(&mut journal, &mut surroundings);
+    left.journal = Some(journal);
+    for error in [noted.err(), concluded.err()].into_iter().flatten() {
+        left.cleanup.problems.push(Failure::from(error).problem);
     }
     result
 }
@@ -108,7 +133,7 @@ fn work(
     let units = invocation.units;
     let staging = invocation.directories.staging();
     if !plan.hooks.before_backup.is_empty() {
-        report.phase("before-backup");
+        enter("before-backup", report, journal)?;
     }
     let facts = Facts {
         instance: &plan.instance,
@@ -125,12 +150,18 @@ fn work(
     let mut stopped = Stopped::default();
     if !plan.quiesce.is_empty() {
         invocation.check_cancel("quiesce")?;
-        report.phase("quiesce");
-        stopped = quiesce::stop(&plan.quiesce, units, journal)?;
+        enter("quiesce", report, journal)?;
+        stopped = quiesce::stop(
+            &plan.quiesce,
+            units,
+            journal,
+            &invocation.directories,
+            invocation.cancel,
+        )?;
     }
     let mut paths = plan.sources.clone();
     if !plan.streams.is_empty() {
-        report.phase("dump");
+        enter("dump", report, journal)?;
         staging::make(&staging)?;
         for stream in &plan.streams {
             invocation.check_cancel("dump")?;
@@ -139,7 +170,7 @@ fn work(
         paths.push(staging);
     }
     invocation.check_cancel("backup")?;
-    report.phase("backup");
+    enter("backup", report, journal)?;
     let selection = Selection {
         paths: &paths,
         exclude: &plan.exclude,
@@ -149,10 +180,9 @@ fn work(
         backup.incomplete = stopped.came_back(units)?;
     }
     if backup.incomplete.is_some() {
-        report.phase("mark");
+        enter("mark", report, journal)?;
         // A cancel request must not leave a snapshot that claims to be complete.
-        let never = Cancel::never();
-        let marked = watched(report, &never, |job| {
+        let marked = unlocking(provider, report, &Cancel::never(), |job| {
             provider.mark_incomplete(&backup.snapshot, job)
         });
         backup.snapshot = marked.map_err(|failure| unmarked(&backup, failure))?;
@@ -170,8 +200,11 @@ fn snapshot(
     provider: &dyn Provider,
 ) -> Result<Backup, Failure> {
     let cancel = invocation.cancel;
-    let backup =
-        |report: &mut Report| watched(report, cancel, |job| provider.backup(selection, job));
+    let backup = |report: &mut Report| {
+        unlocking(provider, report, cancel, |job| {
+            provider.backup(selection, job)
+        })
+    };
     match backup(report) {
         Err(failure) if failure.kind == Kind::NoRepository => {}
         result => return result,
@@ -193,11 +226,40 @@ fn snapshot(
     backup(report)
 }
 
-fn begin(plan: &Plan, invocation: &Invocation<'_>, started: Timestamp) -> Result<Journal, Failure> {
-    let intent = Intent::new(plan, Operation::Backup, &invocation.id, started);
+/// What a lock stands in the way of is tried again without the locks of the dead.
+fn unlocking<T>(
+    provider: &dyn Provider,
+    report: &mut Report,
+    cancel: &Cancel,
+    mut work: impl FnMut(&mut Job<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let failure = match watched(report, cancel, &mut work) {
+        Err(failure) if failure.kind == Kind::Passing => failure,
+        result => return result,
+    };
+    match watched(report, cancel, |job| provider.unlock(job)) {
+        Ok(true) => watched(report, cancel, work),
+        _ => Err(failure),
+    }
+}
+
+fn begin(plan: &Plan, invocation: &Invocation<'_>, report: &Report) -> Result<Journal, Failure> {
+    let mut intent = Intent::new(plan, Operation::Backup, &invocation.id, report.started());
+    intent.attempt = report.attempt();
     let mut journal = Journal::begin(&invocation.directories.intent(), intent)?;
-    journal.add(hooks::after("after-backup", &plan.hooks.after_backup))?;
+    let dumps = plan.streams.iter().map(|stream| &stream.dump_unit);
+    let own = plan.hooks.before_backup.iter().map(|hook| &hook.unit);
+    let stops = own
+        .chain(dumps)
+        .map(|unit| Action::Stop { unit: unit.clone() });
+    journal.add(stops.chain(hooks::after("after-backup", &plan.hooks.after_backup)))?;
     Ok(journal)
+}
+
+/// A phase whose traces outlive a crash of the machine.
+fn enter(phase: &str, report: &mut Report, journal: &mut Journal) -> Result<(), Failure> {
+    report.phase(phase);
+    Ok(journal.enter(phase)?)
 }
 
 fn unmarked(backup: &Backup, mut failure: Failure) -> Failure {

@@ -82,7 +82,11 @@ Examples:
     /// Finish what an interrupted run left open (called by units)
     ///
     /// Starts the units that it had stopped and runs its afterBackup hooks. Does nothing
-    /// after a run that ended by itself.
+    /// after a run that ended by itself. backupservice-recover.service does so for all
+    /// instances when the machine has come up.
+    #[command(after_help = "\
+Example:
+  systemctl start backupservice-recover    the same for all, with the right identity")]
     Recover(Recover),
     /// Make the directory of a local repository (called by units)
     Prepare(Plan),
@@ -128,8 +132,11 @@ pub struct Instance {
 #[derive(Debug, Args)]
 pub struct Recover {
     /// Name below `backupservice.instances`
-    #[arg(value_parser = instance_name)]
-    pub name: String,
+    #[arg(required_unless_present = "all", value_parser = instance_name)]
+    pub name: Option<String>,
+    /// Whatever any instance has left, also one that is not configured any more
+    #[arg(long, conflicts_with_all = ["name", "restore"])]
+    pub all: bool,
     /// What was interrupted was a restore, of which there is no record to write
     #[arg(long)]
     pub restore: bool,

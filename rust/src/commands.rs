@@ -81,14 +81,19 @@ fn snapshots(host: &Host, args: &cli::Snapshots) -> anyhow::Result<u8> {
 
 fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
     journal::install();
+    if args.all {
+        recover::all(host, &Systemd::connect()?)?;
+        return Ok(0);
+    }
+    let name = given(args.name.as_ref())?;
     let operation = if args.restore {
         Operation::Restore
     } else {
         Operation::Backup
     };
     recover::recover(
-        &host.instance(&args.name),
-        &args.name,
+        &host.instance(name),
+        name,
         operation,
         &Ended::current(),
         &Systemd::connect()?,

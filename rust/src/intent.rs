@@ -6,7 +6,7 @@
 mod finish;
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -38,6 +38,10 @@ pub struct Intent {
     pub run_id: String,
     /// Start, UTC.
     pub started: Timestamp,
+    /// Which attempt this is, counted from 1.
+    pub attempt: u32,
+    /// What it is doing; the steps tell, once the outcome is known.
+    pub phase: String,
     /// How it ended, once that is known.
     pub outcome: Option<Outcome>,
     /// The snapshot that was made or restored, once that is known.
@@ -57,9 +61,22 @@ impl Intent {
             operation,
             run_id: run_id.to_owned(),
             started,
+            attempt: 1,
+            phase: String::new(),
             outcome: None,
             snapshot: None,
             steps: Vec::new(),
+        }
+    }
+
+    /// What was being done, as far as the journal knows.
+    #[must_use]
+    pub fn phase(&self) -> Option<&str> {
+        let undoing = self.steps.iter().rev().find(|step| !step.done);
+        match (self.outcome, undoing) {
+            (Some(_), Some(step)) => Some(finish::phase_of(&step.action)),
+            (Some(_), None) => Some("record"),
+            (None, _) => Some(self.phase.as_str()).filter(|phase| !phase.is_empty()),
         }
     }
 }
@@ -93,6 +110,11 @@ pub enum Action {
         /// The unit.
         unit: String,
     },
+    /// A unit of ours that a killed run may have left running is stopped.
+    Stop {
+        /// The unit.
+        unit: String,
+    },
     /// A hook runs after everything else.
     Hook {
         /// `after-backup` or `after-restore`.
@@ -102,12 +124,23 @@ pub enum Action {
         /// The hook's unit.
         unit: String,
     },
-    /// Old data goes back to its place if nothing has come there.
+    /// Old data goes back to its place, and new data to where it came from.
     PutBack {
-        /// Where the old data may be.
+        /// Where the old data is put.
         from: PathBuf,
         /// Its place.
         to: PathBuf,
+        /// Where the new data comes from.
+        fresh: PathBuf,
+        /// There was old data.
+        existed: bool,
+    },
+    /// A dump is loaded into its database: once the files are new, it has to be, too.
+    Load {
+        /// The stream's name.
+        name: String,
+        /// The unit that loads it.
+        unit: String,
     },
     /// A half-made directory is removed.
     Remove {
@@ -182,6 +215,37 @@ impl Journal {
         self.write()
     }
 
+    /// Notes what is about to be done.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn enter(&mut self, phase: &str) -> Result<()> {
+        phase.clone_into(&mut self.intent.phase);
+        self.write()
+    }
+
+    /// The new data is in its place: from now on nothing goes back, and `loads` follow.
+    ///
+    /// # Errors
+    /// It cannot be written: then everything goes back.
+    pub fn commit(
+        &mut self,
+        snapshot: &str,
+        loads: impl IntoIterator<Item = Action>,
+    ) -> Result<()> {
+        let before = self.intent.clone();
+        for step in &mut self.intent.steps {
+            step.done |= matches!(step.action, Action::PutBack { .. });
+        }
+        self.intent.outcome = Some(Outcome::Success);
+        self.intent.snapshot = Some(snapshot.to_owned());
+        let written = self.add(loads);
+        if written.is_err() {
+            self.intent = before;
+        }
+        written
+    }
+
     /// Notes how the work ended, for the hooks that still have to hear it.
     ///
     /// # Errors
@@ -203,16 +267,21 @@ impl Journal {
         self.write()
     }
 
+    /// Removes the journal: everything is undone and recorded.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn close(self) -> Result<()> {
+        remove_if_there(&self.path)
+            .and_then(|()| sync_parent(&self.path))
+            .with_context(|| format!("cannot remove {}", self.path.display()))
+    }
+
     fn complete(&mut self, index: usize) -> Result<()> {
         if let Some(step) = self.intent.steps.get_mut(index) {
             step.done = true;
         }
         self.write()
-    }
-
-    fn close(&self) -> io::Result<()> {
-        remove_if_there(&self.path)?;
-        sync_parent(&self.path)
     }
 
     fn write(&self) -> Result<()> {

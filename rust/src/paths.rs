@@ -21,6 +21,32 @@ impl Host {
         self.root.join("etc/backupservice/plans")
     }
 
+    /// The instances that have a state directory, also those that are not configured any
+    /// more, by name.
+    ///
+    /// # Errors
+    /// The directory cannot be listed.
+    pub fn known_instances(&self) -> std::io::Result<Vec<String>> {
+        let entries = match std::fs::read_dir(self.root.join("var/lib/backupservice")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let is_directory = entry.file_type()?.is_dir();
+            names.extend(
+                entry
+                    .file_name()
+                    .into_string()
+                    .ok()
+                    .filter(|_| is_directory),
+            );
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// The directories of one instance.
     #[must_use]
     pub fn instance(&self, name: &str) -> Instance {
@@ -63,6 +89,12 @@ impl Instance {
         self.state.join("intent.json")
     }
 
+    /// The snapshots that a killed run may have left, to be looked at by the next one.
+    #[must_use]
+    pub fn doubt(&self) -> PathBuf {
+        self.state.join("doubt.json")
+    }
+
     /// Directory of dumps, each named like its stream.
     #[must_use]
     pub fn staging(&self) -> PathBuf {
@@ -73,6 +105,12 @@ impl Instance {
     #[must_use]
     pub fn run_state(&self) -> PathBuf {
         self.runtime.join("state.json")
+    }
+
+    /// The units that instances keep stopped, shared by all instances.
+    #[must_use]
+    pub fn stopped_units(&self) -> PathBuf {
+        self.runtime.with_file_name(".stopped")
     }
 
     /// Held while a run, restore or maintenance is under way.

@@ -20,6 +20,10 @@ pub const TICK: Duration = Duration::from_millis(100);
 /// How long output is read on after the end: a grandchild (ssh) may hold the pipe.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// What ignores a request to end is killed after this time: long enough to remove a lock
+/// from a slow repository.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// A program to run, with nothing inherited from our own environment.
 #[derive(Clone, Debug, Default)]
 pub struct Command {
@@ -52,11 +56,20 @@ pub struct Exit {
 }
 
 /// Runs a program to its end and hands over each line as it comes. On a cancel
-/// request it is sent SIGTERM once; what ignores that is left to systemd.
+/// request it is sent SIGTERM once, and SIGKILL if it does not end for half a minute.
 ///
 /// # Errors
 /// If it cannot be started or waited for. A failing program is not an error here.
 pub fn run(command: &Command, cancel: &Cancel, on_line: &mut dyn FnMut(Line)) -> Result<Exit> {
+    run_with(command, cancel, GRACE, on_line)
+}
+
+fn run_with(
+    command: &Command,
+    cancel: &Cancel,
+    grace: Duration,
+    on_line: &mut dyn FnMut(Line),
+) -> Result<Exit> {
     let mut child = std::process::Command::new(&command.program)
         .args(&command.arguments)
         .env_clear()
@@ -72,21 +85,32 @@ pub fn run(command: &Command, cancel: &Cancel, on_line: &mut dyn FnMut(Line)) ->
     let err = child.stderr.take();
     read_lines(out, Line::Out, sender.clone());
     read_lines(err, Line::Err, sender);
-    follow(&mut child, &lines, cancel, on_line)
+    follow(&mut child, &lines, cancel, grace, on_line)
 }
 
 fn follow(
     child: &mut Child,
     lines: &Receiver<Line>,
     cancel: &Cancel,
+    grace: Duration,
     on_line: &mut dyn FnMut(Line),
 ) -> Result<Exit> {
-    let mut cancelled = false;
+    let mut cancelled: Option<Instant> = None;
+    let mut killed = false;
     let mut ended: Option<(ExitStatus, Instant)> = None;
     loop {
-        if cancel.requested() && !cancelled && ended.is_none() {
-            cancelled = true;
-            terminate(child);
+        match cancelled {
+            _ if ended.is_some() || killed => {}
+            None if cancel.requested() => {
+                cancelled = Some(Instant::now());
+                send(child, Signal::TERM);
+            }
+            Some(since) if since.elapsed() > grace => {
+                log::warn!("process {} ignores SIGTERM and is killed", child.id());
+                killed = true;
+                send(child, Signal::KILL);
+            }
+            _ => {}
         }
         match lines.recv_timeout(TICK) {
             Ok(line) => on_line(line),
@@ -110,17 +134,17 @@ fn follow(
     Ok(Exit {
         code: status.code(),
         signal: status.signal(),
-        cancelled,
+        cancelled: cancelled.is_some(),
     })
 }
 
 /// The child has not been waited for, so its id cannot belong to another process.
-fn terminate(child: &Child) {
+fn send(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid
-        && let Err(error) = rustix::process::kill_process(pid, Signal::TERM)
+        && let Err(error) = rustix::process::kill_process(pid, signal)
     {
-        log::warn!("cannot send SIGTERM to process {}: {error}", child.id());
+        log::warn!("cannot send {signal:?} to process {}: {error}", child.id());
     }
 }
 
@@ -199,6 +223,15 @@ mod tests {
         })
         .unwrap();
         assert_eq!((exit.signal, exit.cancelled), (Some(15), true));
+    }
+
+    #[test]
+    fn what_ignores_sigterm_is_killed_in_the_end() {
+        let cancel = Cancel::default();
+        let grace = Duration::from_millis(300);
+        let script = shell("trap '' TERM; echo up; while :; do sleep 0.1; done");
+        let exit = run_with(&script, &cancel, grace, &mut |_| cancel.request()).unwrap();
+        assert_eq!((exit.signal, exit.cancelled), (Some(9), true));
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 use std::thread;
 
+use crate::cancel::Cancel;
 use crate::intent::{Action, Journal};
 use crate::outcome::Failure;
+use crate::paths::Instance;
 use crate::problem::Problem;
 use crate::process::TICK;
+use crate::stopped;
 use crate::units::{Activity, Units, active_triggers, taken_down_with};
 
 /// Units that are down because of us.
@@ -16,31 +19,39 @@ pub struct Stopped {
 
 /// Stops `wanted`, with everything that systemd stops along with them and everything
 /// that would start them again. What was running is in the journal before anything is
-/// stopped; what was not running stays so.
+/// stopped; what was not running stays so. What another instance has stopped counts as
+/// running: whichever is done last starts it.
 ///
 /// # Errors
-/// A unit does not exist or could not be stopped.
+/// A unit does not exist or could not be stopped, or the run is to stop.
 pub fn stop(
     wanted: &[String],
     units: &dyn Units,
     journal: &mut Journal,
+    directories: &Instance,
+    cancel: &Cancel,
 ) -> Result<Stopped, Failure> {
+    let claims = stopped::claims(directories, "quiesce", cancel)?;
+    let held = |unit: &str| claims.other(unit).is_some();
     let mut running = Vec::new();
     let mut dependents = Vec::new();
     let mut triggers = Vec::new();
     for unit in wanted {
-        if units.activity(unit)? != Activity::Inactive {
+        if units.activity(unit)? != Activity::Inactive || held(unit) {
             running.push(unit.clone());
         }
-        let down = taken_down_with(units, unit)?;
+        let down = taken_down_with(units, unit, &held)?;
         for unit in down.iter().chain([unit]) {
-            triggers.append(&mut active_triggers(units, unit)?);
+            triggers.append(&mut active_triggers(units, unit, &held)?);
         }
         dependents.extend(down);
     }
     triggers.retain(|unit| !wanted.contains(unit));
     dependents.retain(|unit| !wanted.contains(unit) && !triggers.contains(unit));
     note(journal, &triggers, &running, &dependents)?;
+    for unit in triggers.iter().chain(&running).chain(&dependents) {
+        claims.add(unit)?;
+    }
 
     for unit in &triggers {
         // polkit may not allow it. If the unit does come back, that is noticed.

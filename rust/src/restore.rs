@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use crate::cancel::Cancel;
 use crate::hooks::{self, Facts};
-use crate::intent::{self, Finished, Intent, Journal, Operation};
+use crate::intent::{self, Action, Finished, Intent, Journal, Operation};
 use crate::invocation::Invocation;
 use crate::outcome::{Failure, Kind, Outcome};
-use crate::plan::Plan;
+use crate::plan::{Plan, Stream};
 use crate::provider::{self, Provider, Snapshot};
 use crate::report::Report;
 use crate::watch::watched;
-use crate::{guards, lock, quiesce, recover, staging};
+use crate::{doubt, guards, lock, quiesce, recover, staging};
 use beside::Beside;
 use request::{Request, Restored};
 
@@ -76,7 +76,7 @@ impl Work<'_> {
         let invocation = self.invocation;
         self.report.phase("lock");
         let _lock = lock::take(&invocation.directories, &self.plan.instance)?;
-        recover::leftovers(invocation, &mut self.report)?;
+        recover::leftovers(invocation, Operation::Restore, &mut self.report)?;
 
         self.report.phase("guard");
         guards::credentials(self.plan, &invocation.credentials)?;
@@ -105,7 +105,8 @@ impl Work<'_> {
         wanted: &place::Wanted,
     ) -> Result<Snapshot, Failure> {
         let cancel = self.invocation.cancel;
-        let snapshots = watched(&mut self.report, cancel, |job| provider.snapshots(job))?;
+        let mut snapshots = watched(&mut self.report, cancel, |job| provider.snapshots(job))?;
+        doubt::apply(&self.invocation.directories, &mut snapshots)?;
         let snapshot = select::choose(&snapshots, &self.request.snapshot, &self.plan.instance)?;
         let all: Vec<PathBuf> = wanted.paths.iter().chain(&wanted.dumps).cloned().collect();
         let missing = watched(&mut self.report, cancel, |job| {
@@ -160,15 +161,19 @@ impl Work<'_> {
             .map_or_else(Failure::outcome, |()| Outcome::Success);
         let concluded = journal.conclude(outcome, Some(snapshot.id.clone()));
         self.cleanup = intent::finish(
-            journal,
+            &mut journal,
             &mut intent::Surroundings {
                 units: self.invocation.units,
                 directories,
                 on_phase: &mut |phase| self.report.phase(phase),
             },
         );
-        let emptied = staging::empty(&directories.staging()).map_err(anyhow::Error::from);
-        for error in [concluded.err(), emptied.err()].into_iter().flatten() {
+        let closed = if self.cleanup.postponed {
+            Ok(())
+        } else {
+            journal.close()
+        };
+        for error in [concluded.err(), closed.err()].into_iter().flatten() {
             self.cleanup.problems.push(Failure::from(error).problem);
         }
         result
@@ -184,13 +189,22 @@ impl Work<'_> {
         let invocation = self.invocation;
         let units = invocation.units;
         if !self.plan.restore_units.is_empty() {
-            self.report.phase("stop");
-            quiesce::stop(&self.plan.restore_units, units, journal)?;
+            self.enter("stop", journal)?;
+            quiesce::stop(
+                &self.plan.restore_units,
+                units,
+                journal,
+                &invocation.directories,
+                invocation.cancel,
+            )?;
         }
         let hooks = &self.plan.hooks;
-        journal.add(hooks::after("after-restore", &hooks.after_restore))?;
+        let own = hooks.before_restore.iter().map(|hook| Action::Stop {
+            unit: hook.unit.clone(),
+        });
+        journal.add(own.chain(hooks::after("after-restore", &hooks.after_restore)))?;
         if !hooks.before_restore.is_empty() {
-            self.report.phase("before-restore");
+            self.enter("before-restore", journal)?;
         }
         let facts = Facts {
             instance: &self.plan.instance,
@@ -200,7 +214,7 @@ impl Work<'_> {
         };
         hooks::before("before-restore", &hooks.before_restore, &facts, invocation)?;
 
-        self.report.phase("restore");
+        self.enter("restore", journal)?;
         for item in beside {
             invocation.check_cancel("restore")?;
             item.make(journal)?;
@@ -221,20 +235,58 @@ impl Work<'_> {
         )?;
         invocation.check_cancel("restore")?;
 
-        self.report.phase("swap");
-        for item in beside {
-            item.swap(journal, &mut self.done)
-                .map_err(|failure| self.explain(failure))?;
+        self.enter("swap", journal)?;
+        let swapped = self.swap(beside, streams, snapshot, journal);
+        if swapped.is_err() {
+            // The journal puts everything back.
+            self.done.restored.clear();
+            self.done.safety_copies.clear();
         }
+        swapped?;
+        self.load(streams, journal)
+    }
+
+    fn swap(
+        &mut self,
+        beside: &[Beside],
+        streams: &[Stream],
+        snapshot: &Snapshot,
+        journal: &mut Journal,
+    ) -> Result<(), Failure> {
+        let existed: Vec<bool> = beside.iter().map(Beside::exists).collect();
+        let swaps = || beside.iter().zip(&existed);
+        journal.add(swaps().map(|(item, existed)| item.put_back(*existed)))?;
+        for (item, existed) in swaps() {
+            item.swap(*existed, &mut self.done)?;
+        }
+        let loads = streams.iter().rev().map(|stream| Action::Load {
+            name: stream.name.clone(),
+            unit: stream.load_unit.clone(),
+        });
+        Ok(journal.commit(&snapshot.id, loads)?)
+    }
+
+    /// The old files are gone from their place: going on is better than stopping.
+    fn load(&mut self, streams: &[Stream], journal: &mut Journal) -> Result<(), Failure> {
         if !streams.is_empty() {
             self.report.phase("load");
         }
+        let mut failed = None;
         for stream in streams {
-            // The old files are gone from their place: going on is better than stopping.
-            staging::load(stream, units, &Cancel::never())
-                .map_err(|failure| self.explain(failure))?;
+            let unit = &stream.load_unit;
+            let units = self.invocation.units;
+            let loaded = staging::load(&stream.name, unit, units, &Cancel::never());
+            failed = failed.or(loaded.err());
+            journal.settle(
+                |action| matches!(action, Action::Load { unit: other, .. } if other == unit),
+            )?;
         }
-        Ok(())
+        failed.map_or(Ok(()), |failure| Err(self.explain(failure)))
+    }
+
+    fn enter(&mut self, phase: &str, journal: &mut Journal) -> Result<(), Failure> {
+        self.report.phase(phase);
+        Ok(journal.enter(phase)?)
     }
 
     fn fetch_dumps<'s>(

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::guards;
 use crate::invocation::Invocation;
 use crate::outcome::{self, Failure, Kind};
 use crate::paths::write_atomically;
@@ -11,6 +10,7 @@ use crate::problem::Problem;
 use crate::provider::{self, Snapshot};
 use crate::report::Report;
 use crate::watch::watched;
+use crate::{doubt, guards};
 
 /// The version of [`Listing`].
 pub const VERSION: u32 = 1;
@@ -60,7 +60,9 @@ fn list(plan: &Plan, invocation: &Invocation<'_>) -> Result<Vec<Snapshot>, Failu
     let provider = (invocation.open)(plan, &invocation.credentials, &directories.cache)?;
     let name = provider::name(plan.provider.kind);
     let mut report = Report::of_restore(directories, &plan.instance, name, &invocation.id);
-    watched(&mut report, invocation.cancel, |job| {
+    let mut snapshots = watched(&mut report, invocation.cancel, |job| {
         provider.snapshots(job)
-    })
+    })?;
+    doubt::apply(directories, &mut snapshots)?;
+    Ok(snapshots)
 }

@@ -75,8 +75,8 @@ pub fn dump(
 ///
 /// # Errors
 /// It failed.
-pub fn load(stream: &Stream, units: &dyn Units, cancel: &Cancel) -> Result<(), Failure> {
-    let what = format!("loading the stream {:?}", stream.name);
-    let result = units.start_and_wait(&stream.load_unit, cancel)?;
-    judge(&what, &stream.load_unit, &result)
+pub fn load(name: &str, unit: &str, units: &dyn Units, cancel: &Cancel) -> Result<(), Failure> {
+    let what = format!("loading the stream {name:?}");
+    let result = units.start_and_wait(unit, cancel)?;
+    judge(&what, unit, &result)
 }

@@ -44,6 +44,12 @@ pub trait Units {
     /// systemd cannot be asked, or does not know the unit.
     fn triggers(&self, unit: &str) -> Result<Vec<String>, UnitError>;
 
+    /// How often systemd has started a service again by itself since somebody else did.
+    ///
+    /// # Errors
+    /// systemd cannot be asked, or does not know the unit.
+    fn restarts(&self, unit: &str) -> Result<u32, UnitError>;
+
     /// The machine is going down: nothing can be started any more.
     fn shutting_down(&self) -> bool;
 }
@@ -137,11 +143,15 @@ impl From<UnitError> for Failure {
 }
 
 /// The active units that a stop of `unit` takes down besides it, in an order in which
-/// they can be started again.
+/// they can be started again. What `held` selects counts as active.
 ///
 /// # Errors
 /// systemd cannot be asked, or does not know the unit.
-pub fn taken_down_with(units: &dyn Units, unit: &str) -> Result<Vec<String>, UnitError> {
+pub fn taken_down_with(
+    units: &dyn Units,
+    unit: &str,
+    held: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>, UnitError> {
     let mut seen = BTreeSet::from([unit.to_owned()]);
     let mut order = vec![unit.to_owned()];
     let mut next = 0;
@@ -155,21 +165,26 @@ pub fn taken_down_with(units: &dyn Units, unit: &str) -> Result<Vec<String>, Uni
     }
     let mut active = Vec::new();
     for dependent in order.drain(1..) {
-        if units.activity(&dependent)? == Activity::Active {
+        if held(&dependent) || units.activity(&dependent)? == Activity::Active {
             active.push(dependent);
         }
     }
     Ok(active)
 }
 
-/// The active sockets, paths and timers that would start `unit` again.
+/// The active sockets, paths and timers that would start `unit` again. What `held`
+/// selects counts as active.
 ///
 /// # Errors
 /// systemd cannot be asked, or does not know the unit.
-pub fn active_triggers(units: &dyn Units, unit: &str) -> Result<Vec<String>, UnitError> {
+pub fn active_triggers(
+    units: &dyn Units,
+    unit: &str,
+    held: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>, UnitError> {
     let mut active = Vec::new();
     for trigger in units.triggers(unit)? {
-        if units.activity(&trigger)? == Activity::Active {
+        if held(&trigger) || units.activity(&trigger)? == Activity::Active {
             active.push(trigger);
         }
     }

@@ -248,7 +248,9 @@ fn old_data_that_was_put_aside_goes_back_after_a_crash() {
     let intent = serde_json::json!({
         "version": 1, "instance": "app", "provider": "restic", "operation": "restore",
         "runId": "77", "started": "2026-11-21T03:47:01Z", "outcome": null, "snapshot": null,
-        "steps": [{ "action": "putBack", "from": aside, "to": machine.source(), "done": false }],
+        "attempt": 1, "phase": "swap",
+        "steps": [{ "action": "putBack", "from": aside, "to": machine.source(),
+                    "fresh": machine.path("srv/.fresh"), "existed": true, "done": false }],
     });
     fs::write(machine.directories().intent(), intent.to_string()).unwrap();
     machine

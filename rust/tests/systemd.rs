@@ -96,7 +96,7 @@ fn what_a_stop_takes_down_is_found_to_the_end() {
     let Some(bus) = Bus::start() else { return };
     let systemd = bus.systemd();
     // slow.service ← fast.service ← endless.service, and failing.service does not run.
-    let down = taken_down_with(&systemd, "slow.service").unwrap();
+    let down = taken_down_with(&systemd, "slow.service", &|_| false).unwrap();
     assert_eq!(down, ["fast.service", "endless.service"]);
     assert_eq!(systemd.triggers("slow.service").unwrap(), ["slow.socket"]);
     assert_eq!(systemd.activity("failing.service"), Ok(Activity::Inactive));

@@ -111,8 +111,14 @@ def explain(error: Exception, script: str, machines: list[Machine]) -> None:
             print(f"--- last lines of the journal of {machine.name}\n{machine.journal()}", flush=True)
 
 
+def terminated(*_: object) -> None:
+    # Once: cleaning up is not to be interrupted.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise TimeoutError("terminated; the test took too long")
+
+
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, terminated)
     arguments = [argument for argument in sys.argv[1:] if argument != "--shell"]
     test, *paths = arguments
     return run(test, *map(Path, paths), shell="--shell" in sys.argv)

@@ -54,14 +54,25 @@ def start_in_background(instance):
     return before
 
 
+def wait_for_record(instance, before, timeout=120):
+    """Waits for the record of a run after the one with the id `before`."""
+    record = f"/var/lib/backupservice/{instance}/last-run.json"
+    machine.wait_until_succeeds(f"test -s {record} && ! grep -q '{before}' {record}", timeout=timeout)
+
+
 def wait_for_run(instance, before):
-    """Waits for the end of a run after the one with the id `before`."""
-    machine.wait_until_succeeds(
-        f"test -s /var/lib/backupservice/{instance}/last-run.json"
-        f" && ! grep -q '{before}' /var/lib/backupservice/{instance}/last-run.json",
-        timeout=120,
-    )
+    wait_for_record(instance, before)
     wait_for_end(unit(instance))
+
+
+def passes(instance, before):
+    """The record of a run that ended with status 75, and is not tried again now."""
+    wait_for_record(instance, before)
+    machine.wait_until_succeeds(
+        f"systemctl show -P ExecMainStatus {unit(instance)} | grep -qx 75", timeout=60
+    )
+    machine.succeed(f"systemctl stop {unit(instance)}")
+    return judged(instance, before, "failed")
 
 
 def wait_for_end(name):

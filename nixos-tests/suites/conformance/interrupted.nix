@@ -93,14 +93,10 @@
     with subtest("a repository that another process works on is passing trouble: status 75"):
         before = last_run_id("slow")
         hold_lock(slow)
-        machine.execute(f"systemctl start --no-block {unit('slow')}")
-        machine.wait_until_succeeds(
-            f"systemctl show -P ExecMainStatus {unit('slow')} | grep -qx 75", timeout=60
-        )
-        tells(judged("slow", before, "failed"), "lock")
+        machine.succeed(f"systemctl start --no-block {unit('slow')}")
+        tells(passes("slow", before), "lock")
         assert has_lock(slow)
-        machine.execute("systemctl stop holder.service")
-        machine.execute(f"systemctl stop {unit('slow')}")
+        machine.succeed("systemctl stop holder.service")
         back_up("slow")
 
     with subtest("the lock of a dead process does not block for ever"):

@@ -51,7 +51,7 @@
 
     with subtest("a full disk fails the restore, which says so, and everything is as before"):
         machine.succeed("mount -o remount,size=200M /mnt/tiny")
-        restore_fails("precious", words=["no space left"])
+        restore_fails("precious", words=["there is no space left"])
         is_as_before()
 
     with subtest("the next restore succeeds"):

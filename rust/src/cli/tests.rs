@@ -104,6 +104,9 @@ fn units_give_plans_and_people_names() {
     parse("run").unwrap_err();
     parse("run nextcloud --plan /p.json").unwrap_err();
     parse("recover nextcloud").unwrap();
+    parse("recover --all").unwrap();
+    parse("recover").unwrap_err();
+    parse("recover --all nextcloud").unwrap_err();
     parse("prepare").unwrap_err();
     parse("prepare --plan /p.json").unwrap();
     parse("secrets --spec /s.json").unwrap();
@@ -141,7 +144,7 @@ fn what_could_become_something_else_is_refused() {
         messages.push('\n');
     }
     expect![[r#"
-        error: invalid value '../x' for '<NAME>': `../x` cannot be part of a unit's name. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit
+        error: invalid value '../x' for '[NAME]': `../x` cannot be part of a unit's name. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit
         error: invalid value 'a/b' for '[NAME]': `a/b` cannot be part of a unit's name. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit
         error: invalid value '--repo=/y' for '--snapshot <ID>': not a snapshot's id; `backupservice snapshots NAME` lists them
         error: invalid value 'var/lib' for '--path <PATH>': not an absolute path without `..`, such as /var/lib/nextcloud/config

@@ -1,8 +1,6 @@
 //! Undoing what a journal names.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
+mod files;
 
 use super::{Action, Journal};
 use crate::cancel::Cancel;
@@ -11,6 +9,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::paths::Instance;
 use crate::problem::Problem;
 use crate::units::{Activity, Reason, UnitError, Units};
+use crate::{staging, stopped};
 
 /// What undoing needs of the world.
 pub struct Surroundings<'a> {
@@ -40,14 +39,15 @@ impl Finished {
 }
 
 /// Undoes everything that is not done yet, last first, going on when one thing fails.
-/// Nothing cancels it. Each step is recorded as done once it was tried to its end;
-/// the journal is removed when nothing is left.
-pub fn finish(mut journal: Journal, surroundings: &mut Surroundings<'_>) -> Finished {
+/// Nothing cancels it. Each step is recorded as done once it was tried to its end. The
+/// journal stays until the caller has recorded the run and closes it.
+pub fn finish(journal: &mut Journal, surroundings: &mut Surroundings<'_>) -> Finished {
     let mut finished = Finished::default();
+    stop_what_runs(journal, surroundings, &mut finished);
     let mut phase = String::new();
     for index in (0..journal.intent.steps.len()).rev() {
         let step = journal.intent.steps[index].clone();
-        if step.done {
+        if step.done || matches!(step.action, Action::Stop { .. }) {
             continue;
         }
         let now = phase_of(&step.action);
@@ -55,9 +55,14 @@ pub fn finish(mut journal: Journal, surroundings: &mut Surroundings<'_>) -> Fini
             (surroundings.on_phase)(now);
             now.clone_into(&mut phase);
         }
-        match undo(&step.action, &journal, surroundings) {
+        match undo(&step.action, journal, surroundings) {
             Undone::Yes => {}
-            Undone::No(problem) => finished.problems.push(problem),
+            Undone::No(problem) => {
+                if matches!(step.action, Action::Load { .. }) {
+                    journal.intent.outcome = Some(Outcome::Failed);
+                }
+                finished.problems.push(problem);
+            }
             Undone::NotNow => {
                 finished.postponed = true;
                 continue;
@@ -67,15 +72,44 @@ pub fn finish(mut journal: Journal, surroundings: &mut Surroundings<'_>) -> Fini
             finished.problems.push(Failure::from(error).problem);
         }
     }
-    if !finished.postponed
-        && let Err(error) = journal.close()
-    {
-        finished.problems.push(Problem {
-            message: format!("cannot remove {}: {error}", journal.path.display()),
-            remedy: None,
-        });
+    if !finished.postponed {
+        stopped::forget(surroundings.directories);
+        let staging = surroundings.directories.staging();
+        if let Err(error) = staging::empty(&staging) {
+            finished.problems.push(Problem::new(
+                format!("cannot remove the dumps of this run: {error}"),
+                format!("remove what is in {}", staging.display()),
+            ));
+        }
     }
     finished
+}
+
+/// A hook or dump outlives the executor that was killed: whatever it does must have an
+/// end before anything is put back. Normally none runs, and nothing is written.
+fn stop_what_runs(journal: &mut Journal, surroundings: &Surroundings<'_>, finished: &mut Finished) {
+    let units = surroundings.units;
+    for step in &mut journal.intent.steps {
+        let Action::Stop { unit } = &step.action else {
+            continue;
+        };
+        if step.done || units.activity(unit) != Ok(Activity::Active) {
+            step.done = true;
+            continue;
+        }
+        log::info!("stopping {unit}, which a killed run has left running");
+        let Err(error) = units.stop_and_wait(unit) else {
+            step.done = true;
+            continue;
+        };
+        match of_error(units, error) {
+            Undone::No(problem) => {
+                step.done = true;
+                finished.problems.push(problem);
+            }
+            _ => finished.postponed = true,
+        }
+    }
 }
 
 enum Undone {
@@ -84,9 +118,11 @@ enum Undone {
     NotNow,
 }
 
-fn phase_of(action: &Action) -> &str {
+pub(super) fn phase_of(action: &Action) -> &str {
     match action {
         Action::Start { .. } => "resume",
+        Action::Stop { .. } => "stop",
+        Action::Load { .. } => "load",
         Action::Hook { phase, .. } => phase,
         Action::PutBack { .. } | Action::Remove { .. } => "clean",
     }
@@ -94,20 +130,56 @@ fn phase_of(action: &Action) -> &str {
 
 fn undo(action: &Action, journal: &Journal, surroundings: &mut Surroundings<'_>) -> Undone {
     match action {
-        Action::Start { unit } => start(unit, surroundings.units),
+        Action::Start { unit } => start_for_the_last(unit, surroundings),
+        Action::Stop { .. } => Undone::Yes,
+        Action::Load { name, unit } => {
+            let result = staging::load(name, unit, surroundings.units, &Cancel::never());
+            result.map_or_else(
+                |failure| failed_unless_down(surroundings.units, failure.problem),
+                |()| Undone::Yes,
+            )
+        }
         Action::Hook { phase, name, unit } => {
             let hook = hooks::Call { phase, name, unit };
             run_hook(&hook, journal, surroundings)
         }
-        Action::PutBack { from, to } => put_back(from, to),
-        Action::Remove { path } => match fs::remove_dir_all(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Undone::No(Problem::new(
-                format!("cannot remove the unfinished {}: {error}", path.display()),
-                "remove it by hand",
-            )),
-            _ => Undone::Yes,
-        },
+        Action::PutBack {
+            from,
+            to,
+            fresh,
+            existed,
+        } => of_result(files::put_back(from, to, fresh, *existed)),
+        Action::Remove { path } => of_result(files::remove(path)),
     }
+}
+
+fn of_result(result: Result<(), Problem>) -> Undone {
+    result.map_or_else(Undone::No, |()| Undone::Yes)
+}
+
+/// The last instance that needs a unit to be down starts it.
+fn start_for_the_last(unit: &str, surroundings: &Surroundings<'_>) -> Undone {
+    let units = surroundings.units;
+    let claims = match stopped::claims(surroundings.directories, "resume", &Cancel::never()) {
+        Ok(claims) => claims,
+        Err(failure) => {
+            log::warn!("starting {unit} without asking other instances: {failure}");
+            return start(unit, units);
+        }
+    };
+    let undone = match claims.other(unit) {
+        Some(other) => {
+            log::info!("{unit} stays stopped, and is started by {other}, which reads its data");
+            Undone::Yes
+        }
+        None => start(unit, units),
+    };
+    if !matches!(undone, Undone::NotNow)
+        && let Err(error) = claims.drop(unit)
+    {
+        log::warn!("{error:#}");
+    }
+    undone
 }
 
 fn start(unit: &str, units: &dyn Units) -> Undone {
@@ -169,23 +241,5 @@ fn failed_unless_down(units: &dyn Units, problem: Problem) -> Undone {
         Undone::NotNow
     } else {
         Undone::No(problem)
-    }
-}
-
-fn put_back(from: &Path, to: &Path) -> Undone {
-    let is_there = |path: &Path| path.symlink_metadata().is_ok();
-    if is_there(to) || !is_there(from) {
-        return Undone::Yes;
-    }
-    match fs::rename(from, to) {
-        Ok(()) => Undone::Yes,
-        Err(error) => Undone::No(Problem::new(
-            format!(
-                "the old data of {} is still in {}: {error}",
-                to.display(),
-                from.display()
-            ),
-            format!("mv {} {}", from.display(), to.display()),
-        )),
     }
 }

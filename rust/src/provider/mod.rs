@@ -54,6 +54,17 @@ pub trait Provider {
     /// It was not marked.
     fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure>;
 
+    /// Removes locks whose owners are certainly gone, and no others. Returns whether it is
+    /// worth trying again what failed before.
+    ///
+    /// Programs that do so by themselves need nothing here.
+    ///
+    /// # Errors
+    /// The repository cannot be reached.
+    fn unlock(&self, _job: &mut Job<'_>) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
     /// The snapshots of the instance, oldest first.
     ///
     /// # Errors

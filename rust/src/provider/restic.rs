@@ -86,6 +86,15 @@ impl Provider for Restic {
         Ok(done.changed.unwrap_or_else(|| snapshot.to_owned()))
     }
 
+    fn unlock(&self, job: &mut Job<'_>) -> Result<bool, Failure> {
+        // Never --remove-all: plain `unlock` leaves the lock of whoever may be alive.
+        Call::new(&self.settings, Operation::Unlock)
+            .arguments(["unlock"])
+            .run(job)?
+            .verdict()
+            .map(|_| true)
+    }
+
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
         let done = Call::new(&self.settings, Operation::Snapshots)
             .arguments(["snapshots", "--json", "--no-lock", "--tag", &self.tag])

@@ -13,6 +13,8 @@ pub enum Operation {
     Backup,
     /// Mark a snapshot as incomplete.
     Mark,
+    /// Remove stale locks.
+    Unlock,
     /// List snapshots.
     Snapshots,
     /// List what a snapshot holds.

@@ -27,6 +27,7 @@ pub struct Report {
     directories: Instance,
     provider: String,
     state: State,
+    attempt: u32,
     has_state_file: bool,
     phases: Vec<Phase>,
     phase_began: Option<Instant>,
@@ -48,6 +49,7 @@ impl Report {
                 phase: String::new(),
                 progress: None,
             },
+            attempt: 1,
             has_state_file: true,
             phases: Vec::new(),
             phase_began: None,
@@ -81,6 +83,18 @@ impl Report {
         let mut report = Self::of_backup(directories, instance, provider, run_id);
         report.state.started = started;
         report
+    }
+
+    /// Tells which attempt it is, counted from 1.
+    #[must_use]
+    pub fn at_attempt(self, attempt: u32) -> Self {
+        Self { attempt, ..self }
+    }
+
+    /// Which attempt it is, counted from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// When it began.
@@ -145,6 +159,7 @@ impl Report {
             instance: self.state.instance.clone(),
             provider: self.provider.clone(),
             run_id: self.state.run_id.clone(),
+            attempt: self.attempt,
             started: self.state.started,
             finished: Timestamp::now(),
             outcome: end.outcome,

@@ -18,6 +18,7 @@ pub fn doing(phase: &str) -> &str {
     match phase {
         "lock" => "taking the lock of the instance",
         "recover" => "finishing what an earlier run left",
+        "settle" => "looking after what a killed run has left in the repository",
         "guard" => "checking sources and credentials",
         "before-backup" => "running the hooks before the backup",
         "quiesce" => "stopping units while the data is read",

@@ -24,6 +24,9 @@ pub struct Record {
     pub provider: String,
     /// systemd's invocation id of the unit.
     pub run_id: String,
+    /// Which attempt it was, counted from 1.
+    #[serde(default = "first")]
+    pub attempt: u32,
     /// Start, UTC.
     pub started: Timestamp,
     /// End, UTC.
@@ -40,6 +43,11 @@ pub struct Record {
     pub totals: Option<Totals>,
     /// Every phase with its duration, in order.
     pub phases: Vec<Phase>,
+}
+
+/// Of records that were written before attempts were counted.
+fn first() -> u32 {
+    1
 }
 
 impl fmt::Display for Record {

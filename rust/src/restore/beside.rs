@@ -1,5 +1,6 @@
 //! Restoring beside the destination, then changing names: the old data is there until
-//! the new data is complete, and stays as a safety copy.
+//! the new data is complete, and stays as a safety copy. Until everything is in its
+//! place, the journal puts all of it back.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -91,29 +92,30 @@ impl Beside {
         })
     }
 
-    /// Puts the old data aside and the new data in its place; if the second fails, the
-    /// old data goes back at once, and after a crash through the journal.
-    pub fn swap(&self, journal: &mut Journal, done: &mut Restored) -> Result<(), Failure> {
-        let existed = self.destination.symlink_metadata().is_ok();
+    /// How the swap is undone, to be written down before it.
+    pub fn put_back(&self, existed: bool) -> Action {
+        Action::PutBack {
+            from: self.safety.clone(),
+            to: self.destination.clone(),
+            fresh: self.fresh.clone(),
+            existed,
+        }
+    }
+
+    /// Puts the old data aside, if there is any, and the new data in its place.
+    pub fn swap(&self, existed: bool, done: &mut Restored) -> Result<(), Failure> {
         if existed {
-            journal.add([Action::PutBack {
-                from: self.safety.clone(),
-                to: self.destination.clone(),
-            }])?;
             self.rename(&self.destination, &self.safety)?;
             done.safety_copies.push(self.safety.clone());
         }
-        if let Err(failure) = self.rename(&self.fresh, &self.destination) {
-            if existed && self.rename(&self.safety, &self.destination).is_ok() {
-                done.safety_copies.pop();
-            }
-            return Err(failure);
-        }
+        self.rename(&self.fresh, &self.destination)?;
         done.restored.push(self.destination.clone());
-        let to = &self.destination;
-        journal
-            .settle(|action| matches!(action, Action::PutBack { to: place, .. } if place == to))?;
         Ok(())
+    }
+
+    /// There is old data.
+    pub fn exists(&self) -> bool {
+        self.destination.symlink_metadata().is_ok()
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), Failure> {

@@ -222,6 +222,12 @@ impl Units for Systemd {
             .map_err(|error| errors::of_unit(unit, &error))
     }
 
+    fn restarts(&self, unit: &str) -> Result<u32, UnitError> {
+        let path = self.load(unit)?;
+        self.property(&path, UNIT_SERVICE, "NRestarts")
+            .map_err(|error| errors::of_unit(unit, &error))
+    }
+
     fn shutting_down(&self) -> bool {
         let state: zbus::Result<String> = self.property(PATH, MANAGER, "SystemState");
         state.is_ok_and(|state| state == "stopping")

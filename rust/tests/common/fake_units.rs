@@ -25,6 +25,7 @@ pub struct FakeUnits {
     hook_environment: RefCell<PathBuf>,
     empty_dumps: Cell<bool>,
     pub shutdown: Cell<bool>,
+    pub restarts: Cell<u32>,
 }
 
 impl FakeUnits {
@@ -42,6 +43,7 @@ impl FakeUnits {
             hook_environment: RefCell::default(),
             empty_dumps: Cell::new(false),
             shutdown: Cell::new(false),
+            restarts: Cell::new(0),
         }
     }
 
@@ -149,7 +151,10 @@ impl Units for FakeUnits {
         if let Some(result) = self.failing.borrow().get(unit) {
             return Ok(result.clone());
         }
-        self.run(unit);
+        // Hooks, dumps and loads have ended once they have started.
+        if unit.starts_with("app") || !unit.contains('-') {
+            self.run(unit);
+        }
         Ok(UnitResult {
             job: "done".to_owned(),
             result: "success".to_owned(),
@@ -193,6 +198,10 @@ impl Units for FakeUnits {
             .get(unit)
             .cloned()
             .unwrap_or_default())
+    }
+
+    fn restarts(&self, _: &str) -> Result<u32, UnitError> {
+        Ok(self.restarts.get())
     }
 
     fn shutting_down(&self) -> bool {

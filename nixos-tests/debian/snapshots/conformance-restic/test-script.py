@@ -54,14 +54,25 @@ def start_in_background(instance):
     return before
 
 
+def wait_for_record(instance, before, timeout=120):
+    """Waits for the record of a run after the one with the id `before`."""
+    record = f"/var/lib/backupservice/{instance}/last-run.json"
+    machine.wait_until_succeeds(f"test -s {record} && ! grep -q '{before}' {record}", timeout=timeout)
+
+
 def wait_for_run(instance, before):
-    """Waits for the end of a run after the one with the id `before`."""
-    machine.wait_until_succeeds(
-        f"test -s /var/lib/backupservice/{instance}/last-run.json"
-        f" && ! grep -q '{before}' /var/lib/backupservice/{instance}/last-run.json",
-        timeout=120,
-    )
+    wait_for_record(instance, before)
     wait_for_end(unit(instance))
+
+
+def passes(instance, before):
+    """The record of a run that ended with status 75, and is not tried again now."""
+    wait_for_record(instance, before)
+    machine.wait_until_succeeds(
+        f"systemctl show -P ExecMainStatus {unit(instance)} | grep -qx 75", timeout=60
+    )
+    machine.succeed(f"systemctl stop {unit(instance)}")
+    return judged(instance, before, "failed")
 
 
 def wait_for_end(name):
@@ -172,6 +183,47 @@ def hold_lock(repository):
     slowly = plain(repository, "--limit-download 20 check --read-data")
     machine.succeed(f"systemd-run --unit=holder --uid=backupservice --setenv=HOME=/tmp -- {slowly}")
     machine.wait_until_succeeds(f"ls {repository}/locks/* > /dev/null 2>&1")
+
+
+server_secrets = ["rest pass-word"]
+
+# Where restic itself tries again, for 15 minutes.
+patient = ["remote-rest"]
+
+
+def prove_sound_remote(remote):
+    prove_sound({"remote-rest": "/srv/rest/repository", "remote-sftp": "/home/store/repository"}[remote])
+
+
+def prepare_server():
+    """The server's account, and what the client must say to it."""
+    name, secret = "backup", server_secrets[0]
+    hashed = machine.succeed(
+        "python3 -c 'import base64, hashlib;"
+        f" print(base64.b64encode(hashlib.sha1(b\"{secret}\").digest()).decode())'"
+    )
+    machine.succeed(
+        f"mkdir -p /srv/rest && echo '{name}:{{SHA}}{hashed.strip()}' > /srv/rest/.htpasswd",
+        f"echo 'RESTIC_REST_USERNAME={name}' > /var/lib/conformance/environment",
+        f"echo \"RESTIC_REST_PASSWORD='{secret}'\" >> /var/lib/conformance/environment",
+        "systemctl start rest-server.service",
+    )
+    machine.wait_for_open_port(8000)
+
+
+def take_away(remote):
+    if remote == "remote-rest":
+        return machine.succeed("systemctl stop rest-server.service")
+    machine.succeed("systemctl stop sshd.service")
+    machine.execute("pkill -KILL -u store")
+
+
+def bring_back(remote):
+    if remote == "remote-rest":
+        machine.succeed("systemctl start rest-server.service")
+        return machine.wait_for_open_port(8000)
+    machine.succeed("systemctl start sshd.service")
+    machine.wait_for_open_port(22)
 
 
 def has_lock(repository):
@@ -552,7 +604,7 @@ with subtest("systemctl stop cancels a run, which says so"):
 for name, kill, outcome in [
     ("SIGTERM to the executor", "systemctl kill --kill-whom=main --signal=TERM {unit}", "cancelled"),
     ("SIGKILL of the executor", "systemctl kill --kill-whom=main --signal=KILL {unit}", "failed"),
-    ("SIGKILL of everything", "systemctl kill --signal=KILL {unit}", "failed"),
+    ("SIGKILL of both", "kill -KILL $(cat /sys/fs/cgroup$(systemctl show -P ControlGroup {unit})/cgroup.procs)", "failed"),
     ("SIGTERM to the provider", "pkill -TERM -u backupservice -x {program}", None),
     ("SIGKILL of the provider", "pkill -KILL -u backupservice -x {program}", "failed"),
 ]:
@@ -582,14 +634,10 @@ with subtest("a power failure leaves a sound repository and nothing that blocks"
 with subtest("a repository that another process works on is passing trouble: status 75"):
     before = last_run_id("slow")
     hold_lock(slow)
-    machine.execute(f"systemctl start --no-block {unit('slow')}")
-    machine.wait_until_succeeds(
-        f"systemctl show -P ExecMainStatus {unit('slow')} | grep -qx 75", timeout=60
-    )
-    tells(judged("slow", before, "failed"), "lock")
+    machine.succeed(f"systemctl start --no-block {unit('slow')}")
+    tells(passes("slow", before), "lock")
     assert has_lock(slow)
-    machine.execute("systemctl stop holder.service")
-    machine.execute(f"systemctl stop {unit('slow')}")
+    machine.succeed("systemctl stop holder.service")
     back_up("slow")
 
 with subtest("the lock of a dead process does not block for ever"):
@@ -599,4 +647,151 @@ with subtest("the lock of a dead process does not block for ever"):
     machine.execute("systemctl reset-failed holder.service")
     assert has_lock(slow)
     back_up("slow")
+
+machine.succeed(
+    "mkdir -p /mnt/tiny && mount -t tmpfs -o size=400M,mode=0755 tmpfs /mnt/tiny",
+    "mkdir /mnt/tiny/precious && head -c 150M /dev/urandom > /mnt/tiny/precious/data",
+    "echo saved > /mnt/tiny/precious/note",
+)
+back_up("precious")
+machine.succeed("echo there > /mnt/tiny/precious/note")
+there = describe("/mnt/tiny/precious")
+restoring = "backupservice-precious-restore@latest.service"
+
+
+def is_as_before():
+    """What is there is there, nothing else is, and the service runs."""
+    assert_same(describe("/mnt/tiny/precious"), there)
+    assert machine.succeed("ls -A /mnt/tiny").split() == ["precious"], machine.succeed("ls -A /mnt/tiny")
+    machine.succeed("systemctl is-active keeper.service")
+
+
+for name, kill in [
+    ("SIGTERM to the executor", "systemctl stop {unit}"),
+    ("SIGKILL of the executor", "systemctl kill --kill-whom=main --signal=KILL {unit}"),
+    ("SIGKILL of the provider", "pkill -KILL -u backupservice -x {program}"),
+]:
+    with subtest(f"after {name} during a restore, everything is as before"):
+        machine.succeed(f"systemctl start --no-block {restoring}")
+        machine.wait_until_succeeds("test -n \"$(find /mnt/tiny/.precious.* -name data -size +0)\"", timeout=60)
+        machine.succeed(kill.format(unit=restoring, program=program))
+        wait_for_end(restoring)
+        is_as_before()
+
+with subtest("a full disk fails the restore, which says so, and everything is as before"):
+    machine.succeed("mount -o remount,size=200M /mnt/tiny")
+    restore_fails("precious", words=["there is no space left"])
+    is_as_before()
+
+with subtest("the next restore succeeds"):
+    machine.succeed("mount -o remount,size=400M /mnt/tiny")
+    restore("precious")
+    machine.succeed("grep -qx saved /mnt/tiny/precious/note")
+    machine.succeed("grep -qx there /mnt/tiny/.precious.before-restore-*/note")
+    machine.succeed("systemctl is-active keeper.service")
+
+remotes = json.loads('["remote-rest","remote-sftp"]')
+secrets = "/var/lib/conformance"
+machine.succeed(
+    f"ssh-keygen -q -t ed25519 -N '' -f {secrets}/key",
+    f"ssh-keygen -q -t ed25519 -N '' -f {secrets}/other-key",
+    # Without PAM, sshd lets nobody in whose account is locked.
+    "usermod -p '*' store",
+    "install -d -m 0700 -o store /home/store/.ssh",
+    f"install -m 0600 -o store {secrets}/key.pub /home/store/.ssh/authorized_keys",
+    "mkdir -p /var/lib/remote && head -c 2M /dev/urandom > /var/lib/remote/data && echo remote > /var/lib/remote/note",
+)
+machine.wait_for_unit("sshd.service")
+machine.wait_for_open_port(22)
+machine.succeed(f"sed 's/^/127.0.0.1 /' /etc/ssh/ssh_host_ed25519_key.pub > {secrets}/known-hosts")
+machine.succeed(f"sed 's/^/127.0.0.1 /' {secrets}/other-key.pub > {secrets}/wrong-hosts")
+prepare_server()
+secret_texts = machine.succeed(f"cat {password_file} && grep -v -e ---- {secrets}/key").split("\n")
+secret_texts = [text for text in [*secret_texts, *server_secrets] if text]
+
+
+def assert_secret(where, text):
+    for secret in secret_texts:
+        assert secret not in text, f"a secret is in {where}"
+
+
+def long_run(remote):
+    machine.succeed("rm -f /var/lib/remote/hole && truncate -s 3G /var/lib/remote/hole")
+    machine.succeed("head -c 100M /dev/urandom > /var/lib/remote/more")
+    before = start_in_background(remote)
+    wait_until_reading(remote)
+    return before
+
+
+for remote in remotes:
+    with subtest(f"{remote}: a backup creates the repository and comes back"):
+        back_up(remote)
+        back_up(remote)
+        assert len(snapshots(remote)) == 2
+        restore(remote, "--target", "/srv/remote")
+        machine.succeed("grep -qx remote /srv/remote/var/lib/remote/note && rm -r /srv/remote")
+
+    with subtest(f"{remote}: no secret is among the arguments, in the journal or in the plan"):
+        before = long_run(remote)
+        arguments = machine.succeed("ps -eww -o args")
+        assert program in arguments, arguments
+        assert_secret("the arguments", arguments)
+        wait_for_run(remote, before)
+        judged(remote, before, "success")
+        assert_secret("the journal", machine.succeed("journalctl --no-pager --output cat"))
+        assert_secret("the plan", machine.succeed(f"cat /etc/backupservice/plans/{remote}.json"))
+        assert_secret("the unit", machine.succeed(f"systemctl cat {unit(remote)}"))
+
+    if remote in patient:
+        with subtest(f"{remote}: a server that is away is waited for, which can be seen"):
+            take_away(remote)
+            before = start_in_background(remote)
+            machine.wait_until_succeeds(
+                f"journalctl --no-pager -u {unit(remote)} --since -1min | grep -q 'refused'", timeout=60
+            )
+            bring_back(remote)
+            wait_for_run(remote, before)
+            judged(remote, before, "success")
+
+        with subtest(f"{remote}: a connection that breaks during the run is made again"):
+            before = long_run(remote)
+            take_away(remote)
+            machine.sleep(3)
+            assert last_run_id(remote) == before
+            bring_back(remote)
+            wait_for_run(remote, before)
+            judged(remote, before, "success")
+            prove_sound_remote(remote)
+        continue
+
+    with subtest(f"{remote}: a server that is away is passing trouble: status 75"):
+        take_away(remote)
+        before = start_in_background(remote)
+        tells(passes(remote, before))
+        bring_back(remote)
+        back_up(remote)
+
+    with subtest(f"{remote}: a connection that breaks during the run does not make a snapshot"):
+        known = complete(remote)
+        before = long_run(remote)
+        take_away(remote)
+        wait_for_record(remote, before)
+        tells(judged(remote, before, "failed"))
+        machine.succeed(f"systemctl stop {unit(remote)}")
+        bring_back(remote)
+        assert complete(remote) == known
+        record = back_up(remote)
+        assert complete(remote) == [*known, record["snapshot"]]
+        prove_sound_remote(remote)
+
+with subtest("a server with another host key is refused, before anything is sent"):
+    machine.succeed(f"cp {secrets}/known-hosts {secrets}/kept && cp {secrets}/wrong-hosts {secrets}/known-hosts")
+    tells(back_up(remotes[-1], "failed"), "host key")
+    machine.succeed(f"cp {secrets}/kept {secrets}/known-hosts")
+
+with subtest("a key that the server does not know is told"):
+    machine.succeed(f"mv {secrets}/key {secrets}/kept && cp {secrets}/other-key {secrets}/key")
+    tells(back_up(remotes[-1], "failed"), "key")
+    machine.succeed(f"mv {secrets}/kept {secrets}/key")
+    back_up(remotes[-1])
 

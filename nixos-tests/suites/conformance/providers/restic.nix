@@ -64,6 +64,13 @@
 
     server_secrets = ["rest pass-word"]
 
+    # Where restic itself tries again, for 15 minutes.
+    patient = ["remote-rest"]
+
+
+    def prove_sound_remote(remote):
+        prove_sound({"remote-rest": "/srv/rest/repository", "remote-sftp": "/home/store/repository"}[remote])
+
 
     def prepare_server():
         """The server's account, and what the client must say to it."""

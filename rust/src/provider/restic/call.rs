@@ -135,7 +135,7 @@ impl Done<'_> {
             }
             Operation::Restore => self.summary.is_some(),
             Operation::Mark => self.changed.is_some(),
-            Operation::Snapshots | Operation::Contents => true,
+            Operation::Unlock | Operation::Snapshots | Operation::Contents => true,
         }
     }
 

@@ -1,0 +1,24 @@
+# Everything here runs on Debian 12 or newer, as root, and installs what it needs.
+
+harness := nixos-tests/debian
+
+.PHONY: demo test check render format clean
+
+demo: ## the main job, on a real systemd: a backup, a disaster, a restore
+	$(harness)/run-test demo
+
+test: ## everything that can run on this machine
+	$(harness)/test
+
+check: ## the quick part of it: formats, lints, the executor's tests
+	$(harness)/test style rust
+
+render: ## renders the tests' nodes again, to be reviewed and committed
+	$(harness)/render --update
+
+format:
+	cd rust && cargo fmt
+	$(harness)/nixfmt
+
+clean: ## removes what is kept between runs
+	rm -rf "$${BACKUPSERVICE_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/backupservice}" rust/target
