@@ -149,7 +149,7 @@ let
       refuseIf (lib.hasPrefix "!" pattern) ''
         ${field}.excludePatterns: "${pattern}" starts with "!".
         Taking something back in has no common meaning among providers.
-        Exclude less instead, or write "[!]${lib.removePrefix "!" pattern}" for a name that starts so.
+        Exclude less instead, or write "\${pattern}" for a name that starts so.
       ''
     ) instance.excludePatterns
     ++ map (

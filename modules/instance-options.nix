@@ -29,6 +29,17 @@ let
       // default [ "repository" field ] null
       // args
     );
+
+  mkRetention =
+    rule: fallback: description:
+    mkOption (
+      {
+        type = types.nullOr types.ints.positive;
+        example = 14;
+        inherit description;
+      }
+      // default [ "retention" rule ] fallback
+    );
 in
 {
   enable = mkOption (
@@ -42,8 +53,11 @@ in
 
   provider = mkOption (
     {
-      type = types.enum [ "restic" ];
-      example = "restic";
+      type = types.enum [
+        "borg"
+        "restic"
+      ];
+      example = "borg";
       description = "The program that makes and keeps the snapshots.";
     }
     // default [ "provider" ] "restic"
@@ -61,8 +75,9 @@ in
       example = "/srv/backup/myservice";
       description = ''
         Where the snapshots are kept: an absolute path on this machine, or a URL
-        that the provider understands, such as `sftp:backup@host:/srv/backup` or
-        `b2:my-bucket:myservice`. Anybody can read it: a URL with a password in
+        that the provider understands: for restic, such as
+        `sftp:backup@host:/srv/backup` or `b2:my-bucket:myservice`; for borg, such as
+        `ssh://backup@host/srv/backup`. Anybody can read it: a URL with a password in
         it goes into `repository.pathFile`.
       '';
     };
@@ -117,5 +132,67 @@ in
       description = "How far apart the instances of all machines are spread, as systemd writes time spans.";
     }
     // default [ "randomizedDelay" ] "1h"
+  );
+
+  retention = {
+    last = mkRetention "last" null "How many of the last snapshots are kept, whenever they were made.";
+    hourly = mkRetention "hourly" null "For how many hours the last snapshot of the hour is kept.";
+    daily = mkRetention "daily" 7 ''
+      For how many days the last snapshot of the day is kept. Only days with a
+      snapshot count; likewise for the other rules.
+
+      A snapshot is kept if any rule asks for it. Where every rule is null, all
+      are kept for ever. Snapshots of other instances are never touched, and an
+      incomplete snapshot never takes the place of a complete one: the rules
+      are applied to the complete ones alone, and to those incomplete ones that
+      no complete one has followed.
+    '';
+    weekly = mkRetention "weekly" 5 "For how many weeks the last snapshot of the week is kept.";
+    monthly = mkRetention "monthly" 12 "For how many months the last snapshot of the month is kept.";
+    yearly = mkRetention "yearly" null "For how many years the last snapshot of the year is kept.";
+  };
+
+  maintenance = {
+    schedule = mkOption (
+      {
+        type = types.nullOr types.str;
+        example = "Sun 05:00";
+        description = ''
+          When snapshots that `retention` does not ask for are removed, their space
+          is freed, and the repository is checked, as {manpage}`systemd.time(7)`
+          writes calendar events. Null for never by itself, as for a repository
+          that only another machine may remove anything from:
+          `backupservice maintain <name>` does it now.
+        '';
+      }
+      // default [ "maintenance" "schedule" ] "weekly"
+    );
+    readData = mkOption (
+      {
+        type = types.ints.between 0 100;
+        example = 100;
+        description = ''
+          How much of the stored data each maintenance reads and compares with its
+          checksums, in percent, chosen anew each time. The rest is only checked for
+          being there. What a remote repository stores has to be downloaded for it.
+        '';
+      }
+      // default [ "maintenance" "readData" ] 5
+    );
+  };
+
+  guards.maxShrink = mkOption (
+    {
+      type = types.nullOr (types.ints.between 1 99);
+      example = 80;
+      description = ''
+        How much the data may shrink since the last complete snapshot, in percent.
+        Where more is gone, and at least 10 MiB, the snapshot is made but is
+        incomplete: it neither becomes the latest nor takes the place of one that
+        has everything. `backupservice run <name> --accept-shrink` takes the new size
+        for right. Null for never looking at it.
+      '';
+    }
+    // default [ "guards" "maxShrink" ] 50
   );
 }

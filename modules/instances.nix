@@ -84,6 +84,17 @@ in
       '';
     };
 
+    maxConcurrent = mkOption {
+      type = types.nullOr types.ints.positive;
+      default = null;
+      example = 2;
+      description = ''
+        How many instances back up or are maintained at once on this machine; the
+        others wait, visibly, and before anything is stopped for them. Null for no
+        limit, so that one that hangs holds up no other. Restores never wait for it.
+      '';
+    };
+
     contracts = mkOption {
       type = types.attrsOf contracts.backup;
       default = { };

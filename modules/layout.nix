@@ -51,6 +51,7 @@ rec {
       ""
       "-prepare"
       "-snapshots"
+      "-maintain"
       "-restore@"
     ]
     ++ map (hook: hook.unit) (allHooks name instance)
@@ -72,6 +73,9 @@ rec {
 
   # Which instances need which units to be down, below /run.
   stoppedUnits = "backupservice/.stopped";
+
+  # Locks of what instances share, below /run. No instance's name begins with a dot.
+  locks = "backupservice/.locks";
 
   sources =
     instance:

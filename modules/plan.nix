@@ -12,6 +12,15 @@ let
   layout = import ./layout.nix { inherit lib utils; };
 
   programs = {
+    borg = {
+      type = "borg";
+      program = lib.getExe' pkgs.borgbackup "borg";
+      # It reads its password with `cat`.
+      path = [
+        "${pkgs.coreutils}/bin"
+        "${pkgs.openssh}/bin"
+      ];
+    };
     restic = {
       type = "restic";
       program = lib.getExe pkgs.restic;
@@ -58,6 +67,10 @@ let
     ) layout.hookInfixes;
     quiesce = instance.quiesce.units;
     restoreUnits = instance.restore.units;
+    inherit (instance) retention;
+    maintenance = { inherit (instance.maintenance) readData; };
+    inherit (instance) guards;
+    inherit (cfg) maxConcurrent;
   };
 
   canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;

@@ -75,7 +75,7 @@ in
           if (
             action.id == "org.freedesktop.systemd1.manage-units" &&
             subject.user == "backupservice" &&
-            (action.lookup("verb") == "start" || action.lookup("verb") == "stop") &&
+            ["start", "stop", "reset-failed"].indexOf(action.lookup("verb")) >= 0 &&
             units.indexOf(action.lookup("unit")) >= 0
           ) {
             return polkit.Result.YES;

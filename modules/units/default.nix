@@ -29,6 +29,17 @@ let
   executor = import ./executor.nix context;
   steps = import ./steps.nix context;
 
+  timer = instance: schedule: description: {
+    inherit description;
+    wantedBy = [ "timers.target" ];
+    timerConfig = {
+      OnCalendar = schedule;
+      Persistent = true;
+      RandomizedDelaySec = instance.randomizedDelay;
+      FixedRandomDelay = true;
+    };
+  };
+
   enabled = lib.filterAttrs (_: instance: instance.enable) cfg.instances;
   merge = f: lib.mkMerge (lib.mapAttrsToList f enabled);
 in
@@ -39,18 +50,16 @@ in
       (lib.mkIf (enabled != { }) { backupservice-recover = import ./recover.nix context; })
     ];
 
-    systemd.timers = lib.mapAttrs' (
+    systemd.timers = merge (
       name: instance:
-      lib.nameValuePair (layout.prefix name) {
-        description = "Schedule of the backup of ${name}";
-        wantedBy = [ "timers.target" ];
-        timerConfig = {
-          OnCalendar = instance.schedule;
-          Persistent = true;
-          RandomizedDelaySec = instance.randomizedDelay;
-          FixedRandomDelay = true;
-        };
+      {
+        ${layout.prefix name} = timer instance instance.schedule "Schedule of the backup of ${name}";
       }
-    ) enabled;
+      // lib.optionalAttrs (instance.maintenance.schedule != null) {
+        "${layout.prefix name}-maintain" =
+          timer instance instance.maintenance.schedule
+            "Schedule of the maintenance of ${name}";
+      }
+    );
   };
 }

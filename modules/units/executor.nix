@@ -22,7 +22,7 @@ let
       Group = "backupservice";
       Slice = slice name;
       LogExtraFields = "BACKUP_INSTANCE=${name}";
-      RuntimeDirectory = "backupservice/${name} ${layout.stoppedUnits}";
+      RuntimeDirectory = "backupservice/${name} ${layout.stoppedUnits} ${layout.locks}";
       RuntimeDirectoryPreserve = true;
     };
   };
@@ -64,9 +64,19 @@ let
   # Should `recover` have been killed as well. It has nothing to do otherwise.
   recovery = [ "backupservice-recover.service" ];
 
-  # What a unit with a private view sees of its instance.
+  # What may pass by itself is tried again: after 1, 3, 10 and 30 minutes. The
+  # executor counts, and exits with another status after the last attempt.
+  retries = {
+    RestartForceExitStatus = 75;
+    RestartMode = "direct";
+    RestartSec = "1min";
+    RestartSteps = 3;
+    RestartMaxDelaySec = "30min";
+  };
+
+  # What a unit with a private view sees of its instance, besides `readOnly`.
   view =
-    name: instance:
+    name: instance: readOnly:
     let
       isLocal = layout.isLocal instance;
     in
@@ -75,11 +85,12 @@ let
       BindReadOnlyPaths =
         sandbox.privateView.BindReadOnlyPaths
         ++ lib.optionals (!isLocal) sandbox.remoteView
-        ++ sandbox.optional (layout.sources instance);
+        ++ sandbox.optional readOnly;
       BindPaths = [
         (layout.stateDirectory name)
         (layout.runtimeDirectory name)
         "/run/${layout.stoppedUnits}"
+        "/run/${layout.locks}"
         "/var/cache/backupservice/${name}"
       ]
       ++ sandbox.optional (lib.optional isLocal instance.repository.path);
@@ -92,7 +103,7 @@ let
       documentation = [ "man:backupservice-run(1)" ];
       onFailure = recovery;
       serviceConfig =
-        view name instance
+        view name instance (layout.sources instance)
         // sandbox.capabilities [ "CAP_DAC_READ_SEARCH" ]
         // {
           ExecStart = backupservice [
@@ -109,14 +120,8 @@ let
           KillMode = "mixed";
           TimeoutStopSec = "1h";
           OOMPolicy = "continue";
-          # What may pass by itself is tried again: after 1, 3, 10 and 30 minutes. The
-          # executor counts, and exits with another status after the last attempt.
-          RestartForceExitStatus = 75;
-          RestartMode = "direct";
-          RestartSec = "1min";
-          RestartSteps = 3;
-          RestartMaxDelaySec = "30min";
-        };
+        }
+        // retries;
     };
 
   snapshots =
@@ -124,7 +129,7 @@ let
     lib.recursiveUpdate (withProvider name instance) {
       description = "Snapshots of ${name}";
       serviceConfig =
-        view name instance
+        view name instance [ ]
         // sandbox.capabilities [ ]
         // {
           ExecStart = backupservice [
@@ -133,6 +138,34 @@ let
             (plan name)
           ];
         };
+    };
+
+  # As the run, but without the sources, and so without the right to read them.
+  maintain =
+    name: instance:
+    lib.recursiveUpdate (withProvider name instance) {
+      description = "Maintenance of the backups of ${name}";
+      documentation = [ "man:backupservice-maintain(1)" ];
+      serviceConfig =
+        view name instance [ ]
+        // sandbox.capabilities [ ]
+        // {
+          ExecStart = backupservice [
+            "maintain"
+            "--plan"
+            (plan name)
+          ];
+          # Of a maintenance that was killed there shall be a record too.
+          ExecStopPost = backupservice [
+            "recover"
+            "--maintenance"
+            name
+          ];
+          KillMode = "mixed";
+          TimeoutStopSec = "1h";
+          OOMPolicy = "continue";
+        }
+        // retries;
     };
 
   # A restore writes where its operator says, with the owners, modes and
@@ -218,6 +251,7 @@ in
     {
       ${layout.prefix name} = run name instance;
       "${layout.prefix name}-snapshots" = snapshots name instance;
+      "${layout.prefix name}-maintain" = maintain name instance;
       "${layout.prefix name}-restore@" = restore name instance;
     }
     // lib.optionalAttrs (layout.isLocal instance) {

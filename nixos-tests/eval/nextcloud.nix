@@ -295,6 +295,7 @@ in
         "backupservice-nextcloud-before-maintenance-on"
         "backupservice-nextcloud-dump-database"
         "backupservice-nextcloud-load-database"
+        "backupservice-nextcloud-maintain"
         "backupservice-nextcloud-prepare"
         "backupservice-nextcloud-restore@"
         "backupservice-nextcloud-snapshots"

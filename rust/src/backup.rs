@@ -4,7 +4,7 @@ use crate::cancel::Cancel;
 use crate::hooks::{self, Facts};
 use crate::intent::{self, Action, Finished, Intent, Journal, Operation};
 use crate::invocation::Invocation;
-use crate::lock::{self, Lock};
+use crate::lock::{self, Lock, Mode};
 use crate::outcome::{self, Failure, Kind, Outcome};
 use crate::plan::Plan;
 use crate::provider::{self, Backup, Job, Provider, Selection};
@@ -12,7 +12,7 @@ use crate::quiesce::{self, Stopped};
 use crate::report::record::Record;
 use crate::report::{End, Report};
 use crate::watch::watched;
-use crate::{doubt, guards, recover, retry, staging};
+use crate::{doubt, guards, recover, retry, shrink, staging, turns};
 
 /// A backup that ended.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
     for problem in &left.cleanup.problems {
         report.problem(problem);
     }
-    let passing = matches!(&result, Err(failure) if failure.kind == Kind::Passing);
+    let passing = matches!(&result, Err(failure) if failure.is_passing());
     let record = report.finish(end(result, &left.cleanup));
     left.close();
     Ended { record, passing }
@@ -66,6 +66,7 @@ struct Left {
     cleanup: Finished,
     journal: Option<Journal>,
     lock: Option<Lock>,
+    turn: Option<Lock>,
 }
 
 impl Left {
@@ -88,12 +89,14 @@ fn attempt(
     report.phase("lock");
     left.lock = Some(lock::take(&invocation.directories, &plan.instance)?);
     recover::leftovers(invocation, Operation::Backup, report)?;
+    left.turn = Some(turns::repository(plan, Mode::Together, invocation, report)?);
+    let _slot = turns::slot(plan, invocation, report)?;
 
     report.phase("guard");
     guards::prepared(plan, &invocation.directories)?;
     guards::sources(plan)?;
     guards::credentials(plan, &invocation.credentials)?;
-    let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories.cache)?;
+    let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;
     doubt::settle(
         &invocation.directories,
         &*provider,
@@ -179,6 +182,9 @@ fn work(
     if backup.incomplete.is_none() {
         backup.incomplete = stopped.came_back(units)?;
     }
+    if backup.incomplete.is_none() {
+        backup.incomplete = shrink::problem(plan, &invocation.directories, &backup.totals)?;
+    }
     if backup.incomplete.is_some() {
         enter("mark", report, journal)?;
         // A cancel request must not leave a snapshot that claims to be complete.
@@ -210,10 +216,8 @@ fn snapshot(
         result => return result,
     }
     invocation.check_cancel("init")?;
+    let alone = turns::creation(plan, invocation, report)?;
     report.phase("init");
-    let directory = plan.repository.local_path();
-    let lock = directory.map(|path| lock::wait_for_directory(path, cancel));
-    let lock = lock.transpose()?;
     // Whoever had the lock before may have made it.
     match watched(report, cancel, |job| provider.snapshots(job)) {
         Err(failure) if failure.kind == Kind::NoRepository => {
@@ -221,7 +225,7 @@ fn snapshot(
         }
         result => drop(result?),
     }
-    drop(lock);
+    drop(alone);
     report.phase("backup");
     backup(report)
 }
@@ -234,7 +238,7 @@ fn unlocking<T>(
     mut work: impl FnMut(&mut Job<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let failure = match watched(report, cancel, &mut work) {
-        Err(failure) if failure.kind == Kind::Passing => failure,
+        Err(failure) if failure.kind == Kind::Locked => failure,
         result => return result,
     };
     match watched(report, cancel, |job| provider.unlock(job)) {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Set once somebody wants the run to stop; shared by everything that waits.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,9 @@ impl Cancel {
         let cancel = Self::default();
         signal_hook::flag::register(SIGTERM, Arc::clone(&cancel.0))?;
         signal_hook::flag::register(SIGINT, Arc::clone(&cancel.0))?;
+        // `restic unlock` sends it to the process that a lock names, to see whether it is
+        // alive. After a reboot that may be us.
+        signal_hook::flag::register(SIGHUP, Arc::default())?;
         Ok(cancel)
     }
 

@@ -59,8 +59,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   backupservice run nextcloud
+  backupservice run nextcloud --accept-shrink    after a big clean-up
   systemctl start --no-block backupservice-nextcloud    the same without waiting")]
-    Run(Instance),
+    Run(Run),
     /// List the snapshots of one instance
     #[command(after_help = "\
 Examples:
@@ -79,6 +80,15 @@ Examples:
   backupservice restore nextcloud --target /tmp/look     beside the data, to look at
   backupservice restore nextcloud --target /tmp/look --path /var/lib/nextcloud/config")]
     Restore(Restore),
+    /// Forget old snapshots of one instance, free their space, and check the repository
+    ///
+    /// Starts backupservice-NAME-maintain.service, as its timer does, and waits for the
+    /// end. Exit status: 0 success, 1 failed, 75 try again later, 78 bad plan, 130 cancelled.
+    #[command(after_help = "\
+Examples:
+  backupservice maintain nextcloud
+  backupservice status nextcloud             what the last maintenance found")]
+    Maintain(Instance),
     /// Finish what an interrupted run left open (called by units)
     ///
     /// Starts the units that it had stopped and runs its afterBackup hooks. Does nothing
@@ -128,6 +138,17 @@ pub struct Instance {
     pub plan: Option<PathBuf>,
 }
 
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to back up.
+    #[command(flatten)]
+    pub instance: Instance,
+    /// Take the size that the data has now for right, however much it shrank
+    #[arg(long, conflicts_with = "plan")]
+    pub accept_shrink: bool,
+}
+
 /// Arguments of `recover`.
 #[derive(Debug, Args)]
 pub struct Recover {
@@ -135,11 +156,14 @@ pub struct Recover {
     #[arg(required_unless_present = "all", value_parser = instance_name)]
     pub name: Option<String>,
     /// Whatever any instance has left, also one that is not configured any more
-    #[arg(long, conflicts_with_all = ["name", "restore"])]
+    #[arg(long, conflicts_with_all = ["name", "restore", "maintenance"])]
     pub all: bool,
     /// What was interrupted was a restore, of which there is no record to write
     #[arg(long)]
     pub restore: bool,
+    /// What was interrupted was a maintenance, of which only the record is to be written
+    #[arg(long, conflicts_with = "restore")]
+    pub maintenance: bool,
 }
 
 /// Arguments of `prepare`.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -31,15 +32,25 @@ pub struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Starts a backup and waits for its end. Returns the exit status.
+    /// Starts a backup, perhaps of data that shrank on purpose, and waits for its end.
+    /// Returns the exit status.
     ///
     /// # Errors
     /// There is no such instance, or systemd did not start it.
-    pub fn run(&mut self, name: &str) -> Result<u8, Failure> {
+    pub fn run(&mut self, name: &str, accept_shrink: bool) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
         let unit = format!("backupservice-{name}.service");
         let before = report::last_run(&directories)?.map(|record| record.run_id);
-        let result = self.units.start_and_wait(&unit, self.cancel)?;
+        let accepted = directories.accept_shrink();
+        if accept_shrink {
+            leave(&directories, &accepted, b"")?;
+        }
+        let started = self.units.start_and_wait(&unit, self.cancel);
+        // It is said for this run, not for a later one.
+        if accept_shrink {
+            remove_if_there(&accepted).map_err(anyhow::Error::from)?;
+        }
+        let result = started?;
         let record = report::last_run(&directories)?;
         let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
             judge("the backup", &unit, &result)?;
@@ -54,6 +65,24 @@ impl Client<'_> {
         })
     }
 
+    /// Starts a maintenance and waits for its end. Returns the exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or systemd did not start it.
+    pub fn maintain(&mut self, name: &str) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let unit = format!("backupservice-{name}-maintain.service");
+        let before = report::last_maintenance(&directories)?.map(|record| record.run_id);
+        let result = self.units.start_and_wait(&unit, self.cancel)?;
+        let record = report::last_maintenance(&directories)?;
+        let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
+            judge("the maintenance", &unit, &result)?;
+            return Ok(0);
+        };
+        self.print(&record.to_string())?;
+        Ok(exit_status(record.outcome, false))
+    }
+
     /// Starts a restore and waits for its end. Returns the exit status.
     ///
     /// # Errors
@@ -63,7 +92,8 @@ impl Client<'_> {
         let unit = restore_unit(name, &request.snapshot)?;
         let before: Option<Restored> = read(&directories.restore_result())?;
         let before = before.map(|restored| restored.run_id);
-        leave_request(&directories, request)?;
+        let json = serde_json::to_vec(request).map_err(anyhow::Error::from)?;
+        leave(&directories, &directories.restore_request(), &json)?;
         let started = self.units.start_and_wait(&unit, self.cancel);
         // A request that was not taken must not be found by a later restore.
         remove_if_there(&directories.restore_request()).map_err(anyhow::Error::from)?;
@@ -157,14 +187,13 @@ fn restore_unit(name: &str, snapshot: &str) -> Result<String, Failure> {
     Ok(format!("backupservice-{name}-restore@{snapshot}.service"))
 }
 
-fn leave_request(directories: &Instance, request: &Request) -> anyhow::Result<()> {
-    let path = directories.restore_request();
+fn leave(directories: &Instance, path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let leaving = || format!("cannot write {}", path.display());
     fs::create_dir_all(&directories.runtime).with_context(leaving)?;
-    write_atomically(&path, &serde_json::to_vec(request)?).with_context(leaving)
+    write_atomically(path, content).with_context(leaving)
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> anyhow::Result<Option<T>> {
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
     match fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         json => {

@@ -17,7 +17,7 @@ use crate::recover::{self, Ended};
 use crate::report::journal;
 use crate::restore::{self, request};
 use crate::units::Systemd;
-use crate::{backup, check_plan, prepare, secrets, snapshots, status};
+use crate::{backup, check_plan, maintain, prepare, secrets, snapshots, status};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -29,6 +29,7 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Run(args) => run(&host, &args),
         Command::Restore(args) => restore(&host, args),
         Command::Snapshots(args) => snapshots(&host, &args),
+        Command::Maintain(args) => maintain(&host, &args),
         Command::Recover(args) => recover(&host, &args),
         Command::Status(args) => status(&host, &args).map(|()| 0),
         Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
@@ -41,14 +42,16 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
     }
 }
 
-fn run(host: &Host, args: &Instance) -> anyhow::Result<u8> {
-    match args {
+fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
+    match &args.instance {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
             Ok(backup::run(plan, invocation).exit_status())
         }),
-        Instance { name, .. } => ask(host, |client| client.run(given(name.as_ref())?)),
+        Instance { name, .. } => ask(host, |client| {
+            client.run(given(name.as_ref())?, args.accept_shrink)
+        }),
     }
 }
 
@@ -79,6 +82,17 @@ fn snapshots(host: &Host, args: &cli::Snapshots) -> anyhow::Result<u8> {
     }
 }
 
+fn maintain(host: &Host, args: &Instance) -> anyhow::Result<u8> {
+    match args {
+        Instance {
+            plan: Some(file), ..
+        } => in_unit(host, file, |plan, invocation| {
+            Ok(maintain::run(plan, invocation).exit_status())
+        }),
+        Instance { name, .. } => ask(host, |client| client.maintain(given(name.as_ref())?)),
+    }
+}
+
 fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
     journal::install();
     if args.all {
@@ -86,6 +100,10 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let name = given(args.name.as_ref())?;
+    if args.maintenance {
+        maintain::recover(&host.instance(name), name, &Ended::current());
+        return Ok(0);
+    }
     let operation = if args.restore {
         Operation::Restore
     } else {

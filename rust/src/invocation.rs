@@ -12,7 +12,7 @@ use crate::provider::{self, Provider};
 use crate::units::Units;
 
 /// Opens the provider of a plan; see [`provider::open`].
-pub type Open<'a> = dyn Fn(&Plan, &Path, &Path) -> Result<Box<dyn Provider>, Failure> + 'a;
+pub type Open<'a> = dyn Fn(&Plan, &Path, &Instance) -> Result<Box<dyn Provider>, Failure> + 'a;
 
 /// One invocation of a unit of ours.
 pub struct Invocation<'a> {

@@ -27,15 +27,15 @@ impl fmt::Display for Totals {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// 0 to 1.
+    /// 0 to 1; 0 while `bytes_total` is.
     pub fraction: f64,
     /// Bytes read.
     pub bytes_done: u64,
-    /// Bytes to read, as far as known.
+    /// Bytes to read, as far as known; 0 if the provider cannot tell.
     pub bytes_total: u64,
     /// Files read.
     pub files_done: u64,
-    /// Files to read, as far as known.
+    /// Files to read, as far as known; 0 if the provider cannot tell.
     pub files_total: u64,
 }
 

@@ -23,6 +23,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All there are.
+    pub const ALL: [Self; 5] = [
+        Self::Success,
+        Self::Incomplete,
+        Self::Skipped,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// The word used in journal fields, state files and hooks' `BACKUP_OUTCOME`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -52,6 +61,11 @@ pub enum Kind {
     Failed,
     /// It may pass by itself: trying again later is worth it.
     Passing,
+    /// The provider says that somebody else has locked the repository, which passes too
+    /// unless that somebody is gone.
+    Locked,
+    /// The provider says that what is stored is damaged.
+    Damaged,
     /// The provider says that there is no repository yet.
     NoRepository,
     /// Someone stopped the run.
@@ -83,12 +97,20 @@ impl Failure {
         )
     }
 
+    /// Whether it may pass by itself.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self.kind, Kind::Passing | Kind::Locked)
+    }
+
     /// The outcome of a run that ends with this failure.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self.kind {
             Kind::Cancelled => Outcome::Cancelled,
-            Kind::Failed | Kind::Passing | Kind::NoRepository => Outcome::Failed,
+            Kind::Failed | Kind::Passing | Kind::Locked | Kind::Damaged | Kind::NoRepository => {
+                Outcome::Failed
+            }
         }
     }
 }

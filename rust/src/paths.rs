@@ -54,6 +54,7 @@ impl Host {
             state: self.root.join("var/lib/backupservice").join(name),
             runtime: self.root.join("run/backupservice").join(name),
             cache: self.root.join("var/cache/backupservice").join(name),
+            locks: self.root.join("run/backupservice/.locks"),
         }
     }
 }
@@ -68,6 +69,8 @@ pub struct Instance {
     pub runtime: PathBuf,
     /// May be deleted: the provider's cache.
     pub cache: PathBuf,
+    /// Of all instances: locks of what they share. No instance's name has a leading dot.
+    pub locks: PathBuf,
 }
 
 impl Instance {
@@ -83,6 +86,18 @@ impl Instance {
         self.state.join("history.json")
     }
 
+    /// The record of the last maintenance that ended.
+    #[must_use]
+    pub fn last_maintenance(&self) -> PathBuf {
+        self.state.join("last-maintenance.json")
+    }
+
+    /// The state of the maintenance under way.
+    #[must_use]
+    pub fn maintenance_state(&self) -> PathBuf {
+        self.runtime.join("maintenance-state.json")
+    }
+
     /// What still has to be undone.
     #[must_use]
     pub fn intent(&self) -> PathBuf {
@@ -93,6 +108,12 @@ impl Instance {
     #[must_use]
     pub fn doubt(&self) -> PathBuf {
         self.state.join("doubt.json")
+    }
+
+    /// Kept by the provider from run to run, unlike its cache.
+    #[must_use]
+    pub fn provider_state(&self) -> PathBuf {
+        self.state.join("provider")
     }
 
     /// Directory of dumps, each named like its stream.
@@ -113,7 +134,8 @@ impl Instance {
         self.runtime.with_file_name(".stopped")
     }
 
-    /// Held while a run, restore or maintenance is under way.
+    /// Held while a run or restore is under way. Not during maintenance: `recover` must
+    /// never have to wait for that.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.runtime.join("lock")
@@ -123,6 +145,12 @@ impl Instance {
     #[must_use]
     pub fn hook_environment(&self) -> PathBuf {
         self.runtime.join("hook.env")
+    }
+
+    /// Asks the next run to take whatever size the data has.
+    #[must_use]
+    pub fn accept_shrink(&self) -> PathBuf {
+        self.runtime.join("accept-shrink")
     }
 
     /// What `prepare` found.

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub(crate) use repository::borg_location;
+
 pub use check::{Finding, Problems, StorePolicy, check_instance_name};
 
 /// The version of the plan format that this executor understands.
@@ -41,6 +43,65 @@ pub struct Plan {
     pub quiesce: Vec<String>,
     /// Units stopped during a restore.
     pub restore_units: Vec<String>,
+    /// Which snapshots are kept.
+    pub retention: Retention,
+    /// How the repository is kept in order.
+    pub maintenance: Maintenance,
+    /// What makes a backup suspect.
+    pub guards: Guards,
+    /// So many instances of this machine work at once, if there is a limit.
+    pub max_concurrent: Option<u32>,
+}
+
+/// What makes a backup suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Guards {
+    /// Data that lost more percent than this since the last complete snapshot, if that
+    /// is looked at.
+    pub max_shrink: Option<u8>,
+}
+
+/// So many snapshots are kept of each kind; with none at all, every snapshot is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retention {
+    /// The last ones.
+    pub last: Option<u32>,
+    /// The last one of each of the last so many hours that have one.
+    pub hourly: Option<u32>,
+    /// Likewise, of days.
+    pub daily: Option<u32>,
+    /// Likewise, of weeks.
+    pub weekly: Option<u32>,
+    /// Likewise, of months.
+    pub monthly: Option<u32>,
+    /// Likewise, of years.
+    pub yearly: Option<u32>,
+}
+
+impl Retention {
+    /// The rules there are, by the names of their fields.
+    pub fn rules(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        [
+            ("last", self.last),
+            ("hourly", self.hourly),
+            ("daily", self.daily),
+            ("weekly", self.weekly),
+            ("monthly", self.monthly),
+            ("yearly", self.yearly),
+        ]
+        .into_iter()
+        .filter_map(|(name, count)| Some((name, count?)))
+    }
+}
+
+/// How the repository is kept in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Maintenance {
+    /// So many percent of the stored data are read by each check.
+    pub read_data: u8,
 }
 
 /// Which program makes the snapshots.
@@ -60,6 +121,8 @@ pub struct Provider {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
+    /// borg, 1.4 (for its exit codes).
+    Borg,
     /// restic, 0.17 or newer (for its exit codes).
     Restic,
 }

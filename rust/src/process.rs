@@ -33,6 +33,8 @@ pub struct Command {
     pub arguments: Vec<OsString>,
     /// The whole environment.
     pub environment: Vec<(String, OsString)>,
+    /// The working directory, unless it is ours.
+    pub directory: Option<PathBuf>,
 }
 
 /// A line of output without its newline; need not be UTF-8.
@@ -70,7 +72,11 @@ fn run_with(
     grace: Duration,
     on_line: &mut dyn FnMut(Line),
 ) -> Result<Exit> {
-    let mut child = std::process::Command::new(&command.program)
+    let mut process = std::process::Command::new(&command.program);
+    if let Some(directory) = &command.directory {
+        process.current_dir(directory);
+    }
+    let mut child = process
         .args(&command.arguments)
         .env_clear()
         .envs(command.environment.iter().map(|(k, v)| (k, v)))
@@ -181,6 +187,7 @@ mod tests {
             program: "/bin/sh".into(),
             arguments: vec!["-c".into(), script.into()],
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+            directory: Some("/usr".into()),
         }
     }
 
@@ -211,6 +218,12 @@ mod tests {
     fn nothing_of_our_environment_reaches_the_child() {
         let (_, lines) = run_it("echo ${CARGO_MANIFEST_DIR-unset}");
         assert_eq!(lines, [Line::Out(b"unset".to_vec())]);
+    }
+
+    #[test]
+    fn the_working_directory_is_the_one_asked_for() {
+        let (_, lines) = run_it("pwd");
+        assert_eq!(lines, [Line::Out(b"/usr".to_vec())]);
     }
 
     #[test]

@@ -2,21 +2,21 @@
 
 mod beside;
 mod place;
+mod replace;
 pub mod request;
 pub mod select;
 
 use std::path::{Path, PathBuf};
 
-use crate::cancel::Cancel;
-use crate::hooks::{self, Facts};
-use crate::intent::{self, Action, Finished, Intent, Journal, Operation};
+use crate::intent::{self, Finished, Intent, Journal, Operation};
 use crate::invocation::Invocation;
-use crate::outcome::{Failure, Kind, Outcome};
-use crate::plan::{Plan, Stream};
+use crate::lock::Mode;
+use crate::outcome::{Failure, Outcome};
+use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
 use crate::report::Report;
 use crate::watch::watched;
-use crate::{doubt, guards, lock, quiesce, recover, staging};
+use crate::{doubt, guards, lock, recover, turns};
 use beside::Beside;
 use request::{Request, Restored};
 
@@ -53,7 +53,7 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
         Ok(()) => done.error = cleanup.problems.into_iter().next(),
         Err(failure) => {
             done.outcome = failure.outcome();
-            done.passing = failure.kind == Kind::Passing;
+            done.passing = failure.is_passing();
             done.error = Some(failure.problem);
         }
     }
@@ -80,9 +80,10 @@ impl Work<'_> {
 
         self.report.phase("guard");
         guards::credentials(self.plan, &invocation.credentials)?;
+        let _turn = turns::repository(self.plan, Mode::Together, invocation, &mut self.report)?;
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
-        let cache = &invocation.directories.cache;
-        let provider = (invocation.open)(self.plan, &invocation.credentials, cache)?;
+        let provider =
+            (invocation.open)(self.plan, &invocation.credentials, &invocation.directories)?;
 
         self.report.phase("select");
         let snapshot = self.select(&*provider, &wanted)?;
@@ -177,146 +178,5 @@ impl Work<'_> {
             self.cleanup.problems.push(Failure::from(error).problem);
         }
         result
-    }
-
-    fn replace(
-        &mut self,
-        provider: &dyn Provider,
-        snapshot: &Snapshot,
-        beside: &[Beside],
-        journal: &mut Journal,
-    ) -> Result<(), Failure> {
-        let invocation = self.invocation;
-        let units = invocation.units;
-        if !self.plan.restore_units.is_empty() {
-            self.enter("stop", journal)?;
-            quiesce::stop(
-                &self.plan.restore_units,
-                units,
-                journal,
-                &invocation.directories,
-                invocation.cancel,
-            )?;
-        }
-        let hooks = &self.plan.hooks;
-        let own = hooks.before_restore.iter().map(|hook| Action::Stop {
-            unit: hook.unit.clone(),
-        });
-        journal.add(own.chain(hooks::after("after-restore", &hooks.after_restore)))?;
-        if !hooks.before_restore.is_empty() {
-            self.enter("before-restore", journal)?;
-        }
-        let facts = Facts {
-            instance: &self.plan.instance,
-            run_id: &invocation.id,
-            outcome: None,
-            snapshot: Some(&snapshot.id),
-        };
-        hooks::before("before-restore", &hooks.before_restore, &facts, invocation)?;
-
-        self.enter("restore", journal)?;
-        for item in beside {
-            invocation.check_cancel("restore")?;
-            item.make(journal)?;
-            watched(&mut self.report, invocation.cancel, |job| {
-                provider.restore(snapshot, &item.stored, &item.directory, job)
-            })?;
-            item.check()?;
-        }
-        // A restore of one path leaves databases alone.
-        let streams = match self.request.path {
-            None => &self.plan.streams[..],
-            Some(_) => &[],
-        };
-        self.fetch_dumps(
-            provider,
-            snapshot,
-            streams.iter().map(|stream| &stream.name),
-        )?;
-        invocation.check_cancel("restore")?;
-
-        self.enter("swap", journal)?;
-        let swapped = self.swap(beside, streams, snapshot, journal);
-        if swapped.is_err() {
-            // The journal puts everything back.
-            self.done.restored.clear();
-            self.done.safety_copies.clear();
-        }
-        swapped?;
-        self.load(streams, journal)
-    }
-
-    fn swap(
-        &mut self,
-        beside: &[Beside],
-        streams: &[Stream],
-        snapshot: &Snapshot,
-        journal: &mut Journal,
-    ) -> Result<(), Failure> {
-        let existed: Vec<bool> = beside.iter().map(Beside::exists).collect();
-        let swaps = || beside.iter().zip(&existed);
-        journal.add(swaps().map(|(item, existed)| item.put_back(*existed)))?;
-        for (item, existed) in swaps() {
-            item.swap(*existed, &mut self.done)?;
-        }
-        let loads = streams.iter().rev().map(|stream| Action::Load {
-            name: stream.name.clone(),
-            unit: stream.load_unit.clone(),
-        });
-        Ok(journal.commit(&snapshot.id, loads)?)
-    }
-
-    /// The old files are gone from their place: going on is better than stopping.
-    fn load(&mut self, streams: &[Stream], journal: &mut Journal) -> Result<(), Failure> {
-        if !streams.is_empty() {
-            self.report.phase("load");
-        }
-        let mut failed = None;
-        for stream in streams {
-            let unit = &stream.load_unit;
-            let units = self.invocation.units;
-            let loaded = staging::load(&stream.name, unit, units, &Cancel::never());
-            failed = failed.or(loaded.err());
-            journal.settle(
-                |action| matches!(action, Action::Load { unit: other, .. } if other == unit),
-            )?;
-        }
-        failed.map_or(Ok(()), |failure| Err(self.explain(failure)))
-    }
-
-    fn enter(&mut self, phase: &str, journal: &mut Journal) -> Result<(), Failure> {
-        self.report.phase(phase);
-        Ok(journal.enter(phase)?)
-    }
-
-    fn fetch_dumps<'s>(
-        &mut self,
-        provider: &dyn Provider,
-        snapshot: &Snapshot,
-        names: impl Iterator<Item = &'s String>,
-    ) -> Result<(), Failure> {
-        let directory = self.invocation.directories.staging();
-        let mut made = false;
-        for name in names {
-            if !made {
-                staging::make(&directory)?;
-                made = true;
-            }
-            watched(&mut self.report, self.invocation.cancel, |job| {
-                provider.restore(snapshot, &directory.join(name), &directory, job)
-            })?;
-        }
-        Ok(())
-    }
-
-    fn explain(&self, mut failure: Failure) -> Failure {
-        if !self.done.safety_copies.is_empty() {
-            failure.problem.message = format!(
-                "{}; the data from before is in {}",
-                failure.problem.message,
-                request::list(&self.done.safety_copies)
-            );
-        }
-        failure
     }
 }

@@ -9,7 +9,8 @@ use crate::units::Units;
 /// So often a run is tried before it has failed for good.
 pub const ATTEMPTS: u32 = 5;
 
-/// Which attempt this is, counted from 1, of the unit of an instance.
+/// Which attempt this is, counted from 1, of the unit of an instance; the maintenance's is
+/// that of the instance `<name>-maintain`.
 #[must_use]
 pub fn attempt(units: &dyn Units, instance: &str) -> u32 {
     let unit = format!("backupservice-{instance}.service");
@@ -25,7 +26,7 @@ pub fn attempt(units: &dyn Units, instance: &str) -> u32 {
 /// What a failure is at this attempt: the last is final.
 #[must_use]
 pub fn judge(mut failure: Failure, attempt: u32) -> Failure {
-    if failure.kind != Kind::Passing {
+    if !failure.is_passing() {
         return failure;
     }
     let message = &mut failure.problem.message;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::invocation::Invocation;
-use crate::outcome::{self, Failure, Kind};
+use crate::outcome::{self, Failure};
 use crate::paths::write_atomically;
 use crate::plan::Plan;
 use crate::problem::Problem;
@@ -40,7 +40,7 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<u8> {
         Ok(_) => 0,
         Err(failure) => {
             log::error!("{failure}");
-            outcome::exit_status(failure.outcome(), failure.kind == Kind::Passing)
+            outcome::exit_status(failure.outcome(), failure.is_passing())
         }
     };
     let listing = Listing {
@@ -57,7 +57,7 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<u8> {
 fn list(plan: &Plan, invocation: &Invocation<'_>) -> Result<Vec<Snapshot>, Failure> {
     guards::credentials(plan, &invocation.credentials)?;
     let directories = &invocation.directories;
-    let provider = (invocation.open)(plan, &invocation.credentials, &directories.cache)?;
+    let provider = (invocation.open)(plan, &invocation.credentials, directories)?;
     let name = provider::name(plan.provider.kind);
     let mut report = Report::of_restore(directories, &plan.instance, name, &invocation.id);
     let mut snapshots = watched(&mut report, invocation.cancel, |job| {

@@ -13,6 +13,7 @@ use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
 use crate::paths::Host;
+use crate::report::maintenance::Maintenance;
 use crate::report::record::{Progress, Record};
 use activity::Activity;
 
@@ -28,7 +29,7 @@ pub struct Status {
     pub provider: String,
     /// `idle`, `running`, or `unknown` where systemd cannot be asked.
     pub state: Activity,
-    /// What a run is doing; only while `running`.
+    /// What a run or maintenance is doing; only while `running`.
     pub phase: Option<String>,
     /// How far it is; only while `running`.
     pub progress: Option<Progress>,
@@ -40,6 +41,8 @@ pub struct Status {
     pub last_bytes_added: Option<u64>,
     /// The last run, as in `last-run.json`.
     pub last_run: Option<Record>,
+    /// The last maintenance, as in `last-maintenance.json`.
+    pub last_maintenance: Option<Maintenance>,
     /// The last runs, oldest first, as in `history.json`; only when one instance is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<Record>>,

@@ -26,6 +26,13 @@ pub trait Units {
     /// systemd did not take the job, or the unit did not stop.
     fn stop_and_wait(&self, unit: &str) -> Result<(), UnitError>;
 
+    /// Lets a unit be started that systemd refuses to start because it was started too
+    /// often.
+    ///
+    /// # Errors
+    /// systemd refuses that, too.
+    fn forget_starts(&self, unit: &str) -> Result<(), UnitError>;
+
     /// Whether a unit runs.
     ///
     /// # Errors
@@ -81,6 +88,12 @@ pub struct UnitResult {
 }
 
 impl UnitResult {
+    /// It was not tried, because it was started too often.
+    #[must_use]
+    pub fn started_too_often(&self) -> bool {
+        self.result == "start-limit-hit"
+    }
+
     /// Nothing went wrong.
     #[must_use]
     pub fn succeeded(&self) -> bool {

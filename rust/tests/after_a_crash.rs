@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use backupservice::intent::Operation;
 use backupservice::outcome::Outcome;
-use backupservice::paths::write_atomically;
+use backupservice::paths::{Host, write_atomically};
 use backupservice::{lock, recover, report};
 use common::{Machine, RUN_ID, killed};
 use expect_test::expect;
@@ -134,4 +134,145 @@ fn an_unreadable_journal_is_set_aside_and_told() {
         "{failure}"
     );
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+}
+
+#[test]
+fn everything_that_any_instance_has_left_is_finished() {
+    let machine = Machine::new();
+    let host = Host::new(machine.root.path());
+    machine.log.dies_at(4);
+    catch_unwind(AssertUnwindSafe(|| machine.back_up())).unwrap_err();
+    let broken = host.instance("broken");
+    fs::create_dir_all(&broken.state).unwrap();
+    fs::write(broken.intent(), "{").unwrap();
+    fs::create_dir_all(host.instance("idle").state).unwrap();
+
+    let error = recover::all(&host, &machine.units).unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "not everything could be put back as it was for broken"
+    );
+    assert!(machine.units.runs("app.service"));
+    let record = report::last_run(&machine.directories()).unwrap().unwrap();
+    let message = record.error.unwrap().message;
+    assert!(
+        message.starts_with("the run was interrupted in phase "),
+        "{message}"
+    );
+    recover::all(&host, &machine.units).unwrap();
+    assert!(!host.instance("idle").runtime.exists());
+}
+
+#[test]
+fn a_run_that_nobody_recovered_gets_its_record_from_the_next() {
+    let machine = Machine::new();
+    machine.log.dies_at(4);
+    catch_unwind(AssertUnwindSafe(|| machine.back_up())).unwrap_err();
+    let intent = fs::read_to_string(machine.directories().intent()).unwrap();
+    fs::write(machine.directories().intent(), intent.replace(RUN_ID, "77")).unwrap();
+    assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+    let history: Vec<report::record::Record> =
+        serde_json::from_slice(&fs::read(machine.directories().history()).unwrap()).unwrap();
+    let runs: Vec<_> = history
+        .iter()
+        .map(|record| (record.run_id.as_str(), record.outcome))
+        .collect();
+    assert_eq!(runs, [("77", Outcome::Failed), (RUN_ID, Outcome::Success)]);
+}
+
+#[test]
+fn a_hook_that_outlives_its_run_is_stopped_before_anything_is_undone() {
+    let machine = Machine::new();
+    machine.log.dies_at(1);
+    catch_unwind(AssertUnwindSafe(|| machine.back_up())).unwrap_err();
+    machine.units.run("before-backup-one.service");
+    machine.recover(Operation::Backup, &killed()).unwrap();
+    expect![[r"
+        start before-backup-one.service
+        stop before-backup-one.service
+        start after-backup-one.service failed
+        start after-backup-two.service failed
+    "]]
+    .assert_eq(&machine.happened());
+}
+
+#[test]
+fn what_a_killed_run_saved_is_marked_by_the_next() {
+    let machine = Machine::new();
+    let inside = machine.log.clone();
+    machine.script.borrow_mut().during_backup = Some(Box::new(move || inside.dies_now()));
+    catch_unwind(AssertUnwindSafe(|| machine.back_up())).unwrap_err();
+    machine.script.borrow_mut().during_backup = None;
+    machine.script.borrow_mut().saved = Some(jiff::Timestamp::now());
+    machine.recover(Operation::Backup, &killed()).unwrap();
+    assert!(machine.directories().doubt().exists());
+
+    let restored = machine.restore(&backupservice::restore::request::Request::whole("latest"));
+    assert_eq!(
+        restored.error.unwrap().message,
+        "no snapshot of app is complete"
+    );
+    assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+    let happened = machine.happened();
+    assert!(
+        happened.contains("unlock\nmark abc\nstart before-backup-one"),
+        "{happened}"
+    );
+    assert!(!machine.directories().doubt().exists());
+}
+
+#[test]
+fn a_backup_leaves_an_interrupted_restore_to_those_who_can_finish_it() {
+    let machine = Machine::new();
+    machine.log.dies_at(3);
+    let request = backupservice::restore::request::Request::whole("latest");
+    catch_unwind(AssertUnwindSafe(|| machine.restore(&request))).unwrap_err();
+    let ended = machine.back_up();
+    let message = ended.record.error.unwrap().message;
+    assert_eq!(
+        message,
+        "a restore of app was interrupted, and is not finished"
+    );
+    machine.recover(Operation::Backup, &killed()).unwrap_err();
+    assert!(machine.directories().intent().exists());
+    recover::all(&Host::new(machine.root.path()), &machine.units).unwrap();
+    assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+}
+
+#[test]
+fn the_last_attempt_is_not_tried_again() {
+    for (restarts, status) in [(0, 75), (3, 75), (4, 1), (9, 1)] {
+        let machine = Machine::new();
+        machine.units.restarts.set(restarts);
+        let _lock = lock::try_take(&machine.directories()).unwrap().unwrap();
+        let ended = machine.back_up();
+        assert_eq!(
+            (ended.exit_status(), ended.record.attempt),
+            (status, restarts + 1)
+        );
+    }
+}
+
+#[test]
+fn two_directories_are_both_old_or_both_new() {
+    let mut machine = Machine::new();
+    let second = machine.path("srv/more");
+    fs::create_dir(&second).unwrap();
+    fs::write(second.join("file"), "content").unwrap();
+    machine.plan["sources"] = serde_json::json!([machine.source(), second]);
+    // The second cannot be put into its place.
+    let fresh = machine.path("srv/.more.backupservice-new-01234567/more");
+    machine.script.borrow_mut().loses = Some(fresh);
+    let request = backupservice::restore::request::Request::whole("latest");
+    let restored = machine.restore(&request);
+    assert_eq!(restored.outcome, Outcome::Failed);
+    assert!(restored.safety_copies.is_empty() && restored.restored.is_empty());
+    for directory in [machine.source(), second] {
+        assert_eq!(
+            fs::read_to_string(directory.join("file")).unwrap(),
+            "content"
+        );
+    }
+    assert_eq!(fs::read_dir(machine.path("srv")).unwrap().count(), 2);
 }

@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 
+use backupservice::lock::{self, Mode};
 use backupservice::outcome::{Kind, Outcome};
 use backupservice::problem::Problem;
 use backupservice::report;
@@ -93,7 +94,7 @@ fn an_empty_dump_is_a_failed_one() {
 
 #[test]
 fn a_repository_is_created_only_if_there_is_none() {
-    let machine = with_a_directory_for_the_repository();
+    let machine = Machine::new();
     machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
     machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
@@ -101,7 +102,7 @@ fn a_repository_is_created_only_if_there_is_none() {
     assert!(happened.contains("staging\ninit\nback up"), "{happened}");
 
     // Another instance made it meanwhile.
-    let machine = with_a_directory_for_the_repository();
+    let machine = Machine::new();
     machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
     let happened = machine.happened();
@@ -122,7 +123,7 @@ fn a_repository_is_created_only_if_there_is_none() {
 
 #[test]
 fn a_repository_that_is_missing_again_after_its_creation_is_a_failure() {
-    let machine = with_a_directory_for_the_repository();
+    let machine = Machine::new();
     machine.script.borrow_mut().backups = [Err(Kind::NoRepository), Err(Kind::NoRepository)].into();
     machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().exit_status(), 1);
@@ -205,6 +206,15 @@ fn a_unit_that_does_not_exist_fails_the_run_by_name() {
 }
 
 #[test]
+fn a_unit_that_was_started_too_often_is_started_nevertheless() {
+    let machine = Machine::new();
+    machine.units.is_limited("app.service");
+    let ended = machine.back_up();
+    assert!(machine.units.runs("app.service"));
+    assert_eq!(ended.exit_status(), 0, "{}", ended.record);
+}
+
+#[test]
 fn undoing_goes_on_when_something_cannot_be_undone() {
     let machine = Machine::new();
     machine.units.fails("app.service");
@@ -248,9 +258,51 @@ fn refused_sources_are_refused_before_any_hook() {
     assert_eq!(machine.happened(), "");
 }
 
-/// As `prepare` leaves it.
-fn with_a_directory_for_the_repository() -> Machine {
+#[test]
+fn data_that_shrank_by_more_than_half_makes_a_snapshot_that_is_incomplete_until_accepted() {
     let machine = Machine::new();
-    std::fs::create_dir_all(machine.path("repository")).unwrap();
-    machine
+    let back_up = |mib: u64| {
+        machine.script.borrow_mut().bytes = Some(mib << 20);
+        machine.back_up()
+    };
+    assert_eq!(back_up(100).record.outcome, Outcome::Success);
+    assert_eq!(back_up(60).record.outcome, Outcome::Success);
+    for _ in 0..2 {
+        let ended = back_up(20);
+        assert_eq!(
+            (ended.record.outcome, ended.exit_status()),
+            (Outcome::Incomplete, 3)
+        );
+        assert_eq!(ended.record.snapshot.as_deref(), Some("abc-marked"));
+        expect!["the data shrank from 60.0 MiB to 20.0 MiB since the last complete snapshot, by more than guards.maxShrink (50 %). Look for what is missing; if it is to be so, `backupservice run app --accept-shrink` makes the new size the one to compare with."]
+            .assert_eq(&ended.record.error.unwrap().to_string());
+    }
+    fs::write(machine.directories().accept_shrink(), "").unwrap();
+    assert_eq!(back_up(20).record.outcome, Outcome::Success);
+    assert!(!machine.directories().accept_shrink().exists());
+    assert_eq!(back_up(19).record.outcome, Outcome::Success);
+}
+
+#[test]
+fn whoever_finds_no_free_place_waits_for_one_before_anything_is_stopped() {
+    let mut machine = Machine::new();
+    machine.plan["maxConcurrent"] = 2.into();
+    let locks = machine.directories().locks;
+    fs::create_dir_all(&locks).unwrap();
+    let take = |slot| {
+        let file = locks.join(slot);
+        lock::try_file(&file, Mode::Alone).unwrap().unwrap()
+    };
+    let _first = take("slot-0");
+    assert_eq!(machine.back_up().record.phases[1].name, "guard");
+    let second = take("slot-1");
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(second);
+    });
+    let phases = machine.back_up().record.phases;
+    other.join().unwrap();
+    assert_eq!(phases[1].name, "waiting");
+    assert_eq!(phases[2].name, "guard");
+    assert!(phases[1].seconds > 0.1, "{phases:?}");
 }

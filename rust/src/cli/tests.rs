@@ -27,6 +27,7 @@ fn help_teaches() {
           run          Back up one instance now and wait for the end
           snapshots    List the snapshots of one instance
           restore      Bring the data of one instance back from a snapshot
+          maintain     Forget old snapshots of one instance, free their space, and check the repository
           recover      Finish what an interrupted run left open (called by units)
           prepare      Make the directory of a local repository (called by units)
           secrets      Generate the passwords of repositories that have none (called by a unit)
@@ -96,11 +97,17 @@ fn units_give_plans_and_people_names() {
     let Ok(Command::Run(run)) = parse("run --plan /p.json") else {
         panic!();
     };
-    assert_eq!((run.name, run.plan), (None, Some("/p.json".into())));
+    assert_eq!(
+        (run.instance.name, run.instance.plan),
+        (None, Some("/p.json".into()))
+    );
     let Ok(Command::Run(run)) = parse("run nextcloud") else {
         panic!();
     };
-    assert_eq!((run.name.as_deref(), run.plan), (Some("nextcloud"), None));
+    assert_eq!(
+        (run.instance.name.as_deref(), run.instance.plan),
+        (Some("nextcloud"), None)
+    );
     parse("run").unwrap_err();
     parse("run nextcloud --plan /p.json").unwrap_err();
     parse("recover nextcloud").unwrap();
@@ -181,6 +188,7 @@ fn every_command_has_a_manual_page() {
     expect![[r#"
         backupservice-check-plan.1
         backupservice-completions.1
+        backupservice-maintain.1
         backupservice-man.1
         backupservice-prepare.1
         backupservice-recover.1

@@ -187,7 +187,16 @@ fn start(unit: &str, units: &dyn Units) -> Undone {
     if units.activity(unit) == Ok(Activity::Active) {
         return Undone::Yes;
     }
-    match units.start_and_wait(unit, &Cancel::never()) {
+    let start = || units.start_and_wait(unit, &Cancel::never());
+    let started = match start() {
+        // Several instances that quiesce one unit start it more often than it would be
+        // by itself: its limit is not meant for that.
+        Ok(result) if result.started_too_often() => {
+            units.forget_starts(unit).and_then(|()| start())
+        }
+        started => started,
+    };
+    match started {
         Ok(result) if result.succeeded() => Undone::Yes,
         Ok(result) => failed_unless_down(
             units,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use super::Plan;
+use crate::pattern::Pattern;
 use crate::store_path::StorePath;
 
 /// Whether tools must be in the Nix store. Secrets must never be.
@@ -48,6 +49,8 @@ impl Plan {
         check.units(self);
         check.stopped("quiesce", &self.quiesce);
         check.stopped("restoreUnits", &self.restore_units);
+        check.maintenance(self);
+        check.guards(self);
         if check.0.is_empty() {
             Ok(())
         } else {
@@ -164,13 +167,48 @@ impl Check {
         false
     }
 
+    fn maintenance(&mut self, plan: &Plan) {
+        for (rule, _) in plan.retention.rules().filter(|(_, count)| *count == 0) {
+            self.add(
+                &format!("retention.{rule}"),
+                "is 0, and so would keep nothing",
+                "Give a positive number, or null for no such rule",
+            );
+        }
+        let percent = plan.maintenance.read_data;
+        if percent > 100 {
+            self.add(
+                "maintenance.readData",
+                &format!("{percent} is more than 100 percent"),
+                "Give a number from 0 to 100",
+            );
+        }
+    }
+
+    fn guards(&mut self, plan: &Plan) {
+        if let Some(percent) = plan.guards.max_shrink.filter(|percent| *percent >= 100) {
+            self.add(
+                "guards.maxShrink",
+                &format!("{percent} percent cannot be exceeded"),
+                "Give a number below 100, or null for no such guard",
+            );
+        }
+        if plan.max_concurrent == Some(0) {
+            self.add(
+                "maxConcurrent",
+                "is 0, so that nothing would ever run",
+                "Give a positive number, or null for no limit",
+            );
+        }
+    }
+
     fn exclude(&mut self, plan: &Plan) {
         for (i, pattern) in plan.exclude.iter().enumerate() {
-            if pattern.trim().is_empty() || pattern.contains(char::is_control) {
+            if let Err(mistake) = Pattern::parse(pattern) {
                 self.add(
                     &format!("exclude[{i}]"),
-                    &format!("{pattern:?} is not a pattern"),
-                    "Give one pattern, such as `*.tmp`",
+                    &format!("{pattern:?} {mistake}"),
+                    mistake.remedy,
                 );
             }
         }

@@ -44,5 +44,16 @@ pub(crate) fn good() -> Value {
         },
         "quiesce": ["myservice.service"],
         "restoreUnits": ["myservice.service", "phpfpm-my\\x2dservice.service"],
+        "retention": {
+            "last": null,
+            "hourly": null,
+            "daily": 7,
+            "weekly": 5,
+            "monthly": 12,
+            "yearly": null,
+        },
+        "maintenance": { "readData": 5 },
+        "guards": { "maxShrink": 50 },
+        "maxConcurrent": null,
     })
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::Plan;
 use super::check::Check;
-use super::repository::{has_password, has_scheme};
+use super::repository::{borg_location, has_password, has_scheme};
+use super::{Plan, ProviderKind};
 use crate::store_path::STORE_DIR;
 
 impl Check {
@@ -72,6 +72,12 @@ impl Check {
     /// A repository whose path or URL is known.
     fn place(&mut self, plan: &Plan, path: &str) {
         let field = "repository.path";
+        if plan.provider.kind == ProviderKind::Borg
+            && let Err((problem, remedy)) = borg_location(path)
+        {
+            self.add(field, &format!("{path:?} {problem}"), remedy);
+            return;
+        }
         if path.contains(char::is_control) {
             let problem = format!("{path:?} contains a control character");
             self.add(field, &problem, "Remove it");

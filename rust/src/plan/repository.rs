@@ -36,6 +36,31 @@ pub(super) fn has_scheme(path: &str) -> bool {
     !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
+/// Whether borg takes it for what it looks like: it would ask a host named `sftp` for
+/// `sftp:…`, and look for an archive after `::`.
+///
+/// # Errors
+/// What is wrong, and what to write.
+pub(crate) fn borg_location(path: &str) -> Result<(), (&'static str, &'static str)> {
+    let host = match path.strip_prefix("ssh://") {
+        Some(rest) => authority(rest).len() + "ssh://".len(),
+        None if path.starts_with('/') => 0,
+        None => {
+            return Err((
+                "is not a place that borg knows",
+                "Give an absolute path, or a URL such as ssh://backup@host/srv/backup",
+            ));
+        }
+    };
+    if path[host..].contains("::") {
+        return Err((
+            "contains `::`, where borg expects the name of an archive",
+            "Choose another path",
+        ));
+    }
+    Ok(())
+}
+
 fn authority(rest: &str) -> &str {
     rest.split('/').next().unwrap_or(rest)
 }
@@ -68,6 +93,16 @@ mod tests {
             "/srv/backup/a:b@c",
         ] {
             assert!(!has_password(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn borg_is_given_only_what_it_understands() {
+        for path in ["/srv/a:b", "ssh://u@h:22/./x", "ssh://[fe80::1]:22/x"] {
+            assert_eq!(borg_location(path), Ok(()), "{path}");
+        }
+        for path in ["sftp:u@h:/x", "u@h:x", "/a::b", "ssh://[::1]/a::b", "x", ""] {
+            assert!(borg_location(path).is_err(), "{path}");
         }
     }
 

@@ -1,6 +1,10 @@
 //! Programs that make snapshots, behind one trait.
 
+pub mod borg;
+mod given;
+mod keep;
 pub mod restic;
+mod ssh;
 pub mod table;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::cancel::Cancel;
 use crate::measure::{Progress, Totals};
 use crate::outcome::Failure;
-use crate::plan::{Plan, ProviderKind};
+use crate::paths::Instance;
+use crate::pattern::Pattern;
+use crate::plan::{Plan, ProviderKind, Retention};
 use crate::problem::Problem;
 
 /// A program that makes snapshots and gives them back.
@@ -96,6 +102,31 @@ pub trait Provider {
         into: &Path,
         job: &mut Job<'_>,
     ) -> Result<(), Failure>;
+
+    /// Forgets snapshots of the instance, and of no other: of the complete ones those
+    /// that no rule of `keep` asks for; of the incomplete ones those that are older than
+    /// a complete one, and of the rest those that no rule asks for. A complete snapshot
+    /// is never forgotten in favour of an incomplete one. Is not called with no rules.
+    ///
+    /// Tell what is so afterwards, not what the program said it would do.
+    ///
+    /// # Errors
+    /// Not all of it was done.
+    fn forget(&self, keep: &Retention, job: &mut Job<'_>) -> Result<Forgotten, Failure>;
+
+    /// Frees the space of what no snapshot of any instance needs any more. Returns the
+    /// number of bytes, if the program tells.
+    ///
+    /// # Errors
+    /// Not all of it was done.
+    fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure>;
+
+    /// Checks the whole repository: that everything is there that the snapshots of all
+    /// instances need, and of the stored data itself at least `read_data` percent.
+    ///
+    /// # Errors
+    /// Damage was found ([`crate::outcome::Kind::Damaged`]), or it could not be checked.
+    fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure>;
 }
 
 /// What a provider is given along with every piece of work.
@@ -134,6 +165,15 @@ pub struct Backup {
     pub incomplete: Option<Problem>,
 }
 
+/// Snapshots were forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Ids of those that are gone, oldest first.
+    pub removed: Vec<String>,
+    /// So many are left.
+    pub kept: usize,
+}
+
 /// A snapshot as listed; also the items of `snapshots.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -151,20 +191,58 @@ pub struct Snapshot {
 }
 
 /// The provider that the plan names, with `credentials` being the directory of the
-/// unit's credentials and `cache` one that may be deleted.
+/// unit's credentials. What it keeps is in two of the instance's `directories`: the
+/// cache, which may be deleted, and [`Instance::provider_state`], which may not.
 ///
 /// # Errors
 /// A credential cannot be read.
-pub fn open(plan: &Plan, credentials: &Path, cache: &Path) -> Result<Box<dyn Provider>, Failure> {
+pub fn open(
+    plan: &Plan,
+    credentials: &Path,
+    directories: &Instance,
+) -> Result<Box<dyn Provider>, Failure> {
     Ok(match plan.provider.kind {
-        ProviderKind::Restic => Box::new(restic::Restic::new(plan, credentials, cache)?),
+        ProviderKind::Borg => Box::new(borg::Borg::new(plan, credentials, directories)?),
+        ProviderKind::Restic => {
+            Box::new(restic::Restic::new(plan, credentials, &directories.cache)?)
+        }
     })
+}
+
+/// The table of endings of each provider, by its name.
+#[must_use]
+pub fn tables() -> Vec<(&'static str, &'static [table::Row])> {
+    vec![
+        (borg::NAME, borg::endings::TABLE),
+        (restic::NAME, restic::endings::TABLE),
+    ]
 }
 
 /// The word for a provider in plans, records and the journal.
 #[must_use]
 pub fn name(kind: ProviderKind) -> &'static str {
     match kind {
+        ProviderKind::Borg => borg::NAME,
         ProviderKind::Restic => restic::NAME,
     }
+}
+
+/// What is to be left out of a selection.
+fn patterns(selection: &Selection<'_>) -> Result<Vec<Pattern>, Failure> {
+    let mut patterns = Vec::new();
+    for text in selection.exclude {
+        let pattern = Pattern::parse(text).map_err(|mistake| {
+            let message = format!("excludePatterns: {text:?} {mistake}");
+            Failure::new(message, mistake.remedy)
+        })?;
+        for path in selection.paths {
+            let path = path.to_str().ok_or_else(|| {
+                let message = format!("the name of {} is not UTF-8", path.display());
+                Failure::new(message, "rename it, or exclude nothing")
+            })?;
+            patterns.push(pattern.within(path));
+        }
+    }
+    patterns.dedup();
+    Ok(patterns)
 }

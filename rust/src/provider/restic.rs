@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::table::{Operation, Verdict};
-use super::{Backup, Job, Provider, Selection, Snapshot};
+use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot, keep};
 use crate::outcome::Failure;
-use crate::plan::Plan;
+use crate::plan::{Plan, Retention};
 use crate::problem::Problem;
 use call::Call;
 use settings::Settings;
@@ -61,8 +61,8 @@ impl Provider for Restic {
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
         let mut call = Call::new(&self.settings, Operation::Backup)
             .arguments(["backup", "--json", "--tag", &self.tag]);
-        for pattern in selection.exclude {
-            call = call.arguments(["--exclude", &exclude::translate(pattern)]);
+        for pattern in super::patterns(selection)? {
+            call = call.arguments(["--exclude", &exclude::translate(&pattern)]);
         }
         let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
         let row = done.verdict()?;
@@ -147,5 +147,45 @@ impl Provider for Restic {
             .run(job)?
             .verdict()
             .map(|_| ())
+    }
+
+    fn forget(&self, keep: &Retention, job: &mut Job<'_>) -> Result<Forgotten, Failure> {
+        let before = self.snapshots(job)?;
+        let outdated = keep::outdated(&before);
+        if !outdated.is_empty() {
+            Call::new(&self.settings, Operation::Forget)
+                .arguments(["forget", "--json", "--"])
+                .arguments(&outdated)
+                .run(job)?
+                .verdict()?;
+        }
+        // Tags are part of the grouping, so that incomplete snapshots do not count among
+        // the complete ones. Paths are not: a source that was renamed would leave a
+        // group behind that is kept for ever.
+        Call::new(&self.settings, Operation::Forget)
+            .arguments(["forget", "--json", "--group-by", "host,tags"])
+            .arguments(["--tag", &self.tag])
+            .arguments(keep::rules(keep))
+            .run(job)?
+            .verdict()?;
+        keep::compare(&before, &self.snapshots(job)?, &outdated)
+    }
+
+    fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {
+        let done = Call::new(&self.settings, Operation::Prune)
+            .arguments(["prune"])
+            .run(job)?;
+        done.verdict()?;
+        Ok(done.freed())
+    }
+
+    fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure> {
+        let mut call = Call::new(&self.settings, Operation::Check).arguments(["check", "--json"]);
+        match read_data {
+            0 => {}
+            1..100 => call = call.arguments([format!("--read-data-subset={read_data}%")]),
+            _ => call = call.arguments(["--read-data"]),
+        }
+        call.run(job)?.verdict().map(|_| ())
     }
 }

@@ -21,6 +21,31 @@ pub enum Operation {
     Contents,
     /// Restore from a snapshot.
     Restore,
+    /// Forget snapshots.
+    Forget,
+    /// Free the space of what was forgotten.
+    Prune,
+    /// Check the repository.
+    Check,
+}
+
+impl Operation {
+    /// The word for it in the documentation.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Backup => "backup",
+            Self::Mark => "mark",
+            Self::Snapshots => "snapshots",
+            Self::Contents => "contents",
+            Self::Restore => "restore",
+            Self::Forget => "forget",
+            Self::Prune => "prune",
+            Self::Check => "check",
+            Self::Unlock => "unlock",
+        }
+    }
 }
 
 /// What an ending is recognised by.
@@ -30,7 +55,11 @@ pub enum Sign {
     Cancelled,
     /// The exit code.
     Code(i32),
-    /// Exit code 0 although the message that proves the work is not there.
+    /// The exit code, and the message that proves the work is there.
+    Proved(i32),
+    /// The exit code, and one message contains this text.
+    CodeSays(i32, &'static str),
+    /// The exit code although the message that proves the work is not there.
     NoProof(i32),
     /// Exit code 0, and one message contains this text.
     ZeroBut(&'static str),
@@ -137,6 +166,8 @@ fn fits(sign: Sign, ending: &Ending<'_>) -> bool {
     match sign {
         Sign::Cancelled => ending.exit.cancelled && code != Some(0),
         Sign::Code(expected) => code == Some(expected),
+        Sign::Proved(expected) => code == Some(expected) && ending.proved,
+        Sign::CodeSays(expected, text) => code == Some(expected) && says(text),
         Sign::NoProof(expected) => code == Some(expected) && !ending.proved,
         Sign::ZeroBut(text) => code == Some(0) && says(text),
         Sign::Says(text) => code != Some(0) && says(text),

@@ -36,14 +36,14 @@ impl Ended {
         self.result.is_some()
     }
 
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         match self.status.as_deref() {
             Some("TERM" | "INT" | "HUP") => Outcome::Cancelled,
             _ => Outcome::Failed,
         }
     }
 
-    pub(super) fn problem(&self, phase: Option<&str>) -> Problem {
+    pub(crate) fn problem(&self, phase: Option<&str>) -> Problem {
         let status = self.status.as_deref().unwrap_or("unknown");
         let phase = phase.map_or(String::new(), |phase| format!(" in phase {phase}"));
         let early = status

@@ -5,6 +5,7 @@ use std::path::Path;
 use log::{Level, LevelFilter, Log, Metadata, Record as LogRecord};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
+use super::maintenance::Maintenance;
 use super::record::Record;
 use crate::outcome::Outcome;
 
@@ -14,6 +15,8 @@ pub const PHASE: &str = "2c459f4b5dcb42cd9b17b11e63069d10";
 pub const FINISHED: &str = "79394b588cdc4fd78dbc07d067b0a57e";
 /// A restore ended.
 pub const RESTORED: &str = "bb1d1889151c4a68b03777703b967582";
+/// A maintenance ended.
+pub const MAINTAINED: &str = "4d7c1de0a2f74c5fb8f7f3f4d0e6a915";
 /// Something went wrong on the way.
 pub const PROBLEM: &str = "359bd17959c246bc971aeebab9cade62";
 /// Words of the provider.
@@ -72,13 +75,35 @@ pub fn tell(record: &Record) {
     if let Some(totals) = &record.totals {
         fields.push(("BACKUP_BYTES_ADDED", totals.bytes_added.to_string()));
     }
-    let level = match record.outcome {
-        _ if record.cleanup_failed => Level::Error,
+    let level = if record.cleanup_failed {
+        Level::Error
+    } else {
+        level(record.outcome)
+    };
+    send(level, FINISHED, &fields, &record.to_string());
+}
+
+/// Tells how a maintenance ended.
+pub fn tell_maintenance(record: &Maintenance) {
+    let mut fields = vec![
+        ("BACKUP_INSTANCE", record.instance.clone()),
+        ("BACKUP_RUN_ID", record.run_id.clone()),
+        ("BACKUP_PROVIDER", record.provider.clone()),
+        ("BACKUP_OUTCOME", record.outcome.as_str().to_owned()),
+    ];
+    if let Some(phase) = record.phases.last() {
+        fields.push(("BACKUP_PHASE", phase.name.clone()));
+    }
+    let level = level(record.outcome);
+    send(level, MAINTAINED, &fields, &record.to_string());
+}
+
+fn level(outcome: Outcome) -> Level {
+    match outcome {
         Outcome::Success | Outcome::Skipped => Level::Info,
         Outcome::Incomplete | Outcome::Cancelled => Level::Warn,
         Outcome::Failed => Level::Error,
-    };
-    send(level, FINISHED, &fields, &record.to_string());
+    }
 }
 
 struct StandardError;

@@ -1,10 +1,12 @@
 //! Telling what happens: state files, journal, `systemctl status`.
 
 pub mod journal;
+pub mod maintenance;
 mod notify;
 pub mod record;
 mod state;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -14,9 +16,13 @@ use crate::measure::Progress;
 use crate::outcome::Outcome;
 use crate::paths::Instance;
 use journal::Fields;
+use maintenance::{Maintenance, MaintenanceEnd};
 use record::{Phase, Problem, Record, State, VERSION};
 
-pub use state::{last_run, running, write_record};
+pub use state::{
+    has_snapshots, last_complete_totals, last_maintenance, last_run, maintaining, running,
+    write_record,
+};
 
 /// Progress goes to [`State`] and `systemctl status` this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -27,8 +33,8 @@ pub struct Report {
     directories: Instance,
     provider: String,
     state: State,
+    state_file: Option<PathBuf>,
     attempt: u32,
-    has_state_file: bool,
     phases: Vec<Phase>,
     phase_began: Option<Instant>,
     progress_told: Option<Instant>,
@@ -49,8 +55,8 @@ impl Report {
                 phase: String::new(),
                 progress: None,
             },
+            state_file: Some(directories.run_state()),
             attempt: 1,
-            has_state_file: true,
             phases: Vec::new(),
             phase_began: None,
             progress_told: None,
@@ -66,7 +72,21 @@ impl Report {
         run_id: &str,
     ) -> Self {
         Self {
-            has_state_file: false,
+            state_file: None,
+            ..Self::of_backup(directories, instance, provider, run_id)
+        }
+    }
+
+    /// Begins to report a maintenance.
+    #[must_use]
+    pub fn of_maintenance(
+        directories: &Instance,
+        instance: &str,
+        provider: &str,
+        run_id: &str,
+    ) -> Self {
+        Self {
+            state_file: Some(directories.maintenance_state()),
             ..Self::of_backup(directories, instance, provider, run_id)
         }
     }
@@ -83,6 +103,11 @@ impl Report {
         let mut report = Self::of_backup(directories, instance, provider, run_id);
         report.state.started = started;
         report
+    }
+
+    /// It began before this process did.
+    pub fn began(&mut self, started: Timestamp) {
+        self.state.started = started;
     }
 
     /// Tells which attempt it is, counted from 1.
@@ -188,6 +213,28 @@ impl Report {
         notify::status(text);
     }
 
+    /// The end of a maintenance: completes the record, writes it and tells it.
+    #[must_use]
+    pub fn finish_maintenance(mut self, end: MaintenanceEnd) -> Maintenance {
+        self.end_phase();
+        let record = Maintenance {
+            version: VERSION,
+            instance: self.state.instance.clone(),
+            provider: self.provider.clone(),
+            run_id: self.state.run_id.clone(),
+            started: self.state.started,
+            finished: Timestamp::now(),
+            outcome: end.outcome,
+            error: end.error,
+            done: end.done,
+            phases: std::mem::take(&mut self.phases),
+        };
+        state::write_maintenance(&self.directories, &record);
+        journal::tell_maintenance(&record);
+        notify::status(&record.to_string());
+        record
+    }
+
     fn end_phase(&mut self) {
         if let (Some(phase), Some(began)) = (self.phases.last_mut(), self.phase_began.take()) {
             phase.seconds = began.elapsed().as_secs_f64();
@@ -195,8 +242,8 @@ impl Report {
     }
 
     fn write_state(&self) {
-        if self.has_state_file {
-            state::write_state(&self.directories, &self.state);
+        if let Some(file) = &self.state_file {
+            state::write(file, &self.state);
         }
     }
 

@@ -35,6 +35,11 @@ pub fn doing(phase: &str) -> &str {
         "after-restore" => "running the hooks after the restore",
         "resume" => "starting the units that were stopped",
         "after-backup" => "running the hooks after the backup",
+        "waiting" => "waiting for others on this machine",
+        "forget" => "forgetting old snapshots",
+        "prune" => "freeing space in the repository",
+        "check" => "checking the repository",
+        "unlock" => "removing the locks of processes that are gone",
         "clean" => "removing what is not needed any more",
         other => other,
     }

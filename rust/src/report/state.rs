@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::record::{Record, State};
+use super::maintenance::Maintenance;
+use super::record::{Record, State, Totals};
+use crate::outcome::Outcome;
 use crate::paths::{Instance, remove_if_there, write_atomically};
 
 /// So many runs are remembered.
@@ -22,12 +24,50 @@ pub fn last_run(directories: &Instance) -> Result<Option<Record>> {
     read(&directories.last_run())
 }
 
+/// Whether a run that is remembered made a snapshot.
+///
+/// # Errors
+/// The history is not one, or cannot be read.
+pub fn has_snapshots(directories: &Instance) -> Result<bool> {
+    Ok(runs(directories)?.any(|record| record.snapshot.is_some()))
+}
+
+/// What was counted for the last complete snapshot that is remembered.
+///
+/// # Errors
+/// The history is not one, or cannot be read.
+pub fn last_complete_totals(directories: &Instance) -> Result<Option<Totals>> {
+    let complete = runs(directories)?.filter(|record| record.outcome == Outcome::Success);
+    Ok(complete.filter_map(|record| record.totals).last())
+}
+
+fn runs(directories: &Instance) -> Result<impl Iterator<Item = Record>> {
+    let history: Option<Vec<Record>> = read(&directories.history())?;
+    Ok(history.into_iter().flatten().chain(last_run(directories)?))
+}
+
 /// The state of the run under way, if there is one.
 ///
 /// # Errors
 /// The file is not a state, or cannot be read.
 pub fn running(directories: &Instance) -> Result<Option<State>> {
     read(&directories.run_state())
+}
+
+/// The record of the last maintenance that ended, if there is one.
+///
+/// # Errors
+/// The file is not a record, or cannot be read.
+pub fn last_maintenance(directories: &Instance) -> Result<Option<Maintenance>> {
+    read(&directories.last_maintenance())
+}
+
+/// The state of the maintenance under way, if there is one.
+///
+/// # Errors
+/// The file is not a state, or cannot be read.
+pub fn maintaining(directories: &Instance) -> Result<Option<State>> {
+    read(&directories.maintenance_state())
 }
 
 /// Writes the record of a run that ended, adds it to the history and removes its state.
@@ -46,24 +86,27 @@ pub fn write_record(directories: &Instance, record: &Record) {
     history.drain(..superfluous);
     write(&path, &history);
     write(&directories.last_run(), record);
-    if let Err(error) = remove_if_there(&directories.run_state()) {
-        log::warn!(
-            "cannot remove {}: {error}",
-            directories.run_state().display()
-        );
-    }
+    remove(&directories.run_state());
 }
 
-pub(super) fn write_state(directories: &Instance, state: &State) {
-    write(&directories.run_state(), state);
+/// Writes the record of a maintenance that ended, and removes its state.
+pub(super) fn write_maintenance(directories: &Instance, record: &Maintenance) {
+    write(&directories.last_maintenance(), record);
+    remove(&directories.maintenance_state());
 }
 
-fn write(path: &Path, value: &impl Serialize) {
+pub(super) fn write(path: &Path, value: &impl Serialize) {
     let written = serde_json::to_vec(value)
         .map_err(Into::into)
         .and_then(|json| write_atomically(path, &json));
     if let Err(error) = written {
         log::error!("cannot write {}: {error}", path.display());
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = remove_if_there(path) {
+        log::warn!("cannot remove {}: {error}", path.display());
     }
 }
 

@@ -16,7 +16,8 @@ pub enum Activity {
     Unknown,
 }
 
-/// Asks systemd whether `backupservice-<instance>.service` runs. A state file alone
+/// Asks systemd whether `backupservice-<instance>.service` runs; the maintenance's is that of
+/// the instance `<name>-maintain`. A state file alone
 /// proves nothing: a killed run leaves its own behind.
 #[must_use]
 pub fn ask_systemd(instance: &str) -> Activity {

@@ -13,6 +13,7 @@ use super::activity::Activity;
 use crate::outcome::Outcome;
 use crate::paths::Host;
 use crate::problem::Problem;
+use crate::report::maintenance::Maintenance;
 use crate::report::record::{Record, State};
 
 /// What is needed of a plan; of any version, since a status should outlive a switch.
@@ -75,17 +76,18 @@ pub(super) fn status(
     let name = &plan.instance;
     let files = host.instance(name);
     let last_run: Option<Record> = read(&files.last_run())?;
-    // A run that has a record has ended, whatever state it left.
-    let run: Option<State> = read(&files.run_state())?.filter(|run: &State| {
-        last_run
-            .as_ref()
-            .is_none_or(|last| last.run_id != run.run_id)
-    });
-    let state = match &run {
-        Some(_) => activity(name),
-        None => Activity::Idle,
+    let last_maintenance: Option<Maintenance> = read(&files.last_maintenance())?;
+    let ended = [
+        last_run.as_ref().map(|last| last.run_id.as_str()),
+        last_maintenance.as_ref().map(|last| last.run_id.as_str()),
+    ];
+    let of_run = now(&files.run_state(), &ended, || activity(name))?;
+    let (state, run) = match of_run {
+        (Activity::Idle, _) => now(&files.maintenance_state(), &ended, || {
+            activity(&format!("{name}-maintain"))
+        })?,
+        running => running,
     };
-    let run = run.filter(|_| state == Activity::Running);
     let (phase, progress) = run.map_or((None, None), |run| (Some(run.phase), run.progress));
     let history = history(host, name)?;
     let records = || history.iter().chain(&last_run);
@@ -108,8 +110,27 @@ pub(super) fn status(
             .and_then(|record| record.totals)
             .map(|totals| totals.bytes_added),
         last_run,
+        last_maintenance,
         history: None,
     })
+}
+
+/// What is under way according to a state file, if systemd agrees. What has a record has
+/// ended, whatever state it left.
+fn now(
+    file: &Path,
+    ended: &[Option<&str>],
+    activity: impl FnOnce() -> Activity,
+) -> anyhow::Result<(Activity, Option<State>)> {
+    let state: Option<State> = read(file)?;
+    let Some(state) = state.filter(|state| !ended.contains(&Some(&state.run_id))) else {
+        return Ok((Activity::Idle, None));
+    };
+    let activity = activity();
+    Ok((
+        activity,
+        Some(state).filter(|_| activity == Activity::Running),
+    ))
 }
 
 /// The last runs, oldest first.

@@ -117,11 +117,11 @@ fn machine() -> Machine {
 #[test]
 fn people_get_a_table() {
     expect![[r#"
-        INSTANCE        PROVIDER  STATE        LAST RUN                LAST SUCCESS  LAST SNAPSHOT  ADDED
-        a               restic    idle         never                   never         -              -
-        home-assistant  restic    backup 43 %  never                   never         -              -
-        mail            restic    idle         success                 2 h ago       cc012345       1.1 MiB
-        nextcloud       restic    idle         failed, cleanup failed  32 h ago      aa012345       1.1 MiB
+        INSTANCE        PROVIDER  STATE        LAST RUN                LAST SUCCESS  LAST SNAPSHOT  ADDED    MAINTENANCE
+        a               restic    idle         never                   never         -              -        never
+        home-assistant  restic    backup 43 %  never                   never         -              -        never
+        mail            restic    idle         success                 2 h ago       cc012345       1.1 MiB  never
+        nextcloud       restic    idle         failed, cleanup failed  32 h ago      aa012345       1.1 MiB  never
     "#]].assert_eq(&machine().status(None, false, Activity::Running));
 }
 
@@ -136,11 +136,11 @@ fn a_state_that_a_crash_left_is_not_a_run() {
             .to_owned()
     };
     expect![
-        "home-assistant  restic    idle   never                   never         -              -"
+        "home-assistant  restic    idle   never                   never         -              -        never"
     ]
     .assert_eq(&line(Activity::Idle));
     expect![
-        "home-assistant  restic    unknown  never                   never         -              -"
+        "home-assistant  restic    unknown  never                   never         -              -        never"
     ]
     .assert_eq(&line(Activity::Unknown));
 }
@@ -184,6 +184,7 @@ fn programs_get_json() {
         {
           "instance": "home-assistant",
           "lastBytesAdded": null,
+          "lastMaintenance": null,
           "lastRun": null,
           "lastSnapshot": null,
           "lastSuccess": null,

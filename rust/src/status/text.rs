@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use super::Status;
 use super::activity::Activity;
 use crate::measure::size;
+use crate::report::maintenance::Check;
 use crate::report::record::{Phase, Record};
 
 /// Runs shown of one instance.
@@ -25,6 +26,7 @@ pub(super) fn table(all: &[Status], now: &Zoned) -> String {
         "LAST SUCCESS",
         "LAST SNAPSHOT",
         "ADDED",
+        "MAINTENANCE",
     ];
     let mut rows = vec![header.map(str::to_owned)];
     rows.extend(all.iter().map(|one| {
@@ -39,6 +41,7 @@ pub(super) fn table(all: &[Status], now: &Zoned) -> String {
                 .map_or_else(|| "never".to_owned(), |then| age(then, now)),
             snapshot(one.last_snapshot.as_deref()),
             added(one.last_bytes_added),
+            maintenance(one, now),
         ]
     }));
     align(&rows)
@@ -55,6 +58,10 @@ pub(super) fn details(one: &Status, history: &[Record], now: &Zoned) -> String {
         one.provider,
         state(one)
     );
+    if let Some(last) = &one.last_maintenance {
+        let text_of = printable(&last.to_string());
+        let _ = writeln!(text, "{text_of} ({})", age(last.finished, now));
+    }
     let newest: Vec<_> = match (history, &one.last_run) {
         ([], Some(last)) => vec![last],
         _ => history.iter().rev().take(SHOWN_RUNS).collect(),
@@ -89,6 +96,17 @@ pub(super) fn details(one: &Status, history: &[Record], now: &Zoned) -> String {
         }
     }
     text
+}
+
+fn maintenance(one: &Status, now: &Zoned) -> String {
+    let Some(last) = &one.last_maintenance else {
+        return "never".to_owned();
+    };
+    let what = match last.done.check {
+        Some(Check::Damaged) => "damaged",
+        _ => last.outcome.as_str(),
+    };
+    format!("{what}, {}", age(last.finished, now))
 }
 
 fn state(one: &Status) -> String {

@@ -188,6 +188,11 @@ impl Units for Systemd {
         }
     }
 
+    fn forget_starts(&self, unit: &str) -> Result<(), UnitError> {
+        self.call(PATH, MANAGER, "ResetFailedUnit", &(unit,))
+            .map_err(|error| errors::of_unit(unit, &error))
+    }
+
     fn activity(&self, unit: &str) -> Result<Activity, UnitError> {
         let path = self.load(unit)?;
         let get = |name| -> Result<String, UnitError> {

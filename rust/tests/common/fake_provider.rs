@@ -9,8 +9,9 @@ use std::rc::Rc;
 use backupservice::cancel::Cancel;
 use backupservice::measure::Totals;
 use backupservice::outcome::{Failure, Kind};
+use backupservice::plan::Retention;
 use backupservice::problem::Problem;
-use backupservice::provider::{Backup, Job, Provider, Selection, Snapshot};
+use backupservice::provider::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use jiff::Timestamp;
 
 use super::Log;
@@ -24,6 +25,15 @@ pub struct Script {
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
     pub no_repository: bool,
+    /// When the only snapshot was made.
+    pub saved: Option<Timestamp>,
+    /// What is not there any more after everything was restored.
+    pub loses: Option<PathBuf>,
+    pub unlocks_by_itself: bool,
+    /// The size that a backup is said to have.
+    pub bytes: Option<u64>,
+    /// What goes wrong in `forget`, `prune` and `check`, each once.
+    pub maintenance: VecDeque<(&'static str, Kind)>,
 }
 
 pub struct FakeProvider {
@@ -39,6 +49,24 @@ impl FakeProvider {
             log: log.clone(),
             cancel: cancel.clone(),
         }
+    }
+
+    /// A step of a maintenance.
+    fn step(&self, step: &str, what: String) -> Result<(), Failure> {
+        self.log.happens(what);
+        let mut script = self.script.borrow_mut();
+        if script
+            .maintenance
+            .front()
+            .is_some_and(|(at, _)| *at == step)
+            && let Some((_, kind)) = script.maintenance.pop_front()
+        {
+            return Err(Failure::of(
+                kind,
+                Problem::new("it went wrong", "do something"),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -71,7 +99,7 @@ impl Provider for FakeProvider {
                 snapshot: "abc".to_owned(),
                 totals: Totals {
                     files: 1,
-                    bytes: 7,
+                    bytes: script.bytes.unwrap_or(7),
                     bytes_added: 5,
                 },
                 incomplete,
@@ -98,7 +126,7 @@ impl Provider for FakeProvider {
         }
         Ok(vec![Snapshot {
             id: "abc".to_owned(),
-            time: Timestamp::UNIX_EPOCH,
+            time: self.script.borrow().saved.unwrap_or(Timestamp::UNIX_EPOCH),
             complete: true,
             paths: Vec::new(),
             totals: None,
@@ -127,6 +155,9 @@ impl Provider for FakeProvider {
         let restored = into.join(path.file_name().unwrap());
         if into.ends_with("staging") {
             fs::write(restored, "dump").unwrap();
+            if let Some(lost) = &self.script.borrow().loses {
+                fs::remove_dir_all(lost).unwrap();
+            }
             return Ok(());
         }
         fs::create_dir(&restored).unwrap();
@@ -135,5 +166,31 @@ impl Provider for FakeProvider {
         }
         fs::write(restored.join("file"), "restored").unwrap();
         Ok(())
+    }
+
+    fn forget(&self, keep: &Retention, _: &mut Job<'_>) -> Result<Forgotten, Failure> {
+        let rules: Vec<String> = keep
+            .rules()
+            .map(|(rule, count)| format!("{rule} {count}"))
+            .collect();
+        self.step("forget", format!("forget but {}", rules.join(", ")))?;
+        Ok(Forgotten {
+            removed: vec!["old".to_owned()],
+            kept: 2,
+        })
+    }
+
+    fn prune(&self, _: &mut Job<'_>) -> Result<Option<u64>, Failure> {
+        self.step("prune", "prune".to_owned())?;
+        Ok(Some(4096))
+    }
+
+    fn check(&self, read_data: u8, _: &mut Job<'_>) -> Result<(), Failure> {
+        self.step("check", format!("check {read_data} %"))
+    }
+
+    fn unlock(&self, _: &mut Job<'_>) -> Result<bool, Failure> {
+        self.step("unlock", "unlock".to_owned())?;
+        Ok(!self.script.borrow().unlocks_by_itself)
     }
 }

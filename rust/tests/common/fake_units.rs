@@ -83,6 +83,14 @@ impl FakeUnits {
         self.failing.borrow_mut().insert(unit.to_owned(), result);
     }
 
+    /// It was started too often, until that is forgotten.
+    pub fn is_limited(&self, unit: &str) {
+        self.fails(unit);
+        if let Some(result) = self.failing.borrow_mut().get_mut(unit) {
+            "start-limit-hit".clone_into(&mut result.result);
+        }
+    }
+
     pub fn refuses(&self, unit: &str) {
         self.refused.borrow_mut().insert(unit.to_owned());
     }
@@ -170,6 +178,12 @@ impl Units for FakeUnits {
             self.active.borrow_mut().remove(&unit);
             down.extend(self.along.borrow().get(&unit).cloned().unwrap_or_default());
         }
+        Ok(())
+    }
+
+    fn forget_starts(&self, unit: &str) -> Result<(), UnitError> {
+        self.log.happens(format!("forget starts of {unit}"));
+        self.failing.borrow_mut().remove(unit);
         Ok(())
     }
 

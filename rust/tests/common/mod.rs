@@ -1,11 +1,18 @@
 //! A machine in a temporary directory, with a systemd and a provider that only pretend.
 
-#![allow(dead_code, clippy::missing_panics_doc)] // each test binary uses a part of it
+#![allow(
+    dead_code,
+    unused_macros,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::panic
+)] // each test binary uses a part of it
 
 pub mod fake_bus;
 pub mod fake_provider;
 pub mod fake_units;
-pub mod real_restic;
+#[macro_use]
+pub mod real;
 pub mod tools;
 
 use std::cell::{Cell, RefCell};
@@ -19,7 +26,7 @@ use backupservice::outcome::Failure;
 use backupservice::paths::{Host, Instance};
 use backupservice::plan::Plan;
 use backupservice::provider::{self, Provider};
-use backupservice::{backup, recover, restore};
+use backupservice::{backup, maintain, recover, restore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -45,6 +52,11 @@ impl Log {
             panic!("killed before: {event}");
         }
         self.0.events.borrow_mut().push(event);
+    }
+
+    /// The process dies here.
+    pub fn dies_now(&self) {
+        panic!("killed after {} events", self.0.events.borrow().len());
     }
 
     /// The process dies before this event, counted from 0.
@@ -109,7 +121,7 @@ impl Machine {
     }
 
     pub fn back_up(&self) -> backup::Ended {
-        let open = |_: &Plan, _: &Path, _: &Path| -> Result<Box<dyn Provider>, Failure> {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,
@@ -119,12 +131,27 @@ impl Machine {
         backup::run(&self.parsed_plan(), &self.invocation(&open))
     }
 
+    pub fn maintain(&self) -> maintain::Ended {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
+            Ok(Box::new(FakeProvider::new(
+                &self.script,
+                &self.log,
+                &self.cancel,
+            )))
+        };
+        maintain::run(&self.parsed_plan(), &self.invocation(&open))
+    }
+
+    pub fn maintain_for_real(&self) -> maintain::Ended {
+        maintain::run(&self.parsed_plan(), &self.invocation(&provider::open))
+    }
+
     pub fn back_up_for_real(&self) -> backup::Ended {
         backup::run(&self.parsed_plan(), &self.invocation(&provider::open))
     }
 
     pub fn restore(&self, request: &restore::request::Request) -> restore::request::Restored {
-        let open = |_: &Plan, _: &Path, _: &Path| -> Result<Box<dyn Provider>, Failure> {
+        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,
@@ -217,5 +244,16 @@ fn plan(root: &Path) -> Value {
         },
         "quiesce": ["app.service"],
         "restoreUnits": ["app.service"],
+        "retention": {
+            "last": 2,
+            "hourly": null,
+            "daily": null,
+            "weekly": null,
+            "monthly": null,
+            "yearly": null,
+        },
+        "maintenance": { "readData": 100 },
+        "guards": { "maxShrink": 50 },
+        "maxConcurrent": null,
     })
 }

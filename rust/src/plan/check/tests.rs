@@ -243,3 +243,23 @@ fn all_problems_are_reported_together() {
         sources: is empty, so nothing would be saved. Give at least one directory in sourceDirectories.
         quiesce[0]: `x` is not the name of a unit that can be stopped. Write it in full, such as home-assistant.service."#]].assert_eq(&problems.to_string());
 }
+
+#[test]
+fn retention_that_keeps_nothing_is_refused() {
+    expect![[r#"
+        retention.daily: is 0, and so would keep nothing. Give a positive number, or null for no such rule.
+        maintenance.readData: 101 is more than 100 percent. Give a number from 0 to 100.
+        guards.maxShrink: 100 percent cannot be exceeded. Give a number below 100, or null for no such guard.
+        maxConcurrent: is 0, so that nothing would ever run. Give a positive number, or null for no limit.
+    "#]].assert_eq(&refusals([
+        ("/retention/daily", json!(0)),
+        ("/maintenance/readData", json!(101)),
+        ("/guards/maxShrink", json!(100)),
+        ("/maxConcurrent", json!(0)),
+    ]));
+    let mut plan = good();
+    for rule in ["daily", "weekly", "monthly"] {
+        plan["retention"][rule] = json!(null);
+    }
+    check(&plan, StorePolicy::Required).unwrap();
+}

@@ -70,6 +70,7 @@ impl<'a> Call<'a> {
             program: self.settings.program.clone(),
             arguments: self.arguments,
             environment: self.settings.environment.clone(),
+            directory: None,
         };
         let mut done = Done {
             settings: self.settings,
@@ -126,6 +127,11 @@ impl Done<'_> {
         text
     }
 
+    /// What a prune says that it freed.
+    pub fn freed(&self) -> Option<u64> {
+        messages::freed(&self.text)
+    }
+
     fn proved(&self) -> bool {
         match self.operation {
             Operation::Init => self.initialized,
@@ -133,9 +139,13 @@ impl Done<'_> {
                 let summary = self.summary.as_ref();
                 summary.is_some_and(|summary| !summary.snapshot_id.is_empty() && !summary.dry_run)
             }
-            Operation::Restore => self.summary.is_some(),
+            Operation::Restore | Operation::Check => self.summary.is_some(),
             Operation::Mark => self.changed.is_some(),
-            Operation::Unlock | Operation::Snapshots | Operation::Contents => true,
+            Operation::Snapshots
+            | Operation::Contents
+            | Operation::Forget
+            | Operation::Prune
+            | Operation::Unlock => true,
         }
     }
 
@@ -149,7 +159,7 @@ impl Done<'_> {
                 );
             }
         }
-        if failure.kind == Kind::Failed && self.unread_count > 0 {
+        if matches!(failure.kind, Kind::Failed | Kind::Damaged) && self.unread_count > 0 {
             failure.problem.message = format!("{}: {}", failure.problem.message, self.unread());
         }
         failure
@@ -186,7 +196,10 @@ impl Done<'_> {
                     }
                 }
             }
-            None => self.text.extend_from_slice(&line),
+            None => {
+                self.text.extend_from_slice(&line);
+                self.text.push(b'\n');
+            }
         }
     }
 }

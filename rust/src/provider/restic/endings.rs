@@ -6,6 +6,8 @@ use crate::provider::table::{Operation, Row, Sign, Verdict};
 
 const FAILED: Verdict = Verdict::Failure(Kind::Failed);
 const PASSING: Verdict = Verdict::Failure(Kind::Passing);
+const LOCKED: Verdict = Verdict::Failure(Kind::Locked);
+const DAMAGED: Verdict = Verdict::Failure(Kind::Damaged);
 const CANCELLED: Verdict = Verdict::Failure(Kind::Cancelled);
 
 const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
@@ -24,9 +26,9 @@ pub const TABLE: &[Row] = &[
     row(
         &[],
         Sign::Code(11),
-        PASSING,
+        LOCKED,
         "the repository is locked by another process",
-        "wait for the other process; if there is none any more, `restic unlock` as the user backupservice removes its lock",
+        "wait for the other process; if there is none any more, the next maintenance removes its lock: `backupservice maintain NAME`",
     ),
     row(
         &[],
@@ -136,6 +138,20 @@ pub const TABLE: &[Row] = &[
         "it ended without having restored anything",
         LOOK,
     ),
+    row(
+        &[Operation::Check],
+        Sign::NoProof(0),
+        FAILED,
+        "it ended without having checked the repository",
+        LOOK,
+    ),
+    row(
+        &[Operation::Check],
+        Sign::Proved(1),
+        DAMAGED,
+        "the repository is damaged",
+        "look for a failing disk or memory, then repair it as https://restic.readthedocs.io/en/stable/077_troubleshooting.html says, as the user backupservice",
+    ),
     row(&[], Sign::Code(0), Verdict::Success, "done", ""),
     row(&[], Sign::Code(1), FAILED, "it failed", LOOK),
     row(
@@ -215,7 +231,7 @@ mod tests {
             verdict(Backup, 10, &[], false),
             Verdict::Failure(Kind::NoRepository)
         );
-        assert_eq!(verdict(Backup, 11, &[], false), PASSING);
+        assert_eq!(verdict(Backup, 11, &[], false), LOCKED);
         assert_eq!(verdict(Backup, 12, &[], false), FAILED);
         assert_eq!(verdict(Backup, 130, &[], false), CANCELLED);
         for unknown in [1, 2, 4, 9, 13, 77, 255] {
@@ -227,6 +243,17 @@ mod tests {
     fn only_a_backup_can_be_incomplete() {
         assert_eq!(verdict(Operation::Restore, 3, &[], true), FAILED);
         assert_eq!(verdict(Operation::Snapshots, 3, &[], true), FAILED);
+    }
+
+    #[test]
+    fn only_a_check_that_came_to_its_end_finds_damage() {
+        use Operation::Check;
+        assert_eq!(verdict(Check, 0, &[], true), Verdict::Success);
+        assert_eq!(verdict(Check, 0, &[], false), FAILED);
+        assert_eq!(verdict(Check, 1, &[], true), DAMAGED);
+        assert_eq!(verdict(Check, 1, &[], false), FAILED);
+        // A locked repository is counted as an error in the summary.
+        assert_eq!(verdict(Check, 11, &[], true), LOCKED);
     }
 
     #[test]

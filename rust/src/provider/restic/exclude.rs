@@ -1,44 +1,63 @@
-//! Exclude patterns: from the contract's syntax (gitignore's) to restic's.
+//! Exclude patterns in restic's syntax.
 
-/// A pattern for `--exclude`. The two differ in how a character class is negated; what
-/// restic would read differently otherwise is refused when the plan is checked.
-pub fn translate(pattern: &str) -> String {
-    let mut translated = String::with_capacity(pattern.len());
-    let mut characters = pattern.chars().peekable();
-    let mut in_class = false;
-    while let Some(character) = characters.next() {
-        translated.push(character);
-        match character {
-            '\\' => translated.extend(characters.next()),
-            '[' if !in_class => {
-                in_class = true;
-                if characters.next_if_eq(&'!').is_some() {
-                    translated.push('^');
-                } else {
-                    translated.extend(characters.next_if_eq(&'^'));
-                }
-                // A bracket in first place is a member of the class.
-                if characters.next_if_eq(&']').is_some() {
-                    translated.push_str("\\]");
-                }
-            }
-            ']' => in_class = false,
-            _ => {}
-        }
-    }
-    translated
+use std::fmt::Write;
+
+use crate::pattern::{Part, Pattern, Token};
+
+/// A pattern for `--exclude`.
+pub fn translate(pattern: &Pattern) -> String {
+    let parts: Vec<String> = pattern.parts.iter().map(part).collect();
+    let root = if pattern.absolute { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
 }
 
 /// A pattern that matches exactly the entry `name` of the restored directory.
 pub fn literal(name: &str) -> String {
     let mut pattern = String::from("/");
     for character in name.chars() {
-        if matches!(character, '*' | '?' | '[' | ']' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
+        escape(character, &mut pattern);
     }
     pattern
+}
+
+fn part(part: &Part) -> String {
+    let Part::Name(tokens) = part else {
+        return "**".to_owned();
+    };
+    let mut text = String::new();
+    // A star more is the same, but two alone would mean any depth.
+    let mut previous = None;
+    for token in tokens {
+        match token {
+            Token::AnyCharacters if previous == Some(token) => {}
+            Token::AnyCharacters => text.push('*'),
+            Token::AnyCharacter => text.push('?'),
+            // At the beginning it would take back what other patterns exclude.
+            Token::Literal('!') => text.push_str("\\!"),
+            Token::Literal(character) => escape(*character, &mut text),
+            Token::Class { negated, ranges } => class(*negated, ranges, &mut text),
+        }
+        previous = Some(token);
+    }
+    text
+}
+
+fn class(negated: bool, ranges: &[(char, char)], text: &mut String) {
+    text.push_str(if negated { "[^" } else { "[" });
+    for (from, to) in ranges {
+        let _ = write!(text, "\\{from}");
+        if to != from {
+            let _ = write!(text, "-\\{to}");
+        }
+    }
+    text.push(']');
+}
+
+fn escape(character: char, text: &mut String) {
+    if matches!(character, '*' | '?' | '[' | ']' | '\\') {
+        text.push('\\');
+    }
+    text.push(character);
 }
 
 #[cfg(test)]
@@ -46,22 +65,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_negation_of_classes_changes() {
+    fn patterns_keep_their_meaning() {
         for (contract, restic) in [
             ("*.tmp", "*.tmp"),
-            ("/var/lib/x/cache", "/var/lib/x/cache"),
+            ("/var/lib/x/cache/", "/var/lib/x/cache"),
             ("/var/**/tmp?", "/var/**/tmp?"),
-            ("[!a]", "[^a]"),
-            ("[^a]", "[^a]"),
-            ("a[!0-9][!x]b", "a[^0-9][^x]b"),
-            ("\\[!a]", "\\[!a]"),
-            ("[a!]", "[a!]"),
-            ("[[!a]", "[[!a]"),
-            ("[]a]", "[\\]a]"),
-            ("wow!", "wow!"),
-            ("trailing\\", "trailing\\"),
+            ("/var/**", "/var/**/*"),
+            ("**/a/b", "**/a/b"),
+            ("a***b", "a*b"),
+            ("[!a]", "[^\\a]"),
+            ("a[0-9][!x]b", "a[\\0-\\9][^\\x]b"),
+            ("\\[!a]", "\\[!a\\]".replace('!', "\\!").as_str()),
+            ("\\!a", "\\!a"),
+            ("[]a-]", "[\\]\\a\\-]"),
+            ("wow!", "wow\\!"),
+            ("\\*", "\\*"),
         ] {
-            assert_eq!(translate(contract), restic, "{contract}");
+            let pattern = Pattern::parse(contract).unwrap();
+            assert_eq!(translate(&pattern), restic, "{contract}");
         }
     }
 

@@ -118,12 +118,34 @@ impl ItemError {
         } else {
             &self.error.message
         };
+        let message = message.trim();
         if self.item.is_empty() || message.contains(&self.item) {
-            message.clone()
+            message.to_owned()
         } else {
             format!("{}: {message}", self.item)
         }
     }
+}
+
+/// The bytes that `prune` says it freed. It has no messages, only words.
+pub fn freed(text: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(text);
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("total prune:"))?;
+    let (number, unit) = line.split_once('/')?.1.trim().split_once(' ')?;
+    let factor = match unit {
+        "B" => 1.0,
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        "GiB" => 1024.0 * 1024.0 * 1024.0,
+        "TiB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let bytes = number.parse::<f64>().ok()? * factor;
+    // Three digits after the point are all there is; a few bytes do not matter.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Some(bytes.round().max(0.0) as u64)
 }
 
 #[derive(Debug, Deserialize)]
@@ -206,6 +228,18 @@ mod tests {
         );
         let verbose = br#"{"message_type":"verbose_status","action":"new","item":"/x"}"#;
         assert_eq!(parse(verbose), Some(Message::Other));
+    }
+
+    #[test]
+    fn prune_tells_in_words_what_it_freed() {
+        let text = b"loading indexes...\n\nto delete:             6 blobs / 1.908 MiB\ntotal prune:           6 blobs / 1.908 MiB\ndone\n";
+        assert_eq!(freed(text), Some(2_000_683));
+        assert_eq!(freed(b"total prune:    0 blobs / 0 B\n"), Some(0));
+        assert_eq!(
+            freed(b"total prune:    7 blobs / 977.109 KiB"),
+            Some(1_000_560)
+        );
+        assert_eq!(freed(b"done\n"), None);
     }
 
     #[test]

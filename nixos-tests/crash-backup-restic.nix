@@ -1,0 +1,4 @@
+import ./suites/crash.nix {
+  operation = "backup";
+  provider = import ./suites/crash/restic.nix;
+}

@@ -1,0 +1,4 @@
+import ./suites/crash.nix {
+  operation = "restore";
+  provider = import ./suites/crash/restic.nix;
+}

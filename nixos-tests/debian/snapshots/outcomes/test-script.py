@@ -1,0 +1,65 @@
+import json
+
+faults = 0
+
+def run(instance):
+    """Runs it, and returns the record; whatever happens, nothing is left behind."""
+    global faults
+    faults += 1
+    machine.execute(f"systemctl start backupservice-{instance}.service")
+    state = f"/var/lib/backupservice/{instance}"
+    machine.succeed("systemctl is-active app.service")
+    machine.succeed(f"test -z \"$(ls -A {state}/staging 2> /dev/null)\" && ! test -e {state}/intent.json")
+    return json.loads(machine.succeed(f"cat {state}/last-run.json"))
+
+def status(instance):
+    return machine.get_unit_property(f"backupservice-{instance}.service", "ExecMainStatus")
+
+WORDS = {
+    "refusing": "failed with exit status 7",
+    "killed": "was killed by signal 9",
+    "terminated": "was killed by signal 15",
+    "slow": "did not end in time",
+}
+
+machine.start()
+machine.wait_for_unit("app.service")
+
+for name in ("fine", "loud", "loud-lines"):
+    with subtest(f"a hook may be {name}"):
+        for kind in ("hook", "after"):
+            record = run(f"{kind}-{name}")
+            assert record["outcome"] == "success" and not record["cleanupFailed"], record
+
+for name, words in WORDS.items():
+    with subtest(f"a hook before the backup that is {name} fails it"):
+        record = run(f"hook-{name}")
+        assert record["outcome"] == "failed" and record["snapshot"] is None, record
+        assert words in record["error"]["message"], record
+        assert status(f"hook-{name}") == "1"
+
+for name, words in WORDS.items():
+    with subtest(f"a hook after the backup that is {name} is told, and the next one runs"):
+        record = run(f"after-{name}")
+        assert record["outcome"] == "success" and record["snapshot"], record
+        assert record["cleanupFailed"] and words in record["error"]["message"], record
+        machine.succeed(f"test -e /var/lib/app-log/after-{name}")
+        assert status(f"after-{name}") == "1"
+
+for name, words in (WORDS | {"silent": "is empty"}).items():
+    if name == "terminated":
+        continue
+    with subtest(f"a dump that is {name} fails the backup"):
+        record = run(f"dump-{name}")
+        assert record["outcome"] == "failed" and record["snapshot"] is None, record
+        assert words in record["error"]["message"], record
+
+with subtest("a dump of 100 MB is in the snapshot, to its last byte"):
+    record = run("dump-large")
+    assert record["outcome"] == "success" and record["totals"]["bytes"] > 100000000, record
+    machine.succeed("backupservice restore dump-large --target /srv/look")
+    size = machine.succeed("stat -c %s /srv/look/var/lib/backupservice/dump-large/staging/tested")
+    assert size.strip() == "100000000", size
+    assert run("dump-fine")["outcome"] == "success"
+
+print(f"restic: {faults} outcomes of hooks and dumps", flush=True)

@@ -1,0 +1,70 @@
+import json
+
+UNIT = "backupservice-app.service"
+LOCK = "/run/backupservice/app/lock"
+
+def history():
+    return json.loads(machine.succeed("cat /var/lib/backupservice/app/history.json"))
+
+def alarms():
+    return len(machine.execute("cat /root/alarms 2>/dev/null")[1].splitlines())
+
+def hold():
+    machine.succeed(f"systemd-run --quiet --unit=holder flock {LOCK} sleep infinity")
+    machine.wait_until_fails(f"flock --nonblock {LOCK} true")
+
+machine.start()
+machine.wait_for_unit("multi-user.target")
+machine.succeed(f"systemctl start {UNIT}")
+assert [record["attempt"] for record in history()] == [1], history()
+
+with subtest("as it is configured, the delay grows from a minute to half an hour"):
+    unit = machine.succeed(f"cat /etc/systemd/system/{UNIT}")
+    for line in ("RestartForceExitStatus=75", "RestartMode=direct", "RestartSteps=3"):
+        assert line in unit, unit
+
+with subtest("a lock that goes away: one start, some attempts, a success, no alarm"):
+    hold()
+    machine.succeed("systemd-run --quiet --on-active=1s systemctl stop holder")
+    machine.succeed(f"systemctl start {UNIT}")
+    runs = history()[1:]
+    assert [record["attempt"] for record in runs] == list(range(1, len(runs) + 1)), runs
+    assert len(runs) > 1 and runs[-1]["outcome"] == "success", runs
+    assert "attempt 1 of 5" in runs[0]["error"]["message"], runs[0]
+    assert alarms() == 0
+
+with subtest("a lock that stays: the last attempt is a failure, with one alarm"):
+    seen = len(history())
+    hold()
+    machine.fail(f"systemctl start {UNIT}")
+    runs = history()[seen:]
+    assert [record["attempt"] for record in runs] == [1, 2, 3, 4, 5], runs
+    assert "tried 5 times" in runs[-1]["error"]["message"], runs[-1]
+    assert machine.get_unit_property(UNIT, "ExecMainStatus") == "1"
+    machine.wait_until_succeeds("test -e /root/alarms")
+    assert alarms() == 1, alarms()
+
+with subtest("a start by hand counts anew, and is never refused"):
+    for _ in range(3):
+        seen = len(history())
+        machine.fail(f"systemctl start {UNIT}")
+        runs = history()[seen:]
+        assert [record["attempt"] for record in runs] == [1, 2, 3, 4, 5], runs
+    machine.succeed("systemctl stop holder", f"systemctl start {UNIT}")
+    assert history()[-1]["outcome"] == "success", history()[-1]
+
+with subtest("a start by hand while it waits is a start"):
+    hold()
+    machine.succeed(
+        f"systemctl start --no-block {UNIT}",
+        f"while ! systemctl show -P SubState {UNIT} | grep -q auto-restart; do sleep 0.05; done",
+        "systemctl stop holder",
+        f"systemctl start {UNIT}",
+    )
+    assert history()[-1]["outcome"] == "success", history()[-1]
+
+with subtest("who asks on the command line waits for the end, too"):
+    hold()
+    status, output = machine.execute("backupservice run app")
+    assert status == 1 and "tried 5 times" in output, (status, output)
+    machine.succeed("systemctl stop holder")

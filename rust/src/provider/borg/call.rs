@@ -1,0 +1,239 @@
+//! One call of borg, from its arguments to its ending.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::endings::{EMPTY_DIRECTORY, TABLE};
+use super::messages::{self, Message, Said};
+use super::settings::Settings;
+use crate::measure::Progress;
+use crate::outcome::{Failure, Kind};
+use crate::process::{self, Command, Exit, Line};
+use crate::provider::table::{self, Ending, Operation, Row, Verdict};
+use crate::provider::{Job, Observer};
+
+/// So many seconds a lock is waited for. Services may be stopped meanwhile, and what
+/// cannot wait is tried again later.
+const LOCK_WAIT: &str = "10";
+const NOT_A_REPOSITORY: i32 = 15;
+const WRONG_PASSWORD: i32 = 52;
+/// So many of the last messages are remembered.
+const REMEMBERED: usize = 20;
+/// So many files that could not be read are named.
+const NAMED: usize = 3;
+
+/// A call to be made.
+pub struct Call<'a> {
+    settings: &'a Settings,
+    operation: Operation,
+    arguments: Vec<OsString>,
+    directory: Option<PathBuf>,
+    made: Option<PathBuf>,
+}
+
+/// A call that ended.
+pub struct Done<'a> {
+    settings: &'a Settings,
+    operation: Operation,
+    exit: Exit,
+    made: Option<PathBuf>,
+    messages: VecDeque<String>,
+    errors: Vec<String>,
+    unread: Vec<String>,
+    unread_count: usize,
+    /// Standard output.
+    pub text: Vec<u8>,
+}
+
+impl<'a> Call<'a> {
+    pub fn new(settings: &'a Settings, operation: Operation) -> Self {
+        let mut arguments = ["--log-json", "--lock-wait", LOCK_WAIT]
+            .map(OsString::from)
+            .to_vec();
+        if matches!(operation, Operation::Backup | Operation::Restore) {
+            arguments.push("--progress".into());
+        }
+        Self {
+            settings,
+            operation,
+            arguments,
+            directory: None,
+            made: None,
+        }
+    }
+
+    pub fn arguments(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Makes `name` in `directory`.
+    pub fn making(mut self, directory: &Path, name: &Path) -> Self {
+        self.made = Some(directory.join(name));
+        self.directory = Some(directory.to_owned());
+        self
+    }
+
+    pub fn run(self, job: &mut Job<'_>) -> Result<Done<'a>, Failure> {
+        let command = Command {
+            program: self.settings.program.clone(),
+            arguments: self.arguments,
+            environment: self.settings.environment.clone(),
+            directory: self.directory,
+        };
+        let mut done = Done {
+            settings: self.settings,
+            operation: self.operation,
+            exit: Exit {
+                code: None,
+                signal: None,
+                cancelled: false,
+            },
+            made: self.made,
+            messages: VecDeque::new(),
+            errors: Vec::new(),
+            unread: Vec::new(),
+            unread_count: 0,
+            text: Vec::new(),
+        };
+        done.exit = process::run(&command, job.cancel, &mut |line| {
+            done.take(line, &mut *job.observer);
+        })?;
+        if done.exit.code == Some(NOT_A_REPOSITORY)
+            && let Some(local) = &done.settings.local
+            && is_empty(local)
+        {
+            done.errors.insert(0, EMPTY_DIRECTORY.to_owned());
+        }
+        Ok(done)
+    }
+}
+
+impl Done<'_> {
+    /// The row of the table, unless it is a failure.
+    pub fn verdict(&self) -> Result<&'static Row, Failure> {
+        let messages: Vec<String> = self.messages.iter().chain(&self.errors).cloned().collect();
+        let ending = Ending {
+            operation: self.operation,
+            exit: self.exit,
+            messages: &messages,
+            proved: self.proved(),
+        };
+        match table::classify(TABLE, &ending) {
+            Some(row) if !matches!(row.verdict, Verdict::Failure(_)) => Ok(row),
+            row => Err(self.explain(table::failure(super::NAME, row, &ending))),
+        }
+    }
+
+    /// What could not be read, shortened.
+    pub fn unread(&self) -> String {
+        let mut text = if self.unread.is_empty() {
+            self.messages.back().cloned().unwrap_or_default()
+        } else {
+            self.unread.join("; ")
+        };
+        if self.unread_count > NAMED {
+            text = format!("{text}; and {} more", self.unread_count - NAMED);
+        }
+        text
+    }
+
+    /// borg says nothing about an `init` or `rename` that went well.
+    fn proved(&self) -> bool {
+        match self.operation {
+            Operation::Backup => serde_json::from_slice::<messages::Created>(&self.text).is_ok(),
+            Operation::Restore => self
+                .made
+                .as_ref()
+                .is_some_and(|made| made.symlink_metadata().is_ok()),
+            Operation::Snapshots => serde_json::from_slice::<messages::List>(&self.text).is_ok(),
+            Operation::Init
+            | Operation::Mark
+            | Operation::Unlock
+            | Operation::Contents
+            | Operation::Forget
+            | Operation::Prune
+            | Operation::Check => true,
+        }
+    }
+
+    fn explain(&self, mut failure: Failure) -> Failure {
+        let file = self.settings.password_file.display().to_string();
+        if let Some(remedy) = &mut failure.problem.remedy {
+            let security = self.settings.security.display().to_string();
+            *remedy = remedy
+                .replace("{passwordFile}", &file)
+                .replace("{security}", &security);
+            if self.exit.code == Some(WRONG_PASSWORD) && self.settings.password_generated {
+                *remedy = format!(
+                    "the repository is older than the password that was generated into {file}: put the stored password of the repository there"
+                );
+            }
+        }
+        if failure.kind == Kind::Failed && self.unread_count > 0 {
+            failure.problem.message = format!("{}: {}", failure.problem.message, self.unread());
+        }
+        failure
+    }
+
+    fn take(&mut self, line: Line, observer: &mut dyn Observer) {
+        let line = match line {
+            Line::Out(line) => {
+                self.text.extend_from_slice(&line);
+                self.text.push(b'\n');
+                return;
+            }
+            Line::Err(line) => line,
+        };
+        let tell = |progress: Option<Progress>, observer: &mut dyn Observer| {
+            if let Some(progress) = progress {
+                observer.progress(&progress);
+            }
+        };
+        match messages::parse(&line) {
+            Some(Message::ArchiveProgress(counted)) => tell(counted.progress(), observer),
+            Some(Message::ProgressPercent(percent)) => tell(percent.progress(), observer),
+            Some(Message::Words(said)) => self.hear(&said, observer),
+            Some(Message::Other) => {}
+            None => {
+                let text = String::from_utf8_lossy(&line).trim().to_owned();
+                if !text.is_empty() {
+                    observer.note(&text);
+                    self.remember(text);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, said: &Said, observer: &mut dyn Observer) {
+        let text = said.text().to_owned();
+        // A new repository makes borg explain at length what a password is for.
+        let is_advice = self.operation == Operation::Init && !said.is_error();
+        if said.announces_exception() || is_advice {
+            return;
+        }
+        observer.note(&text);
+        if said.is_error() {
+            self.errors.push(text);
+        } else if said.is_about_an_item() {
+            self.unread_count += 1;
+            if self.unread.len() < NAMED {
+                self.unread.push(text);
+            }
+        } else {
+            self.remember(text);
+        }
+    }
+
+    fn remember(&mut self, text: String) {
+        self.messages.push_back(text);
+        if self.messages.len() > REMEMBERED {
+            self.messages.pop_front();
+        }
+    }
+}
+
+fn is_empty(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}

@@ -1,0 +1,205 @@
+//! borg with a repository behind a real sshd on loopback.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+
+mod common;
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use backupservice::outcome::{Kind, Outcome};
+use backupservice::restore::request::Request;
+use common::real::{Program, back_up, machine_without_repository, with};
+use common::{Machine, tools};
+
+struct Server {
+    machine: Machine,
+    sshd: Child,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Server {
+    fn start() -> Option<Self> {
+        let sshd = tools::sshd()?;
+        let mut machine = machine_without_repository(Program::Borg)?;
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        for (key, place) in [("host", "host"), ("ssh-key", "credentials/ssh-key")] {
+            keygen(&machine.path(place), key);
+        }
+        let public = fs::read_to_string(machine.path("credentials/ssh-key.pub")).unwrap();
+        fs::write(machine.path("authorized"), public).unwrap();
+        let host = fs::read_to_string(machine.path("host.pub")).unwrap();
+        know(&machine, port, &host);
+        // Without a network card borg has another host id each time.
+        fs::write(
+            machine.path("sshd_config"),
+            format!(
+                "ListenAddress 127.0.0.1:{port}\nHostKey {host}\nAuthorizedKeysFile {keys}\n\
+                 StrictModes no\nUsePAM no\nPidFile none\nSetEnv BORG_HOST_ID=server\n",
+                host = machine.path("host").display(),
+                keys = machine.path("authorized").display(),
+            ),
+        )
+        .unwrap();
+        let sshd = Command::new(sshd)
+            .args(["-D", "-e", "-f"])
+            .arg(machine.path("sshd_config"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let user = Command::new("id").arg("-un").output().unwrap().stdout;
+        let user = String::from_utf8(user).unwrap();
+        let path = machine.path("far/away/repository");
+        let url = format!("ssh://{}@127.0.0.1:{port}{}", user.trim(), path.display());
+        machine.plan["repository"]["path"] = url.into();
+        let credentials = &mut machine.plan["repository"]["credentials"];
+        credentials["sshKey"] = "/run/secrets/key".into();
+        credentials["sshKnownHosts"] = "/run/secrets/known".into();
+        Some(Self {
+            machine,
+            sshd,
+            port,
+        })
+    }
+
+    fn stop(&mut self) {
+        let _ = self.sshd.kill();
+        let _ = self.sshd.wait();
+    }
+}
+
+fn keygen(file: &Path, comment: &str) {
+    let _ = fs::remove_file(file);
+    let status = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"])
+        .arg(file)
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+fn know(machine: &Machine, port: u16, key: &str) {
+    let known = format!("[127.0.0.1]:{port} {key}");
+    fs::write(machine.path("credentials/ssh-known-hosts"), known).unwrap();
+}
+
+#[test]
+fn a_repository_is_created_filled_and_read_over_ssh() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let machine = &server.machine;
+    let ended = machine.back_up_for_real();
+    assert_eq!(
+        ended.record.outcome,
+        Outcome::Success,
+        "{:?}",
+        ended.record.error
+    );
+    assert!(machine.path("far/away/repository/config").exists());
+    fs::remove_dir_all(machine.source()).unwrap();
+    let restored = machine.restore_for_real(&Request::whole("latest"));
+    assert_eq!(restored.outcome, Outcome::Success, "{restored}");
+    let text = fs::read_to_string(machine.source().join("file")).unwrap();
+    assert_eq!(text, "content");
+}
+
+#[test]
+fn without_a_repository_nothing_but_that_is_said() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let sources = [server.machine.source()];
+    let failure = back_up(&server.machine, &sources).unwrap_err();
+    assert_eq!(failure.kind, Kind::NoRepository, "{failure}");
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_a_passing_trouble() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    server.stop();
+    let ended = server.machine.back_up_for_real();
+    assert!(ended.passing, "{:?}", ended.record.error);
+    let mut phases = ended.record.phases.iter();
+    assert!(!phases.any(|phase| phase.name == "init"));
+}
+
+#[test]
+fn strangers_are_refused_with_a_remedy() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let machine = &server.machine;
+    let refused = |expected: &str| {
+        let failure = back_up(machine, &[machine.source()]).unwrap_err();
+        assert_eq!(failure.kind, Kind::Failed, "{failure}");
+        let remedy = failure.problem.remedy.unwrap();
+        assert!(remedy.contains(expected), "{remedy}");
+    };
+    let host = fs::read_to_string(machine.path("host.pub")).unwrap();
+    keygen(&machine.path("other"), "other");
+    let other = fs::read_to_string(machine.path("other.pub")).unwrap();
+    know(machine, server.port, &other);
+    refused("repository.sshKnownHostsFile");
+    fs::write(machine.path("credentials/ssh-known-hosts"), "").unwrap();
+    refused("repository.sshKnownHostsFile");
+    know(machine, server.port, &host);
+
+    let key = fs::read_to_string(machine.path("authorized")).unwrap();
+    let restricted = format!("command=\"borg serve --restrict-to-path /elsewhere\" {key}");
+    fs::write(machine.path("authorized"), restricted).unwrap();
+    refused("authorized_keys");
+    fs::write(
+        machine.path("authorized"),
+        format!("command=\"borg14\" {key}"),
+    )
+    .unwrap();
+    refused("borg is installed");
+    fs::write(machine.path("authorized"), other).unwrap();
+    refused("repository.sshKeyFile");
+}
+
+#[test]
+fn a_connection_that_breaks_is_a_passing_trouble_and_leaves_no_lock() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let machine = &server.machine;
+    with(machine, |provider, job| provider.init(job).unwrap());
+    // The line breaks as soon as borg has begun to write.
+    let repository = machine.path("far/away/repository");
+    let script = machine.path("serve");
+    let text = format!(
+        "#!/bin/sh\nexec 3<&0\nborg serve <&3 & borg=$!\nuntil test -e {}/lock.exclusive; do sleep 0.01; done\nkill -KILL $PPID $borg\n",
+        repository.display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let key = fs::read_to_string(machine.path("authorized")).unwrap();
+    let broken = format!("command=\"exec {}\" {key}", script.display());
+    fs::write(machine.path("authorized"), broken).unwrap();
+    let failure = back_up(machine, &[machine.source()]).unwrap_err();
+    assert_eq!(failure.kind, Kind::Passing, "{failure}");
+
+    fs::write(machine.path("authorized"), key).unwrap();
+    let backup = back_up(machine, &[machine.source()]).unwrap();
+    assert_eq!(backup.incomplete, None);
+}

@@ -1,0 +1,171 @@
+//! Exclude patterns mean the same to every provider: one table, the real programs.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use backupservice::provider::{Selection, Snapshot};
+use common::real::{Program, machine, with};
+use jiff::Timestamp;
+
+/// Every path that there is, below the source.
+const TREE: &[&str] = &[
+    "a.tmp",
+    "a.tmp.keep",
+    ".hidden",
+    "-dash",
+    "!bang",
+    "!a",
+    "cache",
+    "cache/x",
+    "cache2",
+    "deep/cache/x/y",
+    "deep/a.tmp",
+    "deep/er/a.tmp",
+    "deep/er/x1",
+    "x1",
+    "y1",
+    "z-",
+    "]",
+    "[a]",
+    "we{i}r$d (b)+|^",
+    "star*",
+    "back\\slash",
+    "umläut",
+    "UPPER",
+    "two words",
+];
+
+/// A pattern, and what it leaves out; `@` is the source.
+const CASES: &[(&str, &[&str])] = &[
+    ("*.tmp", &["a.tmp", "deep/a.tmp", "deep/er/a.tmp"]),
+    ("a.tmp", &["a.tmp", "deep/a.tmp", "deep/er/a.tmp"]),
+    ("*.TMP", &[]),
+    ("cache", &["cache", "cache/x", "deep/cache/x/y"]),
+    ("cache/", &["cache", "cache/x", "deep/cache/x/y"]),
+    ("cache?", &["cache2"]),
+    ("cache*", &["cache", "cache/x", "cache2", "deep/cache/x/y"]),
+    ("@/cache", &["cache", "cache/x"]),
+    ("@/cach", &[]),
+    ("/cache", &[]),
+    ("@/*/cache", &["deep/cache/x/y"]),
+    ("@/**/cache", &["cache", "cache/x", "deep/cache/x/y"]),
+    ("@/**/a.tmp", &["a.tmp", "deep/a.tmp", "deep/er/a.tmp"]),
+    (
+        "@/deep/**",
+        &[
+            "deep/cache/x/y",
+            "deep/a.tmp",
+            "deep/er/a.tmp",
+            "deep/er/x1",
+        ],
+    ),
+    ("@/deep/*/x", &["deep/cache/x/y"]),
+    (
+        "@/deep/*",
+        &[
+            "deep/cache/x/y",
+            "deep/a.tmp",
+            "deep/er/a.tmp",
+            "deep/er/x1",
+        ],
+    ),
+    ("**/er/x1", &["deep/er/x1"]),
+    ("**/cache/x", &["cache/x", "deep/cache/x/y"]),
+    ("?1", &["x1", "y1", "deep/er/x1"]),
+    ("[xz]1", &["x1", "deep/er/x1"]),
+    ("[!x]1", &["y1"]),
+    ("[^x]1", &["y1"]),
+    ("[x-z]1", &["x1", "y1", "deep/er/x1"]),
+    ("z[a-]", &["z-"]),
+    ("z[!a]", &["z-"]),
+    ("[]]", &["]"]),
+    ("[[]a[]]", &["[a]"]),
+    ("\\[a\\]", &["[a]"]),
+    ("[a]", &[]),
+    ("[[:upper:]]*", &["UPPER"]),
+    ("star\\*", &["star*"]),
+    ("st**", &["star*"]),
+    ("back\\\\slash", &["back\\slash"]),
+    ("we{i}r$d (b)+|^", &["we{i}r$d (b)+|^"]),
+    ("uml?ut", &["umläut"]),
+    ("uml[ä]ut", &["umläut"]),
+    // The source is below a directory whose name begins so, too.
+    (".*", &[".hidden"]),
+    ("data", &[]),
+    ("-dash", &["-dash"]),
+    ("-*", &["-dash"]),
+    ("\\!*", &["!bang", "!a"]),
+    ("[!!]ang", &[]),
+    ("two words", &["two words"]),
+    ("re:.*", &[]),
+];
+
+#[test]
+fn patterns_mean_to_restic_what_the_table_says() {
+    compare(Program::Restic);
+}
+
+#[test]
+fn patterns_mean_to_borg_what_the_table_says() {
+    compare(Program::Borg);
+}
+
+fn compare(program: Program) {
+    let Some(machine) = machine(program) else {
+        return;
+    };
+    let source = machine.source();
+    fs::remove_file(source.join("file")).unwrap();
+    for path in TREE.iter().filter(|path| **path != "cache") {
+        fs::create_dir_all(source.join(path).parent().unwrap()).unwrap();
+        fs::write(source.join(path), "").unwrap();
+    }
+    let mut wrong = Vec::new();
+    for (pattern, expected) in CASES {
+        let pattern = pattern.replace('@', source.to_str().unwrap());
+        let left_out = left_out(&machine, &source, &pattern);
+        if left_out.as_deref() != Ok(&sorted(expected)[..]) {
+            wrong.push(format!("{pattern}: {left_out:?}, not {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn left_out(
+    machine: &common::Machine,
+    source: &Path,
+    pattern: &str,
+) -> Result<Vec<String>, String> {
+    let selection = Selection {
+        paths: &[source.to_owned()],
+        exclude: &[pattern.to_owned()],
+    };
+    let all: Vec<PathBuf> = TREE.iter().map(|path| source.join(path)).collect();
+    with(machine, |provider, job| {
+        let made = provider
+            .backup(&selection, job)
+            .map_err(|failure| failure.to_string())?;
+        assert_eq!(made.incomplete, None, "{pattern}");
+        let snapshot = Snapshot {
+            id: made.snapshot,
+            time: Timestamp::UNIX_EPOCH,
+            complete: true,
+            paths: Vec::new(),
+            totals: None,
+        };
+        let missing = provider.missing(&snapshot, &all, job).unwrap();
+        let below = |path: &PathBuf| path.strip_prefix(source).unwrap().display().to_string();
+        let names: Vec<String> = missing.iter().map(below).collect();
+        Ok(sorted(&names))
+    })
+}
+
+fn sorted(names: &[impl ToString]) -> Vec<String> {
+    let mut names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    names.sort();
+    names
+}

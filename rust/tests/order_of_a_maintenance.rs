@@ -1,0 +1,273 @@
+//! What a maintenance does in which order, with a provider that pretends.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+
+mod common;
+
+use std::thread;
+use std::time::Duration;
+
+use backupservice::lock::{self, Mode};
+use backupservice::maintain;
+use backupservice::outcome::{Kind, Outcome};
+use backupservice::paths::Instance;
+use backupservice::report::{self, maintenance::Check};
+use common::{Machine, killed};
+use expect_test::expect;
+
+fn phases(ended: &maintain::Ended) -> String {
+    let names = ended.record.phases.iter().map(|phase| phase.name.as_str());
+    names.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn it_forgets_then_frees_then_checks_and_records_what_it_did() {
+    let machine = Machine::new();
+    let ended = machine.maintain();
+    expect![[r"
+        forget but last 2
+        prune
+        check 100 %
+    "]]
+    .assert_eq(&machine.happened());
+    assert_eq!(ended.exit_status(), 0);
+    expect!["guard lock forget prune check"].assert_eq(&phases(&ended));
+    expect!["maintenance of app: success, 1 snapshots forgotten, 2 kept, 4.0 KiB freed, repository is sound"]
+        .assert_eq(&ended.record.to_string());
+    let directories = machine.directories();
+    assert_eq!(
+        report::last_maintenance(&directories).unwrap(),
+        Some(ended.record)
+    );
+    assert!(!directories.maintenance_state().exists());
+    assert_eq!(report::last_run(&directories).unwrap(), None);
+}
+
+#[test]
+fn without_rules_everything_is_kept() {
+    let mut machine = Machine::new();
+    machine.plan["retention"]["last"] = serde_json::json!(null);
+    let ended = machine.maintain();
+    expect![[r"
+        prune
+        check 100 %
+    "]]
+    .assert_eq(&machine.happened());
+    assert_eq!(ended.record.done.removed, None);
+}
+
+#[test]
+fn damage_is_a_failure_that_tells_what_was_done_before() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().maintenance = [("check", Kind::Damaged)].into();
+    let ended = machine.maintain();
+    assert_eq!(
+        (ended.record.outcome, ended.exit_status()),
+        (Outcome::Failed, 1)
+    );
+    assert_eq!(ended.record.done.check, Some(Check::Damaged));
+    assert_eq!(ended.record.done.kept, Some(2));
+}
+
+#[test]
+fn the_repository_is_checked_also_if_nothing_could_be_removed() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().maintenance =
+        [("prune", Kind::Failed), ("check", Kind::Damaged)].into();
+    let ended = machine.maintain();
+    assert_eq!(ended.record.done.check, Some(Check::Damaged));
+    machine.script.borrow_mut().maintenance = [("forget", Kind::Failed)].into();
+    let ended = machine.maintain();
+    assert_eq!(
+        (ended.exit_status(), ended.record.done.check),
+        (1, Some(Check::Sound))
+    );
+}
+
+#[test]
+fn a_check_that_could_not_be_made_found_nothing() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().maintenance = [("check", Kind::Failed)].into();
+    assert_eq!(machine.maintain().record.done.check, None);
+}
+
+#[test]
+fn a_stale_lock_is_removed_once_and_told() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().maintenance = [("forget", Kind::Locked)].into();
+    let ended = machine.maintain();
+    expect![[r"
+        forget but last 2
+        unlock
+        forget but last 2
+        prune
+        check 100 %
+    "]]
+    .assert_eq(&machine.happened());
+    assert_eq!(ended.exit_status(), 0);
+    assert!(ended.record.done.unlocked);
+    expect!["guard lock forget unlock forget prune check"].assert_eq(&phases(&ended));
+}
+
+#[test]
+fn a_lock_of_the_living_is_waited_for_by_trying_again_later() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().maintenance =
+        [("forget", Kind::Locked), ("forget", Kind::Locked)].into();
+    let ended = machine.maintain();
+    assert_eq!(machine.happened().matches("unlock").count(), 1);
+    assert!(!machine.happened().contains("prune"));
+    assert_eq!(
+        (ended.record.outcome, ended.exit_status()),
+        (Outcome::Failed, 75)
+    );
+    assert!(!ended.record.done.unlocked);
+}
+
+#[test]
+fn a_program_that_removes_stale_locks_by_itself_is_not_asked_again() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().unlocks_by_itself = true;
+    machine.script.borrow_mut().maintenance = [("forget", Kind::Locked)].into();
+    assert_eq!(machine.maintain().exit_status(), 75);
+    assert_eq!(machine.happened().matches("forget").count(), 1);
+}
+
+#[test]
+fn the_last_attempt_is_final() {
+    let machine = Machine::new();
+    machine.units.restarts.set(4);
+    machine.script.borrow_mut().maintenance = [("forget", Kind::Passing)].into();
+    let ended = machine.maintain();
+    assert_eq!(ended.exit_status(), 1);
+    assert!(
+        ended
+            .record
+            .error
+            .unwrap()
+            .message
+            .contains("tried 5 times")
+    );
+}
+
+#[test]
+fn nothing_is_forgotten_before_a_killed_run_is_finished_and_what_it_saved_is_marked() {
+    let machine = Machine::new();
+    let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        machine.log.dies_at(4);
+        let _ended = machine.back_up();
+    }));
+    died.unwrap_err();
+    assert!(machine.directories().intent().exists());
+    let ended = machine.maintain();
+    assert_eq!(ended.exit_status(), 75);
+    assert!(!machine.happened().contains("forget"));
+
+    machine
+        .recover(backupservice::intent::Operation::Backup, &killed())
+        .unwrap();
+    let ended = machine.maintain();
+    assert_eq!(ended.exit_status(), 0, "{}", ended.record);
+    expect!["guard lock settle forget prune check"].assert_eq(&phases(&ended));
+}
+
+#[test]
+fn before_the_first_backup_there_is_nothing_to_maintain() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().maintenance = [("forget", Kind::NoRepository)].into();
+    let ended = machine.maintain();
+    assert_eq!(
+        (ended.record.outcome, ended.exit_status()),
+        (Outcome::Skipped, 0)
+    );
+    assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+    machine.script.borrow_mut().maintenance = [("forget", Kind::NoRepository)].into();
+    let ended = machine.maintain();
+    assert_eq!(
+        ended.record.outcome,
+        Outcome::Failed,
+        "the repository has disappeared"
+    );
+}
+
+/// The only lock of a repository there is.
+fn repository_lock(directories: &Instance) -> std::path::PathBuf {
+    let mut locks = directories.locks.read_dir().unwrap();
+    locks.next().unwrap().unwrap().path()
+}
+
+#[test]
+fn maintenance_waits_for_backups_and_backups_for_maintenance_but_not_for_each_other() {
+    let machine = Machine::new();
+    assert_eq!(machine.maintain().exit_status(), 0);
+    let file = repository_lock(&machine.directories());
+    let hold = |mode| {
+        let lock = lock::try_file(&file, mode).unwrap().unwrap();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(300));
+            drop(lock);
+        })
+    };
+
+    let backup = hold(Mode::Together);
+    let ended = machine.maintain();
+    backup.join().unwrap();
+    expect!["guard lock waiting forget prune check"].assert_eq(&phases(&ended));
+
+    let maintenance = hold(Mode::Alone);
+    let ended = machine.back_up();
+    maintenance.join().unwrap();
+    let second = |ended: &backupservice::backup::Ended| ended.record.phases[1].name.clone();
+    assert_eq!(second(&ended), "waiting");
+
+    let other = hold(Mode::Together);
+    assert_eq!(second(&machine.back_up()), "guard");
+    other.join().unwrap();
+}
+
+#[test]
+fn who_waits_can_be_stopped() {
+    let machine = Machine::new();
+    assert_eq!(machine.maintain().exit_status(), 0);
+    let file = repository_lock(&machine.directories());
+    let _held = lock::try_file(&file, Mode::Alone).unwrap().unwrap();
+    let cancel = machine.cancel.clone();
+    let stop = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(100));
+        cancel.request();
+    });
+    let ended = machine.maintain();
+    stop.join().unwrap();
+    assert_eq!(
+        (ended.record.outcome, ended.exit_status()),
+        (Outcome::Cancelled, 130)
+    );
+}
+
+#[test]
+fn what_was_killed_gets_its_record_from_recover() {
+    let machine = Machine::new();
+    let directories = machine.directories();
+    std::fs::write(
+        directories.maintenance_state(),
+        format!(
+            r#"{{"version":1,"instance":"app","runId":"{}","started":"2026-01-01T00:00:00Z","phase":"prune","progress":null}}"#,
+            common::RUN_ID
+        ),
+    )
+    .unwrap();
+    maintain::recover(&directories, "app", &killed());
+    let record = report::last_maintenance(&directories).unwrap().unwrap();
+    assert_eq!(record.outcome, Outcome::Failed);
+    expect!["the executor was killed by SIGKILL in phase prune"]
+        .assert_eq(&record.error.unwrap().message);
+    assert!(!directories.maintenance_state().exists());
+
+    // What left a record is left alone.
+    let ended = machine.maintain();
+    maintain::recover(&directories, "app", &killed());
+    assert_eq!(
+        report::last_maintenance(&directories).unwrap(),
+        Some(ended.record)
+    );
+}
