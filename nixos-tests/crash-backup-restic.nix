@@ -1,4 +1,0 @@
-import ./suites/crash.nix {
-  operation = "backup";
-  provider = import ./suites/crash/restic.nix;
-}

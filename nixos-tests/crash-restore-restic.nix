@@ -1,4 +1,0 @@
-import ./suites/crash.nix {
-  operation = "restore";
-  provider = import ./suites/crash/restic.nix;
-}

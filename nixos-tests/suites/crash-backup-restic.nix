@@ -1,0 +1,4 @@
+import ./crash.nix {
+  operation = "backup";
+  provider = import ./crash/restic.nix;
+}

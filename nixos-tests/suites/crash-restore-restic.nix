@@ -1,0 +1,4 @@
+import ./crash.nix {
+  operation = "restore";
+  provider = import ./crash/restic.nix;
+}
