@@ -24,6 +24,9 @@ let
     && !lib.any (part: part == "." || part == "..") (lib.splitString "/" path)
     && !lib.hasInfix "//" path;
 
+  # systemd loses these on the way from a unit's settings to its mounts.
+  isMountable = path: builtins.match ".*['\"\\[:cntrl:]].*" path == null;
+
   # user:password@ after the scheme of a URL.
   holdsPassword = url: builtins.match ".*://[^/@]*:[^/@]*@.*" url != null;
 
@@ -50,6 +53,11 @@ let
         ${field}.sourceDirectories: "/" is the whole machine.
         A backup sees only what is declared, and that would take everything in, /proc and the repository too.
         List the directories that hold state, such as "/home" and "/var/lib".
+      '')
+      (refuseIf (!isMountable path) ''
+        ${field}.sourceDirectories: "${source}" has a quotation mark, a backslash or a control character in its name.
+        systemd (257) cannot show such a path to the unit that makes the backup.
+        Name the directory that holds it, or rename it.
       '')
       (refuseIf (isLocal && path != "/" && layout.isWithin path repository) ''
         ${field}.repository.path: "${repository}" lies inside the source "${source}".
@@ -104,6 +112,11 @@ let
         ${field}.repository.path: "${repository.path}" is neither an absolute path nor a URL.
         Where the snapshots are kept would depend on where the backup runs.
         Write it in full, such as "/srv/backup/${name}" or "sftp:backup@host:/srv/backup".
+      '')
+      (refuseIf (!layout.isUrl repository.path && !isMountable repository.path) ''
+        ${field}.repository.path: "${repository.path}" has a quotation mark, a backslash or a control character in its name.
+        systemd (257) cannot show such a path to the unit that makes the backup.
+        Choose another directory.
       '')
       (refuseIf (layout.isUrl repository.path && holdsPassword repository.path) ''
         ${field}.repository.path: the URL has a password in it.

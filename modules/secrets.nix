@@ -41,8 +41,10 @@ in
       wantedBy = [ "multi-user.target" ];
       # Every backup asks for it.
       startLimitIntervalSec = 0;
-      unitConfig.WantsMountsFor = lib.filter (path: path != null && !layout.isUrl path) (
-        map (entry: entry.repository) repositories
+      unitConfig.WantsMountsFor = map sandbox.word (
+        lib.filter (path: path != null && !layout.isUrl path) (
+          map (entry: entry.repository) repositories
+        )
       );
       serviceConfig = sandbox.base // {
         Type = "oneshot";

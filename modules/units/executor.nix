@@ -44,8 +44,9 @@ let
         "${layout.prefix name}-prepare.service"
         "network-online.target"
       ];
-      unitConfig.WantsMountsFor =
-        layout.sources instance ++ lib.optional isLocal instance.repository.path;
+      unitConfig.WantsMountsFor = map sandbox.word (
+        layout.sources instance ++ lib.optional isLocal instance.repository.path
+      );
       serviceConfig =
         sandbox.base
         // sandbox.network { inherit isLocal; }
@@ -53,7 +54,7 @@ let
           NotifyAccess = "exec";
           StateDirectory = "backupservice/${name}";
           CacheDirectory = "backupservice/${name}";
-          LoadCredential = lib.mapAttrsToList (id: file: "${id}:${file}") credentials;
+          LoadCredential = lib.mapAttrsToList sandbox.credential credentials;
           # In the place of a file that is missing, so that it is the executor
           # that says so and not status 243/CREDENTIALS.
           SetCredential = map (id: "${id}:\\n") (lib.attrNames credentials);

@@ -80,7 +80,19 @@ rec {
   ];
 
   # A missing path must not fail the unit before the executor can explain it.
-  optional = map (path: "-${path}");
+  optional = map (path: word "-${path}");
+
+  # A path as one word of a setting that takes several. Those that no setting could
+  # take are refused in assertions.nix.
+  word =
+    path:
+    if builtins.match "[a-zA-Z0-9/._+@-]*" path != null then
+      path
+    else
+      "\"${lib.replaceStrings [ "%" ] [ "%%" ] path}\"";
+
+  # An entry of LoadCredential=, which takes one path, up to the end of the line.
+  credential = id: file: "${id}:${lib.replaceStrings [ "%" ] [ "%%" ] file}";
 
   capabilities = list: {
     AmbientCapabilities = lib.concatStringsSep " " list;

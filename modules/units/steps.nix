@@ -92,7 +92,7 @@ let
         TimeoutStartSec = hook.timeout;
       }
       // lib.optionalAttrs (hook.credentials != { }) {
-        LoadCredential = lib.mapAttrsToList (id: file: "${id}:${file}") hook.credentials;
+        LoadCredential = lib.mapAttrsToList sandbox.credential hook.credentials;
       };
     };
 

@@ -56,6 +56,23 @@ in
     ];
   };
 
+  "paths that systemd cannot mount" = {
+    expr = map (path: lib.length (refusals { sourceDirectories = [ path ]; })) [
+      "/srv/it's"
+      "/srv/\"x\""
+      "/srv/a\\b"
+      "/srv/a\nb"
+      "/srv/we [i]rd * 100%: $nàme"
+    ];
+    expected = [
+      1
+      1
+      1
+      1
+      0
+    ];
+  };
+
   "no sources" = {
     expr = refusals { sourceDirectories = [ ]; };
     expected = [

@@ -178,7 +178,7 @@ fn work(
         paths: &paths,
         exclude: &plan.exclude,
     };
-    let mut backup = snapshot(&selection, invocation, report, provider)?;
+    let mut backup = snapshot(plan, &selection, invocation, report, provider)?;
     if backup.incomplete.is_none() {
         backup.incomplete = stopped.came_back(units)?;
     }
@@ -196,8 +196,10 @@ fn work(
     Ok(backup)
 }
 
-/// Backs up first and asks later: only if there is no repository one is created.
+/// Backs up first and asks later: only if there is no repository one is created, and
+/// only by one of the instances that share it.
 fn snapshot(
+    plan: &Plan,
     selection: &Selection<'_>,
     invocation: &Invocation<'_>,
     report: &mut Report,
@@ -210,15 +212,22 @@ fn snapshot(
         })
     };
     match backup(report) {
-        Err(failure) if failure.kind == Kind::NoRepository => {
-            invocation.check_cancel("init")?;
-            report.phase("init");
-            watched(report, cancel, |job| provider.init(job))?;
-            report.phase("backup");
-            backup(report)
-        }
-        result => result,
+        Err(failure) if failure.kind == Kind::NoRepository => {}
+        result => return result,
     }
+    invocation.check_cancel("init")?;
+    let alone = turns::creation(plan, invocation, report)?;
+    report.phase("init");
+    // Whoever had the lock before may have made it.
+    match watched(report, cancel, |job| provider.snapshots(job)) {
+        Err(failure) if failure.kind == Kind::NoRepository => {
+            watched(report, cancel, |job| provider.init(job))?;
+        }
+        result => drop(result?),
+    }
+    drop(alone);
+    report.phase("backup");
+    backup(report)
 }
 
 /// What a lock stands in the way of is tried again without the locks of the dead.

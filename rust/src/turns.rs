@@ -1,6 +1,7 @@
 //! What instances of one machine share, and how they take turns.
 
 use std::fs;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -27,15 +28,29 @@ pub fn repository(
     invocation: &Invocation<'_>,
     report: &mut Report,
 ) -> Result<Lock, Failure> {
-    let place = place(plan, invocation)?;
-    let locks = &invocation.directories.locks;
-    fs::create_dir_all(locks).with_context(|| format!("cannot create {}", locks.display()))?;
-    let file = locks.join(format!("repository-{:016x}", digest(&place)));
+    let file = lock_of_repository("repository", plan, invocation)?;
     let others = match mode {
         Mode::Alone => "what else works on the repository",
         Mode::Together => "the maintenance of the repository",
     };
     wait(others, invocation, report, || lock::try_file(&file, mode))
+}
+
+/// Takes the lock of whoever creates the repository: two that do so at once leave one
+/// whose parts do not belong together.
+///
+/// # Errors
+/// The unit is to stop, or the lock file cannot be opened.
+pub fn creation(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+) -> Result<Lock, Failure> {
+    let file = lock_of_repository("creation", plan, invocation)?;
+    let others = "the creation of the repository by another instance";
+    wait(others, invocation, report, || {
+        lock::try_file(&file, Mode::Alone)
+    })
 }
 
 /// Takes one of the places of those that work at once on this machine. To be taken after
@@ -79,6 +94,17 @@ fn wait<T>(
             return Ok(taken);
         }
     }
+}
+
+fn lock_of_repository(
+    what: &str,
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+) -> anyhow::Result<PathBuf> {
+    let place = place(plan, invocation)?;
+    let locks = &invocation.directories.locks;
+    fs::create_dir_all(locks).with_context(|| format!("cannot create {}", locks.display()))?;
+    Ok(locks.join(format!("{what}-{:016x}", digest(&place))))
 }
 
 /// Where the repository is, without who asks: instances may have users of their own.

@@ -98,6 +98,8 @@ fn attributes_survive(program: Program) {
         assert_eq!(path.metadata().unwrap().modified().unwrap(), time);
     }
     assert_eq!(restored.join("sparse").metadata().unwrap().len(), 1 << 30);
+    let on_disk = restored.join("sparse").metadata().unwrap().blocks() * 512;
+    assert!(on_disk < 1 << 20, "a hole takes {on_disk} bytes");
 }
 
 fn names_that_are_not_utf_8_survive(program: Program) {

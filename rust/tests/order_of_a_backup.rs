@@ -96,9 +96,17 @@ fn an_empty_dump_is_a_failed_one() {
 fn a_repository_is_created_only_if_there_is_none() {
     let machine = Machine::new();
     machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
+    machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
     let happened = machine.happened();
     assert!(happened.contains("staging\ninit\nback up"), "{happened}");
+
+    // Another instance made it meanwhile.
+    let machine = Machine::new();
+    machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
+    assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+    let happened = machine.happened();
+    assert!(!happened.contains("init"), "{happened}");
 
     for kind in [Kind::Failed, Kind::Passing] {
         let machine = Machine::new();
@@ -117,6 +125,7 @@ fn a_repository_is_created_only_if_there_is_none() {
 fn a_repository_that_is_missing_again_after_its_creation_is_a_failure() {
     let machine = Machine::new();
     machine.script.borrow_mut().backups = [Err(Kind::NoRepository), Err(Kind::NoRepository)].into();
+    machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().exit_status(), 1);
     assert_eq!(machine.happened().matches("init").count(), 1);
 }

@@ -182,6 +182,13 @@ plain
     serverBin = "/bin/redis-server";
   };
   restic = package "restic" { version = "0.18.0"; };
+  # Debian has sftp-server elsewhere.
+  openssh = package "openssh" {
+    links = usr // {
+      libexec = "/usr/lib/openssh";
+    };
+  };
+  restic-rest-server = package "restic-rest-server" { };
   shadow = package "shadow" {
     shellPath = "/bin/nologin";
     su = package "su" { };

@@ -141,7 +141,7 @@ impl Provider for Restic {
             .ok_or_else(unusable)?;
         let target: OsString = into.into();
         Call::new(&self.settings, Operation::Restore)
-            .arguments(["restore", "--json", "--include"])
+            .arguments(["restore", "--json", "--sparse", "--include"])
             .arguments([exclude::literal(name)])
             .arguments(["--target".into(), target])
             .arguments(["--".to_owned(), format!("{}:{parent}", snapshot.id)])

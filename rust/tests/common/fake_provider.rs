@@ -26,6 +26,7 @@ pub struct Script {
     pub no_snapshots: bool,
     /// An `unlock` is worth trying again for.
     pub unlocks: bool,
+    pub no_repository: bool,
     /// The size that a backup is said to have.
     pub bytes: Option<u64>,
     /// What goes wrong in `forget`, `prune` and `check`, each once.
@@ -122,6 +123,10 @@ impl Provider for FakeProvider {
     }
 
     fn snapshots(&self, _: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
+        if self.script.borrow().no_repository {
+            let problem = Problem::new("there is no repository", "make one");
+            return Err(Failure::of(Kind::NoRepository, problem));
+        }
         if self.script.borrow().no_snapshots {
             return Ok(Vec::new());
         }

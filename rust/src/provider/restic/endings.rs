@@ -105,6 +105,13 @@ pub const TABLE: &[Row] = &[
     network("i/o timeout", "the server does not answer"),
     row(
         &[Operation::Init],
+        Sign::Says("repository already contains"),
+        FAILED,
+        "the repository has lost its file `config`, and is not made anew over what it still holds",
+        "put the file back from a copy of the repository; or move the repository away, and the next backup begins a new one",
+    ),
+    row(
+        &[Operation::Init],
         Sign::Says("already exists"),
         FAILED,
         "there is a repository already",
@@ -257,6 +264,8 @@ mod tests {
             verdict(Backup, 1, &[refused, "Fatal: unable to open"], false),
             PASSING
         );
+        let keys = "Fatal: create key in repository at /x failed: repository already contains keys";
+        assert_eq!(verdict(Operation::Init, 1, &[keys], false), FAILED);
         assert_eq!(
             verdict(Backup, 0, &["/x does not exist, skipping"], true),
             Verdict::Incomplete

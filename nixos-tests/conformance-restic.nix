@@ -1,0 +1,2 @@
+# The conformance suite with restic.
+import ./suites/conformance.nix { provider = "restic"; }

@@ -1,0 +1,49 @@
+# What a backup with any provider must do, on a real systemd with the real
+# provider: one text, and a table of what it has to know of each provider. A file
+# of ./conformance is a topic; together they are one test.
+{
+  provider,
+  topics ? [
+    "round-trip"
+    "excludes"
+    "shared"
+    "trouble"
+    "interrupted"
+    "restore"
+    "remote"
+  ],
+}:
+{ lib, pkgs, ... }:
+let
+  arguments = {
+    inherit lib pkgs;
+    provider = import (./conformance/providers + "/${provider}.nix") { inherit lib pkgs; };
+  };
+  parts = map (topic: import (./conformance + "/${topic}.nix") arguments) topics;
+in
+{
+  name = "conformance-${provider}";
+
+  nodes.machine =
+    { pkgs, ... }:
+    {
+      imports = [ ../../modules ] ++ map (part: part.node) parts;
+
+      backupservice.defaults = {
+        inherit provider;
+        repository.passwordFile = "/var/lib/conformance/password";
+      };
+
+      environment.etc."conformance/files.py".source = ./conformance/files.py;
+      environment.systemPackages = arguments.provider.packages ++ [
+        pkgs.acl
+        pkgs.procps
+        pkgs.python3
+      ];
+    };
+
+  testScript =
+    builtins.readFile ./conformance/common.py
+    + arguments.provider.script
+    + lib.concatMapStrings (part: part.script) parts;
+}

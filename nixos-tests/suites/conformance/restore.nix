@@ -1,0 +1,65 @@
+# A restore that does not come to its end leaves the data that was there, starts
+# what it stopped, and the next one succeeds.
+{ ... }:
+{
+  node =
+    { pkgs, ... }:
+    {
+      backupservice.instances.precious = {
+        enable = true;
+        user = "root";
+        sourceDirectories = [ "/mnt/tiny/precious" ];
+        restore.units = [ "keeper.service" ];
+        repository.path = "/srv/backup/precious";
+      };
+      systemd.services.keeper = {
+        wantedBy = [ "multi-user.target" ];
+        serviceConfig.ExecStart = "${pkgs.coreutils}/bin/sleep infinity";
+      };
+    };
+
+  script = ''
+    machine.succeed(
+        "mkdir -p /mnt/tiny && mount -t tmpfs -o size=400M,mode=0755 tmpfs /mnt/tiny",
+        "mkdir /mnt/tiny/precious && head -c 150M /dev/urandom > /mnt/tiny/precious/data",
+        "echo saved > /mnt/tiny/precious/note",
+    )
+    back_up("precious")
+    machine.succeed("echo there > /mnt/tiny/precious/note")
+    there = describe("/mnt/tiny/precious")
+    restoring = "backupservice-precious-restore@latest.service"
+
+
+    def is_as_before():
+        """What is there is there, nothing else is, and the service runs."""
+        assert_same(describe("/mnt/tiny/precious"), there)
+        assert machine.succeed("ls -A /mnt/tiny").split() == ["precious"], machine.succeed("ls -A /mnt/tiny")
+        machine.succeed("systemctl is-active keeper.service")
+
+
+    for name, kill in [
+        ("SIGTERM to the executor", "systemctl stop {unit}"),
+        ("SIGKILL of the executor", "systemctl kill --kill-whom=main --signal=KILL {unit}"),
+        ("SIGKILL of the provider", "pkill -KILL -u backupservice -x {program}"),
+    ]:
+        with subtest(f"after {name} during a restore, everything is as before"):
+            machine.succeed(f"systemctl start --no-block {restoring}")
+            machine.wait_until_succeeds("test -n \"$(find /mnt/tiny/.precious.* -name data -size +0)\"", timeout=60)
+            machine.succeed(kill.format(unit=restoring, program=program))
+            wait_for_end(restoring)
+            is_as_before()
+
+    with subtest("a full disk fails the restore, which says so, and everything is as before"):
+        machine.succeed("mount -o remount,size=200M /mnt/tiny")
+        restore_fails("precious", words=["there is no space left"])
+        is_as_before()
+
+    with subtest("the next restore succeeds"):
+        machine.succeed("mount -o remount,size=400M /mnt/tiny")
+        restore("precious")
+        machine.succeed("grep -qx saved /mnt/tiny/precious/note")
+        machine.succeed("grep -qx there /mnt/tiny/.precious.before-restore-*/note")
+        machine.succeed("systemctl is-active keeper.service")
+
+  '';
+}

@@ -1,0 +1,94 @@
+# Several instances in one repository keep out of each other's way, also where
+# the name of one is the beginning of another's.
+{ lib, ... }:
+let
+  mkInstance = name: {
+    enable = true;
+    user = "root";
+    sourceDirectories = [ "/var/lib/${name}" ];
+    restore.units = [ "app.service" ];
+    repository.path = "/srv/backup/shared";
+  };
+in
+{
+  node =
+    { pkgs, ... }:
+    {
+      backupservice.instances = lib.genAttrs [
+        "app"
+        "app-2"
+        "app_2"
+        "ap"
+      ] mkInstance;
+
+      systemd.services.app = {
+        wantedBy = [ "multi-user.target" ];
+        serviceConfig.ExecStart = "${pkgs.coreutils}/bin/sleep infinity";
+      };
+    };
+
+  script = ''
+    shared = "/srv/backup/shared"
+    for name in ["app", "app-2", "app_2", "ap"]:
+        machine.succeed(f"mkdir -p /var/lib/{name} && echo {name} 1 > /var/lib/{name}/file")
+
+
+    def app_id():
+        return machine.get_unit_property("app.service", "InvocationID")
+
+
+    with subtest("two instances with one new repository, started together, both succeed"):
+        before = {name: start_in_background(name) for name in ["app", "app-2"]}
+        for name in before:
+            wait_for_run(name, before[name])
+        outcomes = {name: last_run(name) for name in ["app", "app-2"]}
+        assert all(run["outcome"] == "success" for run in outcomes.values()), outcomes
+        prove_sound(shared)
+
+    with subtest("an instance sees only its own snapshots"):
+        back_up("app_2")
+        back_up("app-2")
+        assert len(snapshots("app")) == 1 and len(snapshots("app-2")) == 2, stored(shared)
+        assert len(stored(shared)) == 4, stored(shared)
+        assert set(snapshots("app") + snapshots("app-2") + snapshots("app_2")) == stored(shared)
+        assert snapshots("ap") == []
+
+    with subtest("the latest snapshot is the instance's own latest"):
+        machine.succeed("echo lost | tee /var/lib/app/file")
+        restore("app")
+        machine.succeed("grep -qx 'app 1' /var/lib/app/file")
+        machine.succeed("grep -qx 'app-2 1' /var/lib/app-2/file")
+
+    with subtest("a snapshot of another instance is refused before anything is stopped"):
+        running, files = app_id(), digest("/var/lib")
+        restore_fails("app", "--snapshot", snapshots("app-2")[0], words=["app has no snapshot"])
+        assert (running, files) == (app_id(), digest("/var/lib"))
+
+    with subtest("so is a snapshot that does not exist"):
+        restore_fails("app", "--snapshot", "0123456789abcdef", words=["app has no snapshot"])
+        restore_fails("app", "--snapshot", "../../etc", words=["not a snapshot's id"])
+        assert (running, files) == (app_id(), digest("/var/lib"))
+
+    with subtest("so is the latest one where there is none"):
+        restore_fails("ap", words=["no snapshot of ap"])
+        assert (running, files) == (app_id(), digest("/var/lib"))
+
+    with subtest("so is a path that the snapshot does not hold, or the instance does not promise"):
+        restore_fails("app", "--path", "/var/lib/app/not-there", words=["does not hold"])
+        restore_fails("app", "--path", "/var/lib/app-2/file", words=["not inside a source of app"])
+        restore_fails("app", "--path", "/var/lib/app/../app-2/file", words=["absolute path"])
+        assert (running, files) == (app_id(), digest("/var/lib"))
+
+    with subtest("a restore elsewhere stops nothing and overwrites nothing"):
+        restore("app", "--target", "/srv/app")
+        assert running == app_id()
+        restore_fails("app", "--target", "/srv/app", words=["exists already"])
+        machine.succeed("grep -qx 'app 1' /srv/app/var/lib/app/file && rm -r /srv/app")
+
+    with subtest("a restore in place stops what it must and starts it again"):
+        restore("app")
+        assert app_id() not in (running, ""), app_id()
+        machine.succeed("systemctl is-active app.service", "rm -r /var/lib/.app.before-restore-*")
+
+  '';
+}
