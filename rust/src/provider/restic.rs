@@ -13,7 +13,7 @@ use anyhow::Context;
 
 use super::keep;
 use super::table::{Operation, Verdict};
-use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot, keep};
+use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use crate::outcome::Failure;
 use crate::plan::{Plan, Retention};
 use crate::problem::Problem;

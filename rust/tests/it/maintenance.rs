@@ -1,10 +1,5 @@
 //! Maintenance with the real programs.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-#[macro_use]
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,13 +7,13 @@ use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-use backupservice::outcome::{Kind, Outcome};
-use backupservice::report::maintenance::Check;
-use common::Machine;
-use common::real::{
+use crate::common::Machine;
+use crate::common::real::{
     Program, Told, archives, back_up, borg, machine, machine_without_repository, open, restic, run,
     with,
 };
+use backupservice::outcome::{Kind, Outcome};
+use backupservice::report::maintenance::Check;
 
 with_each_provider! {
     what_no_rule_asks_for_is_forgotten_and_its_space_freed

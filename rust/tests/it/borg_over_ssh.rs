@@ -1,9 +1,5 @@
 //! borg with a repository behind a real sshd on loopback.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -11,10 +7,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::common::real::{Program, back_up, machine_without_repository, with};
+use crate::common::{Machine, tools};
 use backupservice::outcome::{Kind, Outcome};
 use backupservice::restore::request::Request;
-use common::real::{Program, back_up, machine_without_repository, with};
-use common::{Machine, tools};
 
 struct Server {
     machine: Machine,

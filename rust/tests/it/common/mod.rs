@@ -1,13 +1,5 @@
 //! A machine in a temporary directory, with a systemd and a provider that only pretend.
 
-#![allow(
-    dead_code,
-    unused_macros,
-    clippy::missing_panics_doc,
-    clippy::unwrap_used,
-    clippy::panic
-)] // each test binary uses a part of it
-
 pub mod fake_bus;
 pub mod fake_provider;
 pub mod fake_units;

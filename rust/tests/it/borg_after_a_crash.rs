@@ -1,15 +1,11 @@
 //! What a crash leaves to borg: locks.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::real::{Program, archives, back_up_source, borg, machine, run, snapshots, with};
 use backupservice::outcome::Kind;
-use common::real::{Program, archives, back_up_source, borg, machine, run, snapshots, with};
 
 #[test]
 fn a_stopped_backup_leaves_neither_lock_nor_snapshot() {

@@ -1,22 +1,17 @@
 //! What every provider promises, with the real programs.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-#[macro_use]
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use crate::common::real::{
+    Program, Told, back_up, back_up_source, machine, machine_without_repository, only, open,
+    snapshots, with,
+};
 use backupservice::doubt;
 use backupservice::outcome::{Kind, Outcome};
 use backupservice::provider::{Job, Selection};
 use backupservice::restore::request::Request;
-use common::real::{
-    Program, Told, back_up, back_up_source, machine, machine_without_repository, only, open,
-    snapshots, with,
-};
 use jiff::Timestamp;
 
 with_each_provider! {

@@ -1,7 +1,5 @@
 //! The program from outside: what it prints where, and how it exits.
 
-#![allow(clippy::unwrap_used)]
-
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

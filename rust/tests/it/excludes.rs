@@ -1,14 +1,10 @@
 //! Exclude patterns mean the same to every provider: one table, the real programs.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::real::{Program, machine, with};
 use backupservice::provider::{Selection, Snapshot};
-use common::real::{Program, machine, with};
 use jiff::Timestamp;
 
 /// Every path that there is, below the source.
@@ -136,7 +132,7 @@ fn compare(program: Program) {
 }
 
 fn left_out(
-    machine: &common::Machine,
+    machine: &crate::common::Machine,
     source: &Path,
     pattern: &str,
 ) -> Result<Vec<String>, String> {

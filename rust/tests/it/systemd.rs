@@ -1,15 +1,11 @@
 //! systemd's D-Bus interface, served on a private bus by something that pretends.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::common::fake_bus::Bus;
 use backupservice::cancel::Cancel;
 use backupservice::units::{Activity, Reason, Units, taken_down_with};
-use common::fake_bus::Bus;
 
 #[test]
 fn a_start_waits_for_the_end_of_its_job_and_reads_the_result() {

@@ -1,20 +1,16 @@
 //! What is special about the real borg: the traps of `docs/how-to/add-a-provider.md`.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use backupservice::outcome::{Kind, Outcome};
-use common::Machine;
-use common::real::{
+use crate::common::Machine;
+use crate::common::real::{
     Program, archives, back_up, back_up_source, borg, machine, machine_without_repository, run,
     snapshots, with,
 };
+use backupservice::outcome::{Kind, Outcome};
 
 #[test]
 fn an_empty_directory_is_a_missing_repository_and_anything_else_is_not() {

@@ -1,17 +1,13 @@
 //! What `recover` makes of a run that ended too early.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::common::{Machine, RUN_ID, killed};
 use backupservice::intent::Operation;
 use backupservice::outcome::Outcome;
 use backupservice::paths::{Host, write_atomically};
 use backupservice::{lock, recover, report};
-use common::{Machine, RUN_ID, killed};
 use expect_test::expect;
 
 #[test]

@@ -1,18 +1,14 @@
 //! What a maintenance does in which order, with a provider that pretends.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::thread;
 use std::time::Duration;
 
+use crate::common::{Machine, killed};
 use backupservice::lock::{self, Mode};
 use backupservice::maintain;
 use backupservice::outcome::{Kind, Outcome};
 use backupservice::paths::Instance;
 use backupservice::report::{self, maintenance::Check};
-use common::{Machine, killed};
 use expect_test::expect;
 
 fn phases(ended: &maintain::Ended) -> String {
@@ -253,7 +249,7 @@ fn what_was_killed_gets_its_record_from_recover() {
         directories.maintenance_state(),
         format!(
             r#"{{"version":1,"instance":"app","runId":"{}","started":"2026-01-01T00:00:00Z","phase":"prune","progress":null}}"#,
-            common::RUN_ID
+            crate::common::RUN_ID
         ),
     )
     .unwrap();

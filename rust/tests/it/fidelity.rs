@@ -1,10 +1,5 @@
 //! What a snapshot keeps of files, and what a restore gives back, for every provider.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-#[macro_use]
-mod common;
-
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -13,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use crate::common::real::{Program, back_up, machine, only, with};
 use backupservice::outcome::Kind;
-use common::real::{Program, back_up, machine, only, with};
 
 with_each_provider! {
     odd_names_and_modes_survive

@@ -1,18 +1,14 @@
 //! What a restore does in which order, with systemd and provider pretending.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
+use crate::common::{Machine, killed};
 use backupservice::intent::Operation;
 use backupservice::outcome::Outcome;
 use backupservice::restore::request::{Request, Restored};
 use backupservice::{recover, report};
-use common::{Machine, killed};
 use expect_test::expect;
 
 #[test]

@@ -18,6 +18,7 @@ use super::Log;
 
 /// What the provider will do; by default everything succeeds.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // each a switch of its own
 pub struct Script {
     pub backups: VecDeque<Result<Option<Problem>, Kind>>,
     pub during_backup: Option<Box<dyn Fn()>>,

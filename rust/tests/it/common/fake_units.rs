@@ -19,7 +19,6 @@ pub struct FakeUnits {
     along: RefCell<BTreeMap<String, Vec<String>>>,
     triggers: RefCell<BTreeMap<String, Vec<String>>>,
     failing: RefCell<BTreeMap<String, UnitResult>>,
-    refused: RefCell<BTreeSet<String>>,
     cancelling: RefCell<BTreeSet<String>>,
     staging: RefCell<PathBuf>,
     hook_environment: RefCell<PathBuf>,
@@ -37,7 +36,6 @@ impl FakeUnits {
             along: RefCell::default(),
             triggers: RefCell::default(),
             failing: RefCell::default(),
-            refused: RefCell::default(),
             cancelling: RefCell::default(),
             staging: RefCell::default(),
             hook_environment: RefCell::default(),
@@ -91,10 +89,6 @@ impl FakeUnits {
         }
     }
 
-    pub fn refuses(&self, unit: &str) {
-        self.refused.borrow_mut().insert(unit.to_owned());
-    }
-
     /// A cancel request comes while `unit` is started.
     pub fn is_cancelled_in(&self, unit: &str) {
         self.cancelling.borrow_mut().insert(unit.to_owned());
@@ -110,7 +104,7 @@ impl FakeUnits {
     }
 
     fn check(&self, unit: &str) -> Result<(), UnitError> {
-        if self.shutdown.get() || self.refused.borrow().contains(unit) {
+        if self.shutdown.get() {
             return Err(UnitError {
                 reason: Reason::Refused,
                 problem: Problem::new(format!("{unit} may not be touched"), "ask"),

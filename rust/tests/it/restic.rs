@@ -1,11 +1,7 @@
 //! What is special about the real restic.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
+use crate::common::real::{Program, back_up, machine, restic, with};
 use backupservice::outcome::Kind;
-use common::real::{Program, back_up, machine, restic, with};
 
 #[test]
 fn a_locked_repository_is_a_passing_trouble() {

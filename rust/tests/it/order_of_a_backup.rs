@@ -1,16 +1,12 @@
 //! What happens in which order, with systemd and provider pretending.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
-
-mod common;
-
 use std::fs;
 
+use crate::common::Machine;
 use backupservice::lock::{self, Mode};
 use backupservice::outcome::{Kind, Outcome};
 use backupservice::problem::Problem;
 use backupservice::report;
-use common::Machine;
 use expect_test::expect;
 
 #[test]

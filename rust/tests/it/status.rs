@@ -1,5 +1,4 @@
 //! `status` beside a systemd on a private bus, and without one.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
