@@ -105,6 +105,12 @@ Example:
     /// The file is a JSON list of {"repository": PATH, "passwordFile": FILE}. No password is ever
     /// replaced, and none is made for a repository that exists already.
     Secrets(Secrets),
+    /// See what failed or is overdue, and tell those who want to know (called by a unit)
+    #[command(hide = true)]
+    Watch(Watch),
+    /// Show on this desktop what was not shown yet (called by a unit of the user)
+    #[command(hide = true)]
+    NotifyDesktop,
     /// Check plans (called when the system is built)
     ///
     /// Prints one line for everything that is wrong and exits with status 78.
@@ -219,6 +225,14 @@ pub struct Secrets {
     /// The list of repositories and password files
     #[arg(long, value_name = "FILE")]
     pub spec: PathBuf,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Who is to be told
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
 }
 
 /// Arguments of `check-plan`.

@@ -17,7 +17,7 @@ use crate::recover::{self, Ended};
 use crate::report::journal;
 use crate::restore::{self, request};
 use crate::units::Systemd;
-use crate::{backup, check_plan, maintain, prepare, secrets, snapshots, status};
+use crate::{backup, check_plan, desktop, maintain, prepare, secrets, snapshots, status, watch};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -34,6 +34,8 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Status(args) => status(&host, &args).map(|()| 0),
         Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
         Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),
+        Command::Watch(args) => watch(&host, &args),
+        Command::NotifyDesktop => desktop::run(&host).map(|()| 0),
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
         Command::Completions { shell } => print(&cli::completions(shell)).map(|()| 0),
         Command::Man { dir } => cli::manual_pages(&dir)
@@ -117,6 +119,13 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
         &Systemd::connect()?,
     )?;
     Ok(0)
+}
+
+fn watch(host: &Host, args: &cli::Watch) -> anyhow::Result<u8> {
+    journal::install();
+    let config = watch::config::Config::load(&args.config)?;
+    let system = watch::Machine::new(&config.systemd_analyze)?;
+    watch::run(host, &config, &system, &Systemd::connect()?)
 }
 
 fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {

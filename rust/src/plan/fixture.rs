@@ -55,5 +55,6 @@ pub(crate) fn good() -> Value {
         "maintenance": { "readData": 5 },
         "guards": { "maxShrink": 50 },
         "maxConcurrent": null,
+        "schedule": { "calendar": "daily", "randomizedDelay": "1h" },
     })
 }

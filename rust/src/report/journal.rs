@@ -22,6 +22,13 @@ pub const PROBLEM: &str = "359bd17959c246bc971aeebab9cade62";
 /// Words of the provider.
 pub const NOTE: &str = "aa3f2192550844cc8828434097280ad1";
 
+/// A backup was not made in time.
+pub const OVERDUE: &str = "a0d6a4596d464401a7007fa3e2662e8b";
+/// Backups are made in time again.
+pub const IN_TIME: &str = "bdf755c1d81f4ba4a645135ebf2f9683";
+/// Somebody could not be told.
+pub const UNDELIVERED: &str = "d154f4edf39c4dab8559747463381e0b";
+
 /// Fields of one message.
 pub type Fields = Vec<(&'static str, String)>;
 

@@ -247,5 +247,6 @@ fn plan(root: &Path) -> Value {
         "maintenance": { "readData": 100 },
         "guards": { "maxShrink": 50 },
         "maxConcurrent": null,
+        "schedule": { "calendar": "daily", "randomizedDelay": "1h" },
     })
 }
