@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Family, Page};
+use super::Page;
 use crate::outcome::Outcome;
 use crate::report::maintenance::Check;
 use crate::watch::look::Instance;
