@@ -49,6 +49,8 @@ pub struct Plan {
     pub maintenance: Maintenance,
     /// What makes a backup suspect.
     pub guards: Guards,
+    /// What a scheduled backup waits for.
+    pub conditions: Conditions,
     /// So many instances of this machine work at once, if there is a limit.
     pub max_concurrent: Option<u32>,
     /// When a backup is to be made.
@@ -63,6 +65,16 @@ pub struct Schedule {
     pub calendar: String,
     /// At most so much later, a time span of systemd.
     pub randomized_delay: String,
+}
+
+/// What a scheduled backup waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Conditions {
+    /// Mains power.
+    pub ac_power: bool,
+    /// A network that is not known to be metered.
+    pub unmetered_network: bool,
 }
 
 /// What makes a backup suspect.

@@ -23,7 +23,8 @@ use log::Level;
 
 use crate::lock::{self, Mode};
 use crate::paths::Host;
-use crate::report::journal;
+use crate::problem::Problem;
+use crate::report::{journal, messages};
 use crate::units::Units;
 use config::Config;
 use events::Event;
@@ -85,11 +86,16 @@ pub fn run(
 /// The journal has what runs themselves tell; nobody but the watch knows of one that did
 /// not take place.
 fn tell_journal(event: &Event) {
-    let (level, id) = match event.kind {
-        events::Kind::Overdue => (Level::Error, journal::OVERDUE),
-        events::Kind::InTime => (Level::Info, journal::IN_TIME),
+    let (level, message) = match event.kind {
+        events::Kind::Overdue => (Level::Error, &messages::OVERDUE),
+        events::Kind::InTime => (Level::Info, &messages::IN_TIME),
         _ => return,
     };
-    let fields = vec![("BACKUP_INSTANCE", event.instance.clone())];
-    journal::send(level, id, &fields, &event.summary());
+    let problem = Problem {
+        message: event.text.clone(),
+        remedy: event.remedy.clone(),
+    };
+    let mut fields = vec![("BACKUP_INSTANCE", event.instance.clone())];
+    journal::blame(&mut fields, Some(&problem));
+    journal::send(level, message, &fields, &event.summary());
 }

@@ -8,7 +8,7 @@ use super::channels::{Channel, Ping, Way};
 use super::events::{Event, Seen};
 use super::store::{Cursor, Failing, Store, Told};
 use crate::problem::Problem;
-use crate::report::journal;
+use crate::report::{journal, messages};
 
 /// Tells everybody. What does not arrive is kept for the next time, and false returned.
 ///
@@ -136,10 +136,11 @@ fn ping(store: &Store, channel: &Channel<'_>) -> Ping {
 }
 
 fn tell_journal(channel: &Channel<'_>, problem: &Problem) {
-    let fields = vec![("BACKUP_CHANNEL", channel.key.clone())];
+    let mut fields = vec![("BACKUP_CHANNEL", channel.key.clone())];
+    journal::blame(&mut fields, Some(problem));
     let text = format!(
         "{} could not be told, and will be tried again: {problem}",
         channel.key
     );
-    journal::send(Level::Error, journal::UNDELIVERED, &fields, &text);
+    journal::send(Level::Error, &messages::UNDELIVERED, &fields, &text);
 }
