@@ -16,6 +16,8 @@ use crate::plan::Plan;
 use crate::recover::{self, Ended};
 use crate::report::journal;
 use crate::restore::{self, request};
+use crate::schedule::Schedule;
+use crate::terminal::Terminal;
 use crate::units::Systemd;
 use crate::{backup, check_plan, maintain, prepare, secrets, snapshots, status};
 
@@ -121,8 +123,12 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
 
 fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {
     let now = jiff::Zoned::now();
-    let ask = &status::activity::ask_systemd;
-    let text = status::run(host, args.name.as_deref(), args.json, &now, ask)?;
+    let format = if args.json {
+        status::Format::Json
+    } else {
+        status::Format::Text(Terminal::of_output())
+    };
+    let text = status::run(host, args.name.as_deref(), format, &now, &Schedule::ask)?;
     print(text.as_bytes())
 }
 
