@@ -1,20 +1,14 @@
 //! What systemd says of the timers and services of instances: of all, asked at once.
 
+mod ask;
+
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
-use std::task::Poll;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use zbus::Connection;
-use zbus::wire::{OwnedObjectPath, OwnedVariant};
-
-const SERVICE: &str = "org.freedesktop.systemd1";
-
-/// So many questions are on the way at once: as a queue of replies is short, and a bus
-/// limits what a client may have open.
-const AT_ONCE: usize = 32;
+use zbus::wire::OwnedObjectPath;
 
 /// What an instance does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -111,19 +105,7 @@ impl Schedule {
                 ["service", "timer"].map(|kind| unit(instance, suffix, kind))
             })
             .collect();
-        let mut units = list(connection, &names).await?;
-        // No service is ever called so.
-        let mut waiting: Vec<&mut Unit> = units
-            .values_mut()
-            .filter(|unit| unit.sub == "waiting")
-            .collect();
-        for some in waiting.chunks_mut(AT_ONCE) {
-            let questions = some.iter().map(|unit| next_elapse(connection, &unit.path));
-            let answers = together(questions.collect()).await;
-            for (unit, answer) in some.iter_mut().zip(answers) {
-                unit.next = answer?;
-            }
-        }
+        let units = ask::units(connection, &names).await?;
         Ok(Self { units: Some(units) })
     }
 
@@ -199,97 +181,4 @@ impl Schedule {
             units: Some(units.collect()),
         }
     }
-}
-
-/// All units in one answer. systemd tells even of those that it has not loaded.
-async fn list(connection: &Connection, names: &[String]) -> zbus::Result<BTreeMap<String, Unit>> {
-    /// name, description, load state, active state, sub state, followed unit, path,
-    /// job id, job type, job path
-    type Row = (
-        String,
-        String,
-        String,
-        String,
-        String,
-        String,
-        OwnedObjectPath,
-        u32,
-        String,
-        OwnedObjectPath,
-    );
-
-    let reply = connection
-        .call_method(
-            Some(SERVICE),
-            "/org/freedesktop/systemd1",
-            Some("org.freedesktop.systemd1.Manager"),
-            "ListUnitsByNames",
-            &(names,),
-        )
-        .await?;
-    let rows: Vec<Row> = reply.body().deserialize()?;
-    Ok(rows
-        .into_iter()
-        .map(|(name, _, load, active, sub, _, path, ..)| {
-            let unit = Unit {
-                load,
-                active,
-                sub,
-                path,
-                next: None,
-            };
-            (name, unit)
-        })
-        .collect())
-}
-
-async fn next_elapse(
-    connection: &Connection,
-    timer: &OwnedObjectPath,
-) -> zbus::Result<Option<Timestamp>> {
-    let question = ("org.freedesktop.systemd1.Timer", "NextElapseUSecRealtime");
-    let reply = connection
-        .call_method(
-            Some(SERVICE),
-            timer,
-            Some("org.freedesktop.DBus.Properties"),
-            "Get",
-            &question,
-        )
-        .await?;
-    let value: OwnedVariant = reply.body().deserialize()?;
-    let microseconds = u64::try_from(value)?;
-    // Neither 0 nor the end of time is a time.
-    Ok(i64::try_from(microseconds)
-        .ok()
-        .filter(|microseconds| *microseconds > 0)
-        .and_then(|microseconds| Timestamp::from_microsecond(microseconds).ok()))
-}
-
-/// Waits for all of them, so that each is on its way before the first is there.
-async fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures
-        .into_iter()
-        .map(|future| (Box::pin(future), None))
-        .collect();
-    poll_fn(|context| {
-        for (future, output) in &mut running {
-            if output.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(ready) => *output = Some(ready),
-                    Poll::Pending => {}
-                }
-            }
-        }
-        if running.iter().all(|(_, output)| output.is_some()) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-    running
-        .into_iter()
-        .filter_map(|(_, output)| output)
-        .collect()
 }
