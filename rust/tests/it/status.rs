@@ -43,8 +43,10 @@ impl Systemd {
         let (load, active, sub) = match name.as_str() {
             "backupservice-masked.timer" => ("masked", "inactive", "dead"),
             "backupservice-dead.timer" => ("loaded", "inactive", "dead"),
-            name if name.ends_with("-maintain.timer") => ("not-found", "inactive", "dead"),
-            name if name.ends_with(".timer") => ("loaded", "active", "waiting"),
+            "backupservice-myservice.timer" | "backupservice-other.timer" => {
+                ("loaded", "active", "waiting")
+            }
+            name if name.contains("-maintain.") => ("not-found", "inactive", "dead"),
             _ => ("loaded", self.services, "start"),
         };
         let path = OwnedObjectPath::try_from("/timer").unwrap();
@@ -64,13 +66,13 @@ impl Systemd {
     }
 }
 
-struct Timer;
+struct Timer(u64);
 
 #[zbus::interface(name = "org.freedesktop.systemd1.Timer")]
 impl Timer {
     #[zbus(property, name = "NextElapseUSecRealtime")]
     fn next_elapse(&self) -> u64 {
-        1_773_198_000_000_000
+        self.0
     }
 }
 
@@ -145,7 +147,7 @@ fn serve(bus: &Bus, systemd: Systemd) -> zbus::Connection {
     zbus::block_on(async {
         zbus::connection::Builder::address(bus.address.as_str())
             .serve_at("/org/freedesktop/systemd1", systemd)
-            .serve_at("/timer", Timer)
+            .serve_at("/timer", Timer(1_773_198_000_000_000))
             .name("org.freedesktop.systemd1")
             .build()
             .await
