@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -19,7 +20,7 @@ use crate::restore::{self, request};
 use crate::schedule::Schedule;
 use crate::terminal::Terminal;
 use crate::units::Systemd;
-use crate::{backup, check_plan, maintain, prepare, secrets, snapshots, status};
+use crate::{backup, bus, check_plan, maintain, prepare, secrets, snapshots, status};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -37,6 +38,10 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
         Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
+        Command::Bus { idle } => {
+            journal::install();
+            bus::run(&host, Duration::from_secs(idle)).map(|()| 0)
+        }
         Command::Completions { shell } => print(&cli::completions(shell)).map(|()| 0),
         Command::Man { dir } => cli::manual_pages(&dir)
             .with_context(|| format!("cannot write manual pages into {}", dir.display()))

@@ -1,6 +1,7 @@
 //! The executor of backupservice, as a library.
 
 pub mod backup;
+pub mod bus;
 pub mod cancel;
 pub mod check_plan;
 pub mod cli;
