@@ -10,6 +10,7 @@ mod instance;
 mod path;
 mod polkit;
 mod signals;
+mod usage;
 mod view;
 
 use std::time::Duration;

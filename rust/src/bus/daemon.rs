@@ -13,7 +13,8 @@ use zbus::object_server::SignalEmitter;
 use zbus::{Connection, block_on};
 
 use super::files::Files;
-use super::instance::{Instance, Usage};
+use super::instance::Instance;
+use super::usage::Usage;
 use super::view::View;
 use super::{EVERY, Event, NAME, PATH, path, signals};
 use crate::paths::Host;

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use zbus::message::Header;
 use zbus::object_server::{Interface, SignalEmitter};
@@ -13,6 +11,7 @@ use zbus::{Connection, fdo, interface};
 
 use super::aside::aside;
 use super::polkit::{self, Wish};
+use super::usage::Usage;
 use super::view::{View, microseconds};
 use crate::cancel::Cancel;
 use crate::client::Client;
@@ -23,47 +22,6 @@ use crate::units::Systemd;
 
 /// One entry of a list of snapshots.
 type Entry = HashMap<&'static str, Variant<'static>>;
-
-/// When somebody last called, and how many wait for an answer.
-#[derive(Debug)]
-pub(super) struct Usage {
-    last: Mutex<Instant>,
-    waiting: AtomicUsize,
-}
-
-impl Usage {
-    pub(super) fn new() -> Self {
-        Self {
-            last: Mutex::new(Instant::now()),
-            waiting: AtomicUsize::new(0),
-        }
-    }
-
-    /// The last time that somebody called, unless somebody still waits.
-    pub(super) fn last(&self) -> Option<Instant> {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.waiting.load(Ordering::SeqCst) == 0).then_some(last)
-    }
-
-    fn touch(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    fn begin(self: &Arc<Self>) -> Call {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        Call(Arc::clone(self))
-    }
-}
-
-/// Somebody waits for an answer.
-struct Call(Arc<Usage>);
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        self.0.touch();
-        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-}
 
 /// What is shown of an instance, shared with the daemon, which keeps it up to date.
 #[derive(Clone, Debug)]
