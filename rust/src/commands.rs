@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -16,9 +17,11 @@ use crate::plan::Plan;
 use crate::recover::{self, Ended};
 use crate::report::journal;
 use crate::restore::{self, request};
+use crate::schedule::Schedule;
+use crate::terminal::Terminal;
 use crate::units::Systemd;
 use crate::{
-    backup, check_plan, desktop, maintain, prepare, secrets, sleep, snapshots, status, watch,
+    backup, bus, check_plan, desktop, maintain, prepare, secrets, sleep, snapshots, status, watch,
 };
 
 /// Does what was asked, and returns the exit status.
@@ -39,6 +42,10 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Watch(args) => watch(&host, &args),
         Command::NotifyDesktop => desktop::run(&host).map(|()| 0),
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
+        Command::Bus { idle } => {
+            journal::install();
+            bus::run(&host, Duration::from_secs(idle)).map(|()| 0)
+        }
         Command::Completions { shell } => print(&cli::completions(shell)).map(|()| 0),
         Command::Man { dir } => cli::manual_pages(&dir)
             .with_context(|| format!("cannot write manual pages into {}", dir.display()))
@@ -135,8 +142,12 @@ fn watch(host: &Host, args: &cli::Watch) -> anyhow::Result<u8> {
 
 fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {
     let now = jiff::Zoned::now();
-    let ask = &status::activity::ask_systemd;
-    let text = status::run(host, args.name.as_deref(), args.json, &now, ask)?;
+    let format = if args.json {
+        status::Format::Json
+    } else {
+        status::Format::Text(Terminal::of_output())
+    };
+    let text = status::run(host, args.name.as_deref(), format, &now, &Schedule::ask)?;
     print(text.as_bytes())
 }
 

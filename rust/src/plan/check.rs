@@ -107,7 +107,7 @@ pub fn check_instance_name(name: &str) -> Result<(), Finding> {
             "Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit",
         ));
     }
-    if ["secrets", "recover", "watch"].contains(&name) {
+    if ["bus", "catalog", "recover", "secrets", "watch"].contains(&name) {
         return Err(Finding::new(
             "instance",
             &format!("backupservice-{name}.service is a unit of its own"),
