@@ -240,6 +240,9 @@ pub struct Watch {
     /// Who is to be told
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// Only read the file, when the system is built
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Arguments of `check-plan`.

@@ -136,6 +136,9 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
 fn watch(host: &Host, args: &cli::Watch) -> anyhow::Result<u8> {
     journal::install();
     let config = watch::config::Config::load(&args.config)?;
+    if args.check {
+        return Ok(0);
+    }
     let system = watch::Machine::new(&config.systemd_analyze)?;
     watch::run(host, &config, &system, &Systemd::connect()?)
 }
