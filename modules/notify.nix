@@ -97,10 +97,16 @@ let
     };
   };
 
-  called = program: channels: {
-    inherit program;
-    channels = lib.mapAttrs (_: channel: { inherit (channel) instances; }) channels;
-  };
+  # The program, which comes along with all that it needs, only where it is called.
+  called =
+    program: channels:
+    if channels == { } then
+      null
+    else
+      {
+        inherit program;
+        channels = lib.mapAttrs (_: channel: { inherit (channel) instances; }) channels;
+      };
 
   document = {
     version = 1;

@@ -67,7 +67,7 @@ let
           "/var/lib/${layout.events}"
           "/run/${layout.notifyRuntime}"
         ]
-        ++ lib.optional (metrics.textfile != null) (sandbox.word (dirOf metrics.textfile));
+        ++ lib.optionals (metrics.textfile != null) (sandbox.optional [ (dirOf metrics.textfile) ]);
         LoadCredential = lib.mapAttrsToList sandbox.credential credentials;
         # In the place of a file that is missing, so that all others are told.
         SetCredential = map (id: "${id}:\\n") (lib.attrNames credentials);

@@ -4,9 +4,9 @@ mod call;
 mod hook;
 mod ping;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::config::Config;
+use super::config::{self, Called, Config};
 use super::events::Event;
 use crate::problem::Problem;
 use crate::units::Units;
@@ -50,22 +50,18 @@ impl Channel<'_> {
 
 /// All channels there are.
 pub(super) fn all<'a>(config: &'a Config, units: &'a dyn Units) -> Vec<Channel<'a>> {
-    let apprise = config
-        .apprise
-        .channels
-        .iter()
-        .map(|(name, channel)| Channel {
-            key: format!("apprise:{name}"),
-            instances: channel.instances.clone(),
-            way: Way::Event(Box::new(move |event| {
-                call::apprise(&config.apprise.program, &credential("apprise", name), event)
-            })),
-        });
-    let ping = config.ping.channels.iter().map(|(name, channel)| Channel {
+    let apprise = called(config.apprise.as_ref()).map(|(program, name, channel)| Channel {
+        key: format!("apprise:{name}"),
+        instances: channel.instances.clone(),
+        way: Way::Event(Box::new(move |event| {
+            call::apprise(program, &credential("apprise", name), event)
+        })),
+    });
+    let ping = called(config.ping.as_ref()).map(|(program, name, channel)| Channel {
         key: format!("ping:{name}"),
         instances: channel.instances.clone(),
         way: Way::State(Box::new(move |state| {
-            ping::ping(&config.ping.program, &credential("ping", name), state)
+            ping::ping(program, &credential("ping", name), state)
         })),
     });
     let hooks = config.hooks.iter().map(|(name, hook)| Channel {
@@ -74,6 +70,14 @@ pub(super) fn all<'a>(config: &'a Config, units: &'a dyn Units) -> Vec<Channel<'
         way: Way::Event(Box::new(move |event| hook::start(hook, event, units))),
     });
     apprise.chain(ping).chain(hooks).collect()
+}
+
+/// The program, the name and the settings of each.
+fn called(kind: Option<&Called>) -> impl Iterator<Item = (&Path, &String, &config::Channel)> {
+    kind.into_iter().flat_map(|kind| {
+        let channels = kind.channels.iter();
+        channels.map(|(name, channel)| (kind.program.as_path(), name, channel))
+    })
 }
 
 /// Where systemd puts the URL of a channel.

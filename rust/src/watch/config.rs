@@ -24,9 +24,9 @@ pub struct Config {
     /// Absolute path of `systemd-analyze`.
     pub systemd_analyze: PathBuf,
     /// Services that Apprise knows how to reach.
-    pub apprise: Called,
+    pub apprise: Option<Called>,
     /// URLs that are requested.
-    pub ping: Called,
+    pub ping: Option<Called>,
     /// Units that are started, by the name of the hook.
     pub hooks: BTreeMap<String, Hook>,
     /// Where metrics are written, if they are.

@@ -143,6 +143,7 @@ fn derive_maintenance(seen: &mut Seen, facts: &Facts<'_>) -> Option<Draft> {
 
 fn derive_overdue(seen: &mut Seen, facts: &Facts<'_>, success: bool) -> Option<Draft> {
     let judged = facts.judged?;
+    seen.deadline = judged.deadline;
     let was = std::mem::replace(&mut seen.overdue, judged.overdue);
     let kind = match (was, judged.overdue) {
         (false, true) => Kind::Overdue,

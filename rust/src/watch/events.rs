@@ -153,6 +153,9 @@ pub struct Seen {
     pub wait: Option<Wait>,
     /// There was none.
     pub overdue: bool,
+    /// When it is overdue if the machine stays awake.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
 }
 
 impl Seen {
@@ -168,7 +171,15 @@ impl Seen {
             crashes: Vec::new(),
             wait: None,
             overdue: false,
+            deadline: None,
         }
+    }
+
+    /// There was no success in time, nor since that was seen.
+    #[must_use]
+    pub fn is_overdue(&self, last_success: Option<Timestamp>) -> bool {
+        let since = self.wait.as_ref().map(|wait| wait.since);
+        self.overdue && (last_success.is_none() || last_success <= since)
     }
 
     /// Nothing is wrong with it.

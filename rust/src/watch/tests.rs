@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::config::{Called, Config, Hook};
+use super::config::{Config, Hook};
 use super::deadline::Next;
 use super::derive::Crash;
 use super::events::Kind;
@@ -122,10 +122,6 @@ impl Pretended {
 
     /// One hook, and metrics.
     fn config(&self) -> Config {
-        let called = Called {
-            program: PathBuf::from("/nonexistent"),
-            channels: BTreeMap::new(),
-        };
         let hook = Hook {
             unit: "backupservice-notify-x.service".to_owned(),
             input: self.root.path().join("x.json"),
@@ -135,8 +131,8 @@ impl Pretended {
             version: config::VERSION,
             grace: Duration::from_hours(1),
             systemd_analyze: PathBuf::new(),
-            apprise: called.clone(),
-            ping: called,
+            apprise: None,
+            ping: None,
             hooks: BTreeMap::from([("x".to_owned(), hook)]),
             textfile: Some(self.root.path().join("metrics.prom")),
         }
