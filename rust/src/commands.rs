@@ -40,7 +40,10 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
         Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),
         Command::Watch(args) => watch(&host, &args),
-        Command::NotifyDesktop => desktop::run(&host).map(|()| 0),
+        Command::NotifyDesktop => {
+            journal::install();
+            desktop::run(&host).map(|()| 0)
+        }
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
         Command::Bus { idle } => {
             journal::install();

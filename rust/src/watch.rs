@@ -23,7 +23,6 @@ use log::Level;
 
 use crate::lock::{self, Mode};
 use crate::paths::Host;
-use crate::problem::Problem;
 use crate::report::{journal, messages};
 use crate::units::Units;
 use config::Config;
@@ -91,11 +90,13 @@ fn tell_journal(event: &Event) {
         events::Kind::InTime => (Level::Info, &messages::IN_TIME),
         _ => return,
     };
-    let problem = Problem {
-        message: event.text.clone(),
-        remedy: event.remedy.clone(),
-    };
+    let problem = event.problem();
     let mut fields = vec![("BACKUP_INSTANCE", event.instance.clone())];
     journal::blame(&mut fields, Some(&problem));
-    journal::send(level, message, &fields, &event.summary());
+    journal::send(
+        level,
+        message,
+        &fields,
+        &format!("{}: {problem}", event.title),
+    );
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::deadline::Wait;
 use crate::report::maintenance::Maintenance;
-use crate::report::record::Record;
+use crate::report::record::{Problem, Record};
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,11 +95,13 @@ impl Event {
         format!("{text}\n{remedy}More: {look}\n")
     }
 
-    /// Everything on one line.
+    /// What happened, and what to do about it.
     #[must_use]
-    pub fn summary(&self) -> String {
-        let body = self.body();
-        format!("{}: {}", self.title, body.trim_end().replace('\n', " "))
+    pub fn problem(&self) -> Problem {
+        Problem {
+            message: self.text.clone(),
+            remedy: self.remedy.clone(),
+        }
     }
 }
 

@@ -333,7 +333,10 @@ fn a_dead_timer_is_overdue_and_is_told_why() {
         "{event:?}"
     );
     let remedy = event.remedy.unwrap();
-    assert_eq!(remedy, "`systemctl start backupservice-cloud.timer`");
+    assert_eq!(
+        remedy,
+        "Start it: `systemctl start backupservice-cloud.timer`"
+    );
     machine.ran(&record(Outcome::Success, 10));
     assert_eq!(machine.look(10).1, ["recovered"]);
 }

@@ -179,11 +179,15 @@ fn why(facts: &Facts<'_>, judged: &Judged) -> (String, String) {
 
 /// What is wrong with a timer, if something is.
 fn of_timer(timer: &str, state: &UnitState) -> Option<(String, String)> {
-    let start = format!("`systemctl start {timer}`");
+    let start = format!("Start it: `systemctl start {timer}`");
     Some(match (state.load.as_str(), state.active.as_str()) {
         ("masked", _) => (
             format!("{timer} is masked"),
-            format!("`systemctl unmask {timer} && systemctl start {timer}`"),
+            format!(
+                "Take `systemd.timers.{}.enable = false` out of the configuration; or, where it \
+                 was masked by hand: `systemctl unmask --runtime {timer} && systemctl start {timer}`",
+                timer.trim_end_matches(".timer")
+            ),
         ),
         ("not-found", _) => (
             format!("{timer} does not exist"),
@@ -196,11 +200,11 @@ fn of_timer(timer: &str, state: &UnitState) -> Option<(String, String)> {
         ),
         ("loaded", "failed") => (
             format!("{timer} has failed"),
-            format!("`systemctl status {timer}` tells why; then {start}"),
+            format!("`systemctl status {timer}` tells why. {start}"),
         ),
         ("loaded", _) if state.disabled => (
             format!("{timer} is disabled and does not run"),
-            format!("`systemctl enable --now {timer}`"),
+            format!("Start it, now and at each boot: `systemctl enable --now {timer}`"),
         ),
         ("loaded", _) => (format!("{timer} is stopped"), start),
         (load, _) => (
