@@ -28,7 +28,7 @@ def run_app(works):
     (machine.succeed if works else machine.fail)(f"systemctl start {APP}")
     # The watch is started after the run has ended.
     run_id = json.loads(machine.succeed("cat /var/lib/backupservice/app/last-run.json"))["runId"]
-    machine.wait_until_succeeds(f"grep -q {run_id} /var/lib/backupservice/.events/cursor.json")
+    machine.wait_until_succeeds(f"grep -q {run_id} /var/lib/backupservice/.events/cursor.json", timeout=60)
     settle()
 
 def as_user(user, command):
@@ -134,7 +134,7 @@ with subtest("a unit that leaves no record is told, too"):
         "systemctl daemon-reload",
     )
     machine.fail(f"systemctl start {APP}")
-    machine.wait_until_succeeds("grep -q 'did not get as far' /root/requests")
+    machine.wait_until_succeeds("grep -q 'did not get as far' /root/requests", timeout=60)
     settle()
     [(title, body, _)] = inbox("app")
     assert title == "Backup of app failed" and "exit status 2" in body, (title, body)
@@ -156,12 +156,12 @@ with subtest("what happened before the login is shown when there is a desktop"):
     log_in("alice")
     log_in("bob")
     # Nothing shows notifications yet.
-    machine.wait_until_succeeds("journalctl | grep -q 'nothing shows notifications yet'")
+    machine.wait_until_succeeds("journalctl | grep -q 'nothing shows notifications yet'", timeout=60)
     machine.succeed(as_user("alice", f"systemctl --user is-active {NOTIFY}.service"))
     for user in ("alice", "bob"):
         machine.succeed(as_user(user, f"systemd-run --user --unit=recorder python3 /etc/recorder.py /home/{user}/notes"))
-    machine.wait_until_succeeds("test -s /home/alice/notes")
-    machine.wait_until_fails(as_user("alice", f"systemctl --user is-active {NOTIFY}.service"))
+    machine.wait_until_succeeds("test -s /home/alice/notes", timeout=60)
+    machine.wait_until_fails(as_user("alice", f"systemctl --user is-active {NOTIFY}.service"), timeout=60)
     # Of app all is well, and alice never heard otherwise.
     [note] = notes("alice")
     assert note["title"] == "Backup of soon is overdue" and note["urgency"] == 2, note
@@ -169,9 +169,9 @@ with subtest("what happened before the login is shown when there is a desktop"):
 
 with subtest("and what happens afterwards at once"):
     run_app(False)
-    machine.wait_until_succeeds("grep -q 'app failed' /home/alice/notes")
+    machine.wait_until_succeeds("grep -q 'app failed' /home/alice/notes", timeout=60)
     run_app(True)
-    machine.wait_until_succeeds("grep -q 'app works again' /home/alice/notes")
+    machine.wait_until_succeeds("grep -q 'app works again' /home/alice/notes", timeout=60)
     assert [note["title"] for note in notes("alice")[1:]] == ["Backup of app failed", "Backup of app works again"], notes("alice")
     machine.succeed("test -s /home/alice/.local/state/backupservice/shown.json")
 
