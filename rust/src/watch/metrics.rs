@@ -1,5 +1,6 @@
 //! Metrics for Prometheus, as a file that `node_exporter` reads.
 //!
+//! Instances are in the label `backup`: `instance` is what Prometheus calls the machine.
 //! Labels are bounded: instances, providers, outcomes, phases and channels, of which there
 //! are as many as are configured or known to this program.
 

@@ -398,28 +398,28 @@ fn metrics_are_complete_and_readable_by_all() {
     let text = fs::read_to_string(file).unwrap();
     let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     expect![[r#"
-        backupservice_info{instance="cloud",provider="restic"} 1
-        backupservice_last_success_timestamp_seconds{instance="cloud"} 1800003600
-        backupservice_last_run_timestamp_seconds{instance="cloud"} 1800003600
-        backupservice_last_run_outcome{instance="cloud",outcome="success"} 1
-        backupservice_last_run_outcome{instance="cloud",outcome="incomplete"} 0
-        backupservice_last_run_outcome{instance="cloud",outcome="skipped"} 0
-        backupservice_last_run_outcome{instance="cloud",outcome="failed"} 0
-        backupservice_last_run_outcome{instance="cloud",outcome="cancelled"} 0
-        backupservice_last_run_cleanup_failed{instance="cloud"} 0
-        backupservice_last_snapshot_added_bytes{instance="cloud"} 10
-        backupservice_last_snapshot_size_bytes{instance="cloud"} 1000
-        backupservice_last_snapshot_files{instance="cloud"} 3
-        backupservice_deadline_timestamp_seconds{instance="cloud"} 1800011400
-        backupservice_overdue{instance="cloud"} 0
-        backupservice_timer_active{instance="cloud"} 1
-        backupservice_running{instance="cloud"} 0
-        backupservice_last_maintenance_timestamp_seconds{instance="cloud"} 1800003600
-        backupservice_last_maintenance_outcome{instance="cloud",outcome="success"} 1
-        backupservice_last_maintenance_outcome{instance="cloud",outcome="incomplete"} 0
-        backupservice_last_maintenance_outcome{instance="cloud",outcome="skipped"} 0
-        backupservice_last_maintenance_outcome{instance="cloud",outcome="failed"} 0
-        backupservice_last_maintenance_outcome{instance="cloud",outcome="cancelled"} 0
+        backupservice_info{backup="cloud",provider="restic"} 1
+        backupservice_last_success_timestamp_seconds{backup="cloud"} 1800003600
+        backupservice_last_run_timestamp_seconds{backup="cloud"} 1800003600
+        backupservice_last_run_outcome{backup="cloud",outcome="success"} 1
+        backupservice_last_run_outcome{backup="cloud",outcome="incomplete"} 0
+        backupservice_last_run_outcome{backup="cloud",outcome="skipped"} 0
+        backupservice_last_run_outcome{backup="cloud",outcome="failed"} 0
+        backupservice_last_run_outcome{backup="cloud",outcome="cancelled"} 0
+        backupservice_last_run_cleanup_failed{backup="cloud"} 0
+        backupservice_last_snapshot_added_bytes{backup="cloud"} 10
+        backupservice_last_snapshot_size_bytes{backup="cloud"} 1000
+        backupservice_last_snapshot_files{backup="cloud"} 3
+        backupservice_deadline_timestamp_seconds{backup="cloud"} 1800011400
+        backupservice_overdue{backup="cloud"} 0
+        backupservice_timer_active{backup="cloud"} 1
+        backupservice_running{backup="cloud"} 0
+        backupservice_last_maintenance_timestamp_seconds{backup="cloud"} 1800003600
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="success"} 1
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="incomplete"} 0
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="skipped"} 0
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="failed"} 0
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="cancelled"} 0
         backupservice_channel_failing{channel="hook:x"} 0
         backupservice_watch_timestamp_seconds 1800003600"#]]
     .assert_eq(&samples.join("\n"));

@@ -13,7 +13,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
         "info",
         "Which program makes the snapshots of an instance.",
         &|family, one| {
-            family.count(&[("instance", &one.name), ("provider", &one.provider)], 1);
+            family.count(&[("backup", &one.name), ("provider", &one.provider)], 1);
         },
     );
     page.family(
@@ -21,7 +21,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
         "End of the last backup that was a success.",
         &|family, one| {
             if let Some(then) = one.judged.as_ref().and_then(|judged| judged.last_success) {
-                family.time(&[("instance", &one.name)], then);
+                family.time(&[("backup", &one.name)], then);
             }
         },
     );
@@ -30,7 +30,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
         "End of the last backup, however it ended.",
         &|family, one| {
             if let Some(run) = one.runs.last() {
-                family.time(&[("instance", &one.name)], run.finished);
+                family.time(&[("backup", &one.name)], run.finished);
             }
         },
     );
@@ -40,10 +40,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
         &|family, one| {
             let Some(run) = one.runs.last() else { return };
             for outcome in Outcome::ALL {
-                let labels = [
-                    ("instance", one.name.as_str()),
-                    ("outcome", outcome.as_str()),
-                ];
+                let labels = [("backup", one.name.as_str()), ("outcome", outcome.as_str())];
                 family.flag(&labels, run.outcome == outcome);
             }
         },
@@ -53,7 +50,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
         "Whether something could not be put back after the last backup.",
         &|family, one| {
             if let Some(run) = one.runs.last() {
-                family.flag(&[("instance", &one.name)], run.cleanup_failed);
+                family.flag(&[("backup", &one.name)], run.cleanup_failed);
             }
         },
     );
@@ -70,7 +67,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
                 }
             }
             for (name, seconds) in phases {
-                family.value(&[("instance", &one.name), ("phase", name)], seconds);
+                family.value(&[("backup", &one.name), ("phase", name)], seconds);
             }
         },
     );
@@ -84,7 +81,7 @@ pub(super) fn snapshots(page: &mut Page<'_>) {
         "What the last snapshot added to the repository.",
         &|family, one| {
             if let Some(totals) = counted(one) {
-                family.count(&[("instance", &one.name)], totals.bytes_added);
+                family.count(&[("backup", &one.name)], totals.bytes_added);
             }
         },
     );
@@ -93,7 +90,7 @@ pub(super) fn snapshots(page: &mut Page<'_>) {
         "Size of the data in the last snapshot.",
         &|family, one| {
             if let Some(totals) = counted(one) {
-                family.count(&[("instance", &one.name)], totals.bytes);
+                family.count(&[("backup", &one.name)], totals.bytes);
             }
         },
     );
@@ -102,7 +99,7 @@ pub(super) fn snapshots(page: &mut Page<'_>) {
         "Number of files in the last snapshot.",
         &|family, one| {
             if let Some(totals) = counted(one) {
-                family.count(&[("instance", &one.name)], totals.files);
+                family.count(&[("backup", &one.name)], totals.files);
             }
         },
     );
@@ -111,7 +108,7 @@ pub(super) fn snapshots(page: &mut Page<'_>) {
         "Number of snapshots, as of the last maintenance and the backups since.",
         &|family, one| {
             if let Some(count) = count(one) {
-                family.count(&[("instance", &one.name)], count);
+                family.count(&[("backup", &one.name)], count);
             }
         },
     );
@@ -124,7 +121,7 @@ pub(super) fn schedule(page: &mut Page<'_>) {
         "When the backup is overdue if there is no success before.",
         &|family, one| {
             if let Some(then) = one.judged.as_ref().and_then(|judged| judged.deadline) {
-                family.time(&[("instance", &one.name)], then);
+                family.time(&[("backup", &one.name)], then);
             }
         },
     );
@@ -133,7 +130,7 @@ pub(super) fn schedule(page: &mut Page<'_>) {
         "Whether there was no success in time.",
         &|family, one| {
             if let Some(judged) = &one.judged {
-                family.flag(&[("instance", &one.name)], judged.overdue);
+                family.flag(&[("backup", &one.name)], judged.overdue);
             }
         },
     );
@@ -143,7 +140,7 @@ pub(super) fn schedule(page: &mut Page<'_>) {
         &|family, one| {
             if let Some(timer) = &one.timer {
                 family.flag(
-                    &[("instance", &one.name)],
+                    &[("backup", &one.name)],
                     timer.active == "active" && timer.sub != "elapsed",
                 );
             }
@@ -153,7 +150,7 @@ pub(super) fn schedule(page: &mut Page<'_>) {
         "running",
         "Whether a backup is under way.",
         &|family, one| {
-            family.flag(&[("instance", &one.name)], one.running);
+            family.flag(&[("backup", &one.name)], one.running);
         },
     );
 }
@@ -165,7 +162,7 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
         "End of the last maintenance.",
         &|family, one| {
             if let Some(last) = &one.maintenance {
-                family.time(&[("instance", &one.name)], last.finished);
+                family.time(&[("backup", &one.name)], last.finished);
             }
         },
     );
@@ -175,10 +172,7 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
         &|family, one| {
             let Some(last) = &one.maintenance else { return };
             for outcome in Outcome::ALL {
-                let labels = [
-                    ("instance", one.name.as_str()),
-                    ("outcome", outcome.as_str()),
-                ];
+                let labels = [("backup", one.name.as_str()), ("outcome", outcome.as_str())];
                 family.flag(&labels, last.outcome == outcome);
             }
         },
@@ -188,7 +182,7 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
         "Whether the last check of the repository found nothing wrong.",
         &|family, one| {
             if let Some(check) = one.maintenance.as_ref().and_then(|last| last.done.check) {
-                family.flag(&[("instance", &one.name)], check == Check::Sound);
+                family.flag(&[("backup", &one.name)], check == Check::Sound);
             }
         },
     );
