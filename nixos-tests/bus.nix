@@ -45,6 +45,7 @@
     instance = "/org/backupservice1/instance/my_2dapp"
     interface = "org.backupservice1.Instance"
     unit = "backupservice-my-app.service"
+    daemon = "backupservice-bus.service"
 
     def shown(name):
         """A property, as anyone sees it."""
@@ -57,11 +58,17 @@
 
     def wait_for(name, value):
         get = f"busctl --json=short get-property {service} {instance} {interface} {name}"
-        machine.wait_until_succeeds(f"{get} | grep -F '\"data\":{json.dumps(value)}'")
+        machine.wait_until_succeeds(f"{get} | grep -F '\"data\":{json.dumps(value)}'", timeout=120)
 
     def wait_until_reading():
         get = f"busctl get-property {service} {instance} {interface} Progress"
-        machine.wait_until_succeeds(f"{get} | grep -vx 'd 0' && systemctl is-active my-app.service | grep -x inactive")
+        machine.wait_until_succeeds(f"{get} | grep -vx 'd 0'", timeout=120)
+        assert machine.get_unit_property("my-app.service", "ActiveState") == "inactive"
+
+    def wait_for_state(unit, *states):
+        """Waits until systemd says one of these of the unit."""
+        show = f"systemctl show -P ActiveState {unit}"
+        machine.wait_until_succeeds(f"{show} | grep -xE '{'|'.join(states)}'", timeout=120)
 
     def objects():
         return machine.succeed(f"busctl --list tree {service}").split()
@@ -78,9 +85,9 @@
     machine.wait_for_unit("my-app.service")
 
     with subtest("the bus starts the daemon, and anyone may look"):
-        machine.succeed("systemctl is-active backupservice-bus.service | grep -x inactive")
+        assert machine.get_unit_property(daemon, "ActiveState") == "inactive"
         assert instance in objects(), objects()
-        machine.succeed("systemctl is-active backupservice-bus.service")
+        assert machine.get_unit_property(daemon, "ActiveState") == "active"
         assert shown("Name") == "my-app"
         assert shown("Provider") == "restic"
         assert shown("State") == "idle"
@@ -173,7 +180,7 @@
         wait_for("LastOutcome", "cancelled")
         wait_for("State", "idle")
         assert shown("LastSnapshot") == record["snapshot"]
-        machine.wait_until_succeeds(f"systemctl is-active {unit} | grep -xE 'inactive|failed'")
+        wait_for_state(unit, "inactive", "failed")
         machine.wait_for_unit("my-app.service")
         machine.fail("test -e /var/lib/backupservice/my-app/intent.json")
         machine.fail("test -e /run/backupservice/my-app/state.json")
@@ -217,13 +224,13 @@
         wait_for("Timer", "waiting")
 
     with subtest("the daemon ends when nobody needs it, and comes back when somebody does"):
-        machine.wait_until_succeeds("systemctl is-active backupservice-bus.service | grep -x inactive", timeout=120)
+        wait_for_state(daemon, "inactive")
         assert machine.get_unit_property("backupservice-bus.service", "Result") == "success"
         assert shown("LastOutcome") == "failed"
-        machine.wait_until_succeeds("systemctl is-active backupservice-bus.service | grep -x inactive", timeout=120)
+        wait_for_state(daemon, "inactive")
         machine.succeed("rm /var/lib/my-app/*hole && echo data >/var/lib/my-app/data")
         machine.succeed("backupservice run my-app --accept-shrink")
-        machine.wait_until_succeeds("systemctl is-active backupservice-bus.service | grep -x active")
+        wait_for_state(daemon, "active")
         assert shown("LastOutcome") == "success"
   '';
 }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use zbus::fdo::{ObjectManager, Properties, RequestNameFlags};
 use zbus::names::InterfaceName;
 use zbus::object_server::SignalEmitter;
-use zbus::{Connection, block_on};
+use zbus::{Connection, block_on, fdo};
 
 use super::files::Files;
 use super::instance::Instance;
@@ -224,7 +224,11 @@ impl Daemon<'_> {
         while self.usage.last().is_none() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        block_on(self.connection.graceful_shutdown());
+        // When this answer is there, those that were ready have been sent.
+        block_on(async {
+            let bus = fdo::DBusProxy::new(&self.connection).await?;
+            bus.get_id().await
+        })?;
         Ok(())
     }
 }
