@@ -92,7 +92,7 @@
 
     with subtest("a repository that another process works on is passing trouble: status 75"):
         before = last_run_id("slow")
-        hold_lock(slow)
+        hold_lock("slow", slow)
         machine.succeed(f"systemctl start --no-block {unit('slow')}")
         tells(passes("slow", before), "lock")
         assert has_lock(slow)
@@ -100,12 +100,11 @@
         back_up("slow")
 
     with subtest("the lock of a dead process does not block for ever"):
-        hold_lock(slow)
+        hold_lock("slow", slow)
         machine.succeed("systemctl kill --signal=KILL holder.service")
         wait_for_end("holder.service")
         machine.execute("systemctl reset-failed holder.service")
         assert has_lock(slow)
         back_up("slow")
-
   '';
 }

@@ -139,6 +139,5 @@ in
         tells(back_up(remotes[-1], "failed"), "key")
         machine.succeed(f"mv {secrets}/kept {secrets}/key")
         back_up(remotes[-1])
-
   '';
 }

@@ -60,6 +60,5 @@
         machine.succeed("grep -qx saved /mnt/tiny/precious/note")
         machine.succeed("grep -qx there /mnt/tiny/.precious.before-restore-*/note")
         machine.succeed("systemctl is-active keeper.service")
-
   '';
 }

@@ -121,6 +121,5 @@ in
 
     with subtest("the repository is sound"):
         prove_sound("/srv/backup/files")
-
   '';
 }

@@ -89,6 +89,5 @@ in
         restore("app")
         assert app_id() not in (running, ""), app_id()
         machine.succeed("systemctl is-active app.service", "rm -r /var/lib/.app.before-restore-*")
-
   '';
 }

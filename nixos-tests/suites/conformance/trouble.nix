@@ -18,6 +18,7 @@
         user = "root";
         sourceDirectories = [ "/var/lib/small" ];
         repository.path = "/mnt/small/backup";
+        guards.maxShrink = 50;
       };
     };
 
@@ -116,15 +117,16 @@
         machine.succeed(f"cp {password_file} /var/lib/conformance/password-of-trouble")
         back_up("trouble")
 
-    machine.succeed(f"cp -a {trouble} /srv/sound")
-    for part in ["config", "index"]:
+    for part in vital_parts:
         with subtest(f"a repository with a damaged {part} fails the run and is not made anew"):
+            machine.succeed(f"cp -a {trouble} /srv/sound")
             damage(trouble, part)
             nothing_new()
-            machine.succeed(f"rm -r {trouble} && cp -a /srv/sound {trouble}")
+            machine.succeed(f"rm -r {trouble} && mv /srv/sound {trouble}")
             back_up("trouble")
 
     with subtest("damaged data fails the restore, and what is there stays"):
+        machine.succeed(f"cp -a {trouble} /srv/sound")
         damage(trouble, "data")
         machine.succeed("echo there > /var/lib/trouble/there")
         before = describe("/var/lib/trouble")
@@ -168,6 +170,5 @@
         machine.succeed("mount -o remount,size=200M /mnt/small")
         back_up("small")
         prove_sound("/mnt/small/backup")
-
   '';
 }

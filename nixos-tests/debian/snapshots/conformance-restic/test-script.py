@@ -166,6 +166,10 @@ def one_of(repository, directory):
     return f"$(find {repository}/{directory} -type f -size +0 -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2-)"
 
 
+# What no run can do without.
+vital_parts = ["config", "index"]
+
+
 def damage(repository, part):
     """Damages a part of the repository: data, index or config."""
     if part == "config":
@@ -178,57 +182,75 @@ def damage(repository, part):
     )
 
 
-def hold_lock(repository):
-    """A process that works on the repository alone, slowly."""
-    slowly = plain(repository, "--limit-download 20 check --read-data")
-    machine.succeed(f"systemd-run --unit=holder --uid=backupservice --setenv=HOME=/tmp -- {slowly}")
-    machine.wait_until_succeeds(f"ls {repository}/locks/* > /dev/null 2>&1")
-
-
-server_secrets = ["rest pass-word"]
-
-# Where restic itself tries again, for 15 minutes.
-patient = ["remote-rest"]
-
-
-def prove_sound_remote(remote):
-    prove_sound({"remote-rest": "/srv/rest/repository", "remote-sftp": "/home/store/repository"}[remote])
-
-
-def prepare_server():
-    """The server's account, and what the client must say to it."""
-    name, secret = "backup", server_secrets[0]
-    hashed = machine.succeed(
-        "python3 -c 'import base64, hashlib;"
-        f" print(base64.b64encode(hashlib.sha1(b\"{secret}\").digest()).decode())'"
-    )
+def hold_lock(instance, repository):
+    """A process of the instance's machine that works on the repository alone, slowly."""
+    slowly = f"restic --no-cache --repo {repository} --limit-download 20 check --read-data"
     machine.succeed(
-        f"mkdir -p /srv/rest && echo '{name}:{{SHA}}{hashed.strip()}' > /srv/rest/.htpasswd",
-        f"echo 'RESTIC_REST_USERNAME={name}' > /var/lib/conformance/environment",
-        f"echo \"RESTIC_REST_PASSWORD='{secret}'\" >> /var/lib/conformance/environment",
-        "systemctl start rest-server.service",
+        "systemd-run --unit=holder --uid=backupservice --setenv=HOME=/tmp"
+        f" --setenv=RESTIC_PASSWORD=\"$(cat {password_file})\" -- {slowly}"
     )
-    machine.wait_for_open_port(8000)
-
-
-def take_away(remote):
-    if remote == "remote-rest":
-        return machine.succeed("systemctl stop rest-server.service")
-    machine.succeed("systemctl stop sshd.service")
-    machine.execute("pkill -KILL -u store")
-
-
-def bring_back(remote):
-    if remote == "remote-rest":
-        machine.succeed("systemctl start rest-server.service")
-        return machine.wait_for_open_port(8000)
-    machine.succeed("systemctl start sshd.service")
-    machine.wait_for_open_port(22)
+    machine.wait_until_succeeds(f"ls {repository}/locks/* > /dev/null 2>&1", timeout=60)
 
 
 def has_lock(repository):
     return machine.execute(f"ls {repository}/locks/* > /dev/null 2>&1")[0] == 0
 
+
+server_secrets = ["rest pass-word", "s3/secret+key"]
+
+# Where restic itself tries again for a while.
+patient = ["remote-rest", "remote-s3"]
+
+
+def prepare_server():
+    """The server's accounts, and what the client must say to it."""
+    password, key = server_secrets
+    hashed = machine.succeed(
+        "python3 -c 'import base64, hashlib;"
+        f" print(base64.b64encode(hashlib.sha1(b\"{password}\").digest()).decode())'"
+    )
+    machine.succeed(
+        f"mkdir -p /srv/rest && echo 'backup:{{SHA}}{hashed.strip()}' > /srv/rest/.htpasswd",
+        "cd /var/lib/conformance && echo RESTIC_REST_USERNAME=backup > environment-rest",
+        f"cd /var/lib/conformance && echo \"RESTIC_REST_PASSWORD='{password}'\" >> environment-rest",
+        "cd /var/lib/conformance && echo AWS_ACCESS_KEY_ID=backup > environment-s3",
+        f"cd /var/lib/conformance && echo \"AWS_SECRET_ACCESS_KEY='{key}'\" >> environment-s3",
+        "systemctl start rest-server.service s3-server.service s3.socket",
+    )
+    for port in [8000, 9000, 9001]:
+        machine.wait_for_open_port(port)
+
+
+def prove_sound_remote(remote):
+    match remote:
+        case "remote-rest":
+            prove_sound("/srv/rest/repository")
+        case "remote-s3":
+            check = plain("s3:http://127.0.0.1:9000/bucket/repository", "check --no-lock --read-data")
+            machine.succeed(f"set -a; . /var/lib/conformance/environment-s3; {check}")
+        case "remote-sftp":
+            prove_sound("/home/store/repository")
+
+
+def take_away(remote):
+    match remote:
+        case "remote-rest":
+            machine.succeed("systemctl stop rest-server.service")
+        case "remote-s3":
+            machine.succeed("systemctl stop s3.socket s3.service")
+        case "remote-sftp":
+            machine.succeed("systemctl stop sshd.service")
+            machine.execute("pkill -KILL -u store")
+
+
+def bring_back(remote):
+    server, port = {
+        "remote-rest": ("rest-server.service", 8000),
+        "remote-s3": ("s3.socket", 9000),
+        "remote-sftp": ("sshd.service", 22),
+    }[remote]
+    machine.succeed(f"systemctl start {server}")
+    machine.wait_for_open_port(port)
 
 sources = json.loads("[\"/var/lib/files\",\"/home/alice\",\"/srv/one-file\",\"/srv/we [i]rd * 100%: $nàme\"]")
 odd = sources[3]
@@ -327,7 +349,6 @@ with subtest("what is mounted below a source is saved with it"):
 
 with subtest("the repository is sound"):
     prove_sound("/srv/backup/files")
-
 excludes = json.loads("[{\"kept\":[\"a.tmpx\",\"tmp\",\"a.TMP\"],\"out\":[\"a.tmp\",\"deep/down/b.tmp\",\"directory.tmp/file\",\".tmp\"],\"pattern\":\"*.tmp\"},{\"kept\":[\"cached\",\"my-cache\",\"Cache\"],\"out\":[\"cache/file\",\"deep/cache/deep/file\",\"other/cache\"],\"pattern\":\"cache\"},{\"kept\":[\"old\",\"xxold\"],\"out\":[\"xold\",\"deep/yold/file\"],\"pattern\":\"?old\"},{\"kept\":[\"log\",\"logx\",\"log12\"],\"out\":[\"log1\",\"deep/log9\"],\"pattern\":\"log[0-9]\"},{\"kept\":[\"corea\",\"coreb\",\"core\"],\"out\":[\"corec\",\"core1\"],\"pattern\":\"core[!ab]\"},{\"kept\":[\"deep/absolute\",\"absolutely\"],\"out\":[\"absolute/file\"],\"pattern\":\"/var/lib/excludes/absolute\"},{\"kept\":[\"star/preview\",\"star/a/b/preview\",\"star/a/previews\"],\"out\":[\"star/a/preview\",\"star/b/preview/deep/file\"],\"pattern\":\"/var/lib/excludes/star/*/preview\"},{\"kept\":[\"any/a/thumbsx\",\"thumbs\"],\"out\":[\"any/a/thumbs\",\"any/a/b/thumbs/file\",\"any/thumbs\"],\"pattern\":\"/var/lib/excludes/any/**/thumbs\"},{\"kept\":[\"sub/x/dir\",\"sub/directory\",\"xsub/dir\"],\"out\":[\"sub/dir/file\",\"deep/sub/dir\"],\"pattern\":\"**/sub/dir\"},{\"kept\":[\"xescaped?\",\"*escapedx\"],\"out\":[\"*escaped?\",\"deep/*escaped?\"],\"pattern\":\"\\\\*escaped\\\\?\"},{\"kept\":[\"with space\",\"with space #12\"],\"out\":[\"with space #1\"],\"pattern\":\"with space #1\"},{\"kept\":[\"grüsse\"],\"out\":[\"grüße\",\"große Datei\"],\"pattern\":\"gr*ß*\"},{\"kept\":[\"dash\"],\"out\":[\"-dash\",\"deep/-dashed\"],\"pattern\":\"-dash*\"}]")
 for row in excludes:
     for file in row["out"] + row["kept"]:
@@ -341,7 +362,6 @@ for row in excludes:
     with subtest(f"the pattern {row['pattern']} leaves out what it says, and nothing else"):
         found = [f for f in row["out"] + row["kept"] if f"/srv/excluded/var/lib/excludes/{f}" in kept]
         assert found == row["kept"], (found, row)
-
 shared = "/srv/backup/shared"
 for name in ["app", "app-2", "app_2", "ap"]:
     machine.succeed(f"mkdir -p /var/lib/{name} && echo {name} 1 > /var/lib/{name}/file")
@@ -403,7 +423,6 @@ with subtest("a restore in place stops what it must and starts it again"):
     restore("app")
     assert app_id() not in (running, ""), app_id()
     machine.succeed("systemctl is-active app.service", "rm -r /var/lib/.app.before-restore-*")
-
 trouble = "/srv/backup/trouble"
 machine.succeed(
     f"cp {password_file} /var/lib/conformance/password-of-trouble",
@@ -498,15 +517,16 @@ with subtest("a missing password fails the run"):
     machine.succeed(f"cp {password_file} /var/lib/conformance/password-of-trouble")
     back_up("trouble")
 
-machine.succeed(f"cp -a {trouble} /srv/sound")
-for part in ["config", "index"]:
+for part in vital_parts:
     with subtest(f"a repository with a damaged {part} fails the run and is not made anew"):
+        machine.succeed(f"cp -a {trouble} /srv/sound")
         damage(trouble, part)
         nothing_new()
-        machine.succeed(f"rm -r {trouble} && cp -a /srv/sound {trouble}")
+        machine.succeed(f"rm -r {trouble} && mv /srv/sound {trouble}")
         back_up("trouble")
 
 with subtest("damaged data fails the restore, and what is there stays"):
+    machine.succeed(f"cp -a {trouble} /srv/sound")
     damage(trouble, "data")
     machine.succeed("echo there > /var/lib/trouble/there")
     before = describe("/var/lib/trouble")
@@ -550,7 +570,6 @@ with subtest("the next run succeeds once there is space"):
     machine.succeed("mount -o remount,size=200M /mnt/small")
     back_up("small")
     prove_sound("/mnt/small/backup")
-
 slow = "/srv/backup/slow"
 machine.succeed(
     "mkdir -p /var/lib/slow && head -c 4M /dev/urandom > /var/lib/slow/data",
@@ -633,7 +652,7 @@ with subtest("a power failure leaves a sound repository and nothing that blocks"
 
 with subtest("a repository that another process works on is passing trouble: status 75"):
     before = last_run_id("slow")
-    hold_lock(slow)
+    hold_lock("slow", slow)
     machine.succeed(f"systemctl start --no-block {unit('slow')}")
     tells(passes("slow", before), "lock")
     assert has_lock(slow)
@@ -641,13 +660,12 @@ with subtest("a repository that another process works on is passing trouble: sta
     back_up("slow")
 
 with subtest("the lock of a dead process does not block for ever"):
-    hold_lock(slow)
+    hold_lock("slow", slow)
     machine.succeed("systemctl kill --signal=KILL holder.service")
     wait_for_end("holder.service")
     machine.execute("systemctl reset-failed holder.service")
     assert has_lock(slow)
     back_up("slow")
-
 machine.succeed(
     "mkdir -p /mnt/tiny && mount -t tmpfs -o size=400M,mode=0755 tmpfs /mnt/tiny",
     "mkdir /mnt/tiny/precious && head -c 150M /dev/urandom > /mnt/tiny/precious/data",
@@ -689,8 +707,7 @@ with subtest("the next restore succeeds"):
     machine.succeed("grep -qx saved /mnt/tiny/precious/note")
     machine.succeed("grep -qx there /mnt/tiny/.precious.before-restore-*/note")
     machine.succeed("systemctl is-active keeper.service")
-
-remotes = json.loads('["remote-rest","remote-sftp"]')
+remotes = json.loads('["remote-rest","remote-s3","remote-sftp"]')
 secrets = "/var/lib/conformance"
 machine.succeed(
     f"ssh-keygen -q -t ed25519 -N '' -f {secrets}/key",
@@ -794,4 +811,3 @@ with subtest("a key that the server does not know is told"):
     tells(back_up(remotes[-1], "failed"), "key")
     machine.succeed(f"mv {secrets}/kept {secrets}/key")
     back_up(remotes[-1])
-
