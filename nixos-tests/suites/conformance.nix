@@ -8,9 +8,10 @@
     "excludes"
     "shared"
     "trouble"
-    "interrupted"
     "restore"
     "remote"
+    "dead"
+    "interrupted"
   ],
 }:
 { lib, pkgs, ... }:
@@ -47,5 +48,7 @@ in
   testScript =
     builtins.readFile ./conformance/common.py
     + arguments.provider.script
-    + lib.concatMapStrings (part: part.script) parts;
+    + lib.concatMapStrings (part: part.first or "") parts
+    + lib.concatMapStrings (part: part.script) parts
+    + "tell_cases()\n";
 }

@@ -63,14 +63,32 @@ pub struct Exit {
 /// # Errors
 /// If it cannot be started or waited for. A failing program is not an error here.
 pub fn run(command: &Command, cancel: &Cancel, on_line: &mut dyn FnMut(Line)) -> Result<Exit> {
-    run_with(command, cancel, GRACE, on_line)
+    run_while(command, cancel, &mut |line| {
+        if let Some(line) = line {
+            on_line(line);
+        }
+        true
+    })
+}
+
+/// Like [`run`], and `goes_on` is also asked a few times a second, without a line. Once it
+/// says no, the program is ended as for a cancel request, which it then was not.
+///
+/// # Errors
+/// See [`run`].
+pub fn run_while(
+    command: &Command,
+    cancel: &Cancel,
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
+) -> Result<Exit> {
+    run_with(command, cancel, GRACE, goes_on)
 }
 
 fn run_with(
     command: &Command,
     cancel: &Cancel,
     grace: Duration,
-    on_line: &mut dyn FnMut(Line),
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
 ) -> Result<Exit> {
     let mut process = std::process::Command::new(&command.program);
     if let Some(directory) = &command.directory {
@@ -91,7 +109,7 @@ fn run_with(
     let err = child.stderr.take();
     read_lines(out, Line::Out, sender.clone());
     read_lines(err, Line::Err, sender);
-    follow(&mut child, &lines, cancel, grace, on_line)
+    follow(&mut child, &lines, cancel, grace, goes_on)
 }
 
 fn follow(
@@ -99,16 +117,19 @@ fn follow(
     lines: &Receiver<Line>,
     cancel: &Cancel,
     grace: Duration,
-    on_line: &mut dyn FnMut(Line),
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
 ) -> Result<Exit> {
-    let mut cancelled: Option<Instant> = None;
+    let mut cancelled = false;
+    let mut enough = false;
+    let mut asked: Option<Instant> = None;
     let mut killed = false;
     let mut ended: Option<(ExitStatus, Instant)> = None;
     loop {
-        match cancelled {
+        match asked {
             _ if ended.is_some() || killed => {}
-            None if cancel.requested() => {
-                cancelled = Some(Instant::now());
+            None if enough || cancel.requested() => {
+                cancelled = !enough;
+                asked = Some(Instant::now());
                 send(child, Signal::TERM);
             }
             Some(since) if since.elapsed() > grace => {
@@ -118,12 +139,16 @@ fn follow(
             }
             _ => {}
         }
-        match lines.recv_timeout(TICK) {
-            Ok(line) => on_line(line),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) if ended.is_none() => thread::sleep(TICK / 10),
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
+        let line = match lines.recv_timeout(TICK) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) if ended.is_some() => break,
+            Err(RecvTimeoutError::Disconnected) => {
+                thread::sleep(TICK / 10);
+                None
+            }
+        };
+        enough |= !goes_on(line);
         match ended {
             Some((_, since)) if since.elapsed() > LINGER => break,
             Some(_) => {}
@@ -140,7 +165,7 @@ fn follow(
     Ok(Exit {
         code: status.code(),
         signal: status.signal(),
-        cancelled: cancelled.is_some(),
+        cancelled,
     })
 }
 
@@ -243,8 +268,23 @@ mod tests {
         let cancel = Cancel::default();
         let grace = Duration::from_millis(300);
         let script = shell("trap '' TERM; echo up; while :; do sleep 0.1; done");
-        let exit = run_with(&script, &cancel, grace, &mut |_| cancel.request()).unwrap();
+        let exit = run_with(&script, &cancel, grace, &mut |_| {
+            cancel.request();
+            true
+        });
+        let exit = exit.unwrap();
         assert_eq!((exit.signal, exit.cancelled), (Some(9), true));
+    }
+
+    #[test]
+    fn who_runs_it_may_have_had_enough_even_if_it_says_nothing() {
+        let since = Instant::now();
+        let patience = Duration::from_millis(300);
+        let exit = run_while(&shell("exec sleep 60"), &Cancel::never(), &mut |_| {
+            since.elapsed() < patience
+        });
+        let exit = exit.unwrap();
+        assert_eq!((exit.signal, exit.cancelled), (Some(15), false));
     }
 
     #[test]

@@ -21,6 +21,11 @@
     program = "borg"
 
 
+    def kept_time(nanoseconds):
+        """borg knows only times that a machine of 32 bits knows."""
+        return min(max(nanoseconds, 0), 2147310847 * 10**9)
+
+
     def plain(repository, arguments, host="plain"):
         """borg's own command line, as the user whose repository it is."""
         owner = machine.succeed(f"stat -c %U {repository}").strip()

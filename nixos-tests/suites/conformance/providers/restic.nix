@@ -43,6 +43,10 @@
     program = "restic"
 
 
+    def kept_time(nanoseconds):
+        return nanoseconds
+
+
     def plain(repository, arguments):
         return f"restic --no-cache --repo {repository} --password-file {password_file} {arguments}"
 

@@ -1,6 +1,7 @@
 //! What the endings of restic mean. 0.17 and later; 0.19 exits with 130 on SIGTERM and
 //! with 3 for a missing source, where earlier versions exit with 1 and 0.
 
+use super::patience::GAVE_UP;
 use crate::outcome::Kind;
 use crate::provider::table::{Operation, Row, Sign, Verdict};
 
@@ -103,6 +104,15 @@ pub const TABLE: &[Row] = &[
     network("network is unreachable", "there is no network"),
     network("no route to host", "the server cannot be reached"),
     network("i/o timeout", "the server does not answer"),
+    network("request timeout", "the server does not answer"),
+    row(
+        &[],
+        Sign::Says("signature we calculated does not match"),
+        FAILED,
+        "the server does not accept the key",
+        "check the key and its secret in repository.environmentFile",
+    ),
+    network(GAVE_UP, "the server does not do what it is asked"),
     row(
         &[Operation::Init],
         Sign::Says("repository already contains"),
