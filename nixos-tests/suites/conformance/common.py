@@ -3,10 +3,8 @@ import contextlib
 import datetime
 import json
 import shlex
-import time
 
 password_file = "/var/lib/conformance/password"
-
 
 cases = collections.Counter()
 
@@ -34,7 +32,7 @@ def last_run(instance):
 
 
 def last_run_id(instance):
-    status, record = machine.execute(f"cat /var/lib/backupservice/{instance}/last-run.json")
+    status, record = machine.execute(f"cat /var/lib/backupservice/{instance}/last-run.json 2>/dev/null")
     return json.loads(record)["runId"] if status == 0 else None
 
 

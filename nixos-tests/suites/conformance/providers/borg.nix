@@ -20,6 +20,9 @@
   script = ''
     program = "borg"
 
+    # Whether it tells that a file changed while it was read.
+    notices_changes = True
+
 
     def kept_time(nanoseconds):
         """borg knows only times that a machine of 32 bits knows."""

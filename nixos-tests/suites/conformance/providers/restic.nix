@@ -42,6 +42,9 @@
   script = ''
     program = "restic"
 
+    # Whether it tells that a file changed while it was read.
+    notices_changes = False
+
 
     def kept_time(nanoseconds):
         return nanoseconds
