@@ -791,7 +791,7 @@ back_up("slow")
 
 def begin():
     """A run that takes a while, at the point where it reads data."""
-    machine.succeed("rm -f /var/lib/slow/*-hole && truncate -s 3G /var/lib/slow/{a,b,c}-hole")
+    machine.succeed("rm -f /var/lib/slow/*-hole && truncate -s 2G /var/lib/slow/{a,b,c}-hole")
     machine.succeed("head -c 1M /dev/urandom > /var/lib/slow/news")
     before = start_in_background("slow")
     wait_until_reading("slow")
