@@ -119,6 +119,10 @@ impl Done<'_> {
     /// The row of the table, unless it is a failure.
     pub fn verdict(&self) -> Result<&'static Row, Failure> {
         let mut messages: Vec<String> = self.messages.iter().cloned().collect();
+        if self.operation == Operation::Restore {
+            // Why a file could not be written is nowhere else.
+            messages.extend(self.unread.iter().cloned());
+        }
         messages.extend(self.fatal.clone());
         let ending = Ending {
             operation: self.operation,
@@ -139,8 +143,9 @@ impl Done<'_> {
         } else {
             self.unread.join("; ")
         };
-        if self.unread_count > NAMED {
-            text = format!("{text}; and {} more", self.unread_count - NAMED);
+        let more = self.unread_count - self.unread.len();
+        if more > 0 {
+            text = format!("{text}; and {more} more");
         }
         text
     }
@@ -199,7 +204,7 @@ impl Done<'_> {
                 let text = error.text();
                 observer.note(&text);
                 self.unread_count += 1;
-                if self.unread.len() < NAMED {
+                if self.unread.len() < NAMED && !self.unread.contains(&text) {
                     self.unread.push(text);
                 }
             }
