@@ -1,7 +1,10 @@
 # What the suite has to know of restic itself.
 { pkgs, ... }:
 {
-  packages = [ pkgs.restic ];
+  packages = [
+    pkgs.curl
+    pkgs.restic
+  ];
 
   # Instances with a repository elsewhere; the last one is reached over ssh.
   remotes = secrets: {
@@ -121,6 +124,7 @@
         )
         for port in [8000, 9000, 9001]:
             machine.wait_for_open_port(port)
+        machine.succeed("curl --fail --silent --show-error --request PUT http://127.0.0.1:9000/bucket")
 
 
     def prove_sound_remote(remote):

@@ -11,6 +11,11 @@ pub const STUCK: &str = "2m";
 /// What we say then; see the table of endings.
 pub const GAVE_UP: &str = "without success for two minutes";
 
+/// What restic tries again for, and no time will mend. See the table of endings.
+pub const NO_BUCKET: &str = "specified bucket does not exist";
+pub const WRONG_KEY: &str = "signature we calculated does not match";
+pub const UNKNOWN_KEY: &str = "Access Key Id you provided does not exist";
+
 /// Hears restic try again.
 #[derive(Debug, Default)]
 pub struct Patience {
@@ -40,8 +45,12 @@ impl Patience {
 
     /// Why not to wait any longer.
     pub fn over(&self, now: Instant) -> Option<String> {
-        self.since
-            .is_some_and(|since| now.duration_since(since) >= LIMIT)
+        let since = self.since?;
+        let complains = |of: &&str| self.complaint.contains(*of);
+        if [NO_BUCKET, WRONG_KEY, UNKNOWN_KEY].iter().any(complains) {
+            return Some(self.complaint.clone());
+        }
+        (now.duration_since(since) >= LIMIT)
             .then(|| format!("tried again {GAVE_UP}: {}", self.complaint))
     }
 }
@@ -70,6 +79,17 @@ mod tests {
             reason.contains(GAVE_UP) && reason.ends_with("EOF"),
             "{reason}"
         );
+    }
+
+    #[test]
+    fn what_will_not_pass_ends_it_at_once() {
+        let now = Instant::now();
+        let mut patience = Patience::default();
+        patience.hear(
+            "Stat(<config/>) returned error, retrying after 11s: Stat: The specified bucket does not exist",
+            now,
+        );
+        assert!(patience.over(now).unwrap().contains(NO_BUCKET));
     }
 
     #[test]
