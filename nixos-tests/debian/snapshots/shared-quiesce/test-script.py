@@ -91,6 +91,32 @@ with subtest("a unit that did not run stays down, whoever asks"):
     assert units() == DOWN, units()
     machine.succeed("systemctl start app.service companion.service")
 
+with subtest("an instance that is gone: what can be done is done, and the rest is told"):
+    machine.succeed("systemctl stop app.service")
+    intent = {
+        "version": 1, "instance": "gone", "provider": "restic", "operation": "backup", "runId": "feed",
+        "started": "2026-01-01T00:00:00Z", "attempt": 1, "phase": "backup", "outcome": None, "snapshot": None,
+        "steps": [
+            {"action": "hook", "phase": "after-backup", "name": "x", "unit": "backupservice-gone-after-x.service", "done": False},
+            {"action": "start", "unit": "foreign.service", "done": False},
+            {"action": "start", "unit": "companion.service", "done": False},
+            {"action": "start", "unit": "app.service", "done": False},
+        ],
+    }
+    state = "/var/lib/backupservice/gone"
+    machine.succeed(
+        f"install -d -o backupservice {state} {state}/staging && touch {state}/staging/db",
+        f"echo '{json.dumps(intent)}' > {state}/intent.json && chown -R backupservice {state}",
+    )
+    machine.fail("systemctl start backupservice-recover.service")
+    assert units() == UP, units()
+    machine.succeed(f"test -z \"$(ls {state}/staging)\" && ! test -e {state}/intent.json")
+    told = machine.succeed("journalctl --no-pager -u backupservice-recover.service")
+    assert "systemctl start foreign.service" in told and "backupservice-gone-after-x.service" in told, told
+    assert outcome("gone")["outcome"] == "failed", outcome("gone")
+    # There is nothing left to do.
+    machine.succeed("systemctl start backupservice-recover.service")
+
 with subtest("a unit that comes back by itself makes both incomplete"):
     begin("a")
     begin("b")

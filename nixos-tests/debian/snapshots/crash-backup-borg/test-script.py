@@ -1,0 +1,339 @@
+provider = {"backup":"create","check":"test ! -e /srv/backup/app/lock.exclusive\nBORG_BASE_DIR=/root/borg BORG_PASSCOMMAND=\"cat /var/lib/backupservice-secrets/srv-backup-app\" borg.real check /srv/backup/app\n","init":"init","locked":"[ -e /srv/backup/app/lock.exclusive ]","mark":"rename","name":"borg","package":"borgbackup","program":"borg","restore":"extract"}
+
+import collections
+import json
+
+UNIT = "backupservice-app.service"
+RESTORE = "backupservice-app-restore@latest.service"
+GATES = "/run/backupservice/app/gates"
+STATE = "/var/lib/backupservice/app"
+
+# The provider's program, held up at the gates. `during` is when it has locked the repository.
+WRAPPER = """#!/bin/sh
+gates=/run/backupservice/app/gates
+[ -d $gates ] || exec "$0.real" "$@"
+PATH=/usr/bin
+gate() {
+  [ -e $gates/$1 ] || return 0
+  touch $gates/reached
+  while [ -e $gates/$1 ]; do sleep 0.1; done
+}
+case " $* " in
+  *" @backup@ "*) step=backup ;;
+  *" @mark@ "*) step=mark ;;
+  *" @init@ "*) step=init ;;
+  *" @restore@ "*) step=restore ;;
+  *) step=other ;;
+esac
+gate before-$step
+if [ -e $gates/during-$step ]; then
+  "$0.real" "$@" &
+  until @locked@ || ! kill -0 $!; do sleep 0.02; done
+  kill -STOP $!
+  gate during-$step
+  kill -CONT $!
+  wait $!
+else
+  "$0.real" "$@"
+fi
+status=$?
+gate after-$step
+exit $status
+"""
+
+# Kills the executor, and what recovers after it, right before one of its renames: each
+# thing that it writes durably is one.
+STRACE = """[Service]
+Environment=KILL_AT=65535 KILL_RECOVERY_AT=65535
+EnvironmentFile=-/run/kill-at
+SystemCallFilter=@debug
+ExecStart=
+ExecStart=@run@
+ExecStopPost=
+ExecStopPost=@recover@
+"""
+
+faults = collections.Counter()
+
+
+def fault(kind):
+    faults[kind] += 1
+
+
+def tell_faults():
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items()))
+    print(f"{provider['name']}: {sum(faults.values())} faults injected ({kinds})", flush=True)
+
+
+def set_up():
+    machine.start()
+    machine.wait_for_unit("multi-user.target")
+    program = f"/usr/bin/{provider['program']}"
+    wrapper = WRAPPER
+    for word in ("backup", "mark", "init", "restore", "locked"):
+        wrapper = wrapper.replace(f"@{word}@", provider[word])
+    machine.succeed(
+        f"mv {program} {program}.real",
+        f"cat > {program} <<'END'\n{wrapper}END\nchmod 755 {program}",
+        "echo v1 > /var/lib/app/data; echo v1 > /var/lib/other/data; echo v1 > /var/lib/other/db.live",
+        "chown app:app /var/lib/app/* /var/lib/other/*",
+    )
+
+
+def trace(unit):
+    """From now on the unit dies where /run/kill-at says."""
+    lines = machine.succeed(f"systemctl cat {unit}").splitlines()
+
+    def command(name, variable):
+        line = next(line for line in lines if line.startswith(f"{name}="))
+        inject = f"--inject=/^rename:signal=KILL:when=${{{variable}}}"
+        return f"/usr/bin/strace -D -o /dev/null --trace=/^rename {inject} " + line.split("=", 1)[1]
+
+    dropin = STRACE.replace("@run@", command("ExecStart", "KILL_AT"))
+    dropin = dropin.replace("@recover@", command("ExecStopPost", "KILL_RECOVERY_AT"))
+    directory = "/etc/systemd/system/" + unit.replace("@latest", "@") + ".d"
+    machine.succeed(
+        f"mkdir -p {directory} && cat > {directory}/50-strace.conf <<'END'\n{dropin}END\nsystemctl daemon-reload"
+    )
+
+
+def kill_at(run=65535, recovery=65535):
+    machine.succeed(f"printf 'KILL_AT={run}\\nKILL_RECOVERY_AT={recovery}\\n' > /run/kill-at")
+
+
+def shut(*gates):
+    paths = " ".join(f"{GATES}/{gate}" for gate in gates)
+    machine.succeed(f"mkdir -p {GATES} && chmod 777 {GATES} && touch {paths}")
+
+
+def open_gates():
+    machine.succeed(f"rm -rf {GATES}")
+
+
+def wait_for_state(unit, state):
+    machine.wait_until_succeeds(f"systemctl show -P ActiveState {unit} | grep -qx {state}", timeout=60)
+
+
+def wait_for_provider():
+    machine.wait_until_succeeds(f"test -e {GATES}/reached", timeout=60)
+
+
+def quiet():
+    """Waits until nothing of ours is under way."""
+    machine.wait_until_succeeds(
+        "systemctl list-jobs | grep -q 'No jobs'"
+        " && ! systemctl list-units --no-legend --state=activating,deactivating"
+        " 'backupservice-*' app.service companion.service | grep .",
+        timeout=120,
+    )
+
+
+def kill_executor(unit):
+    machine.succeed(f"systemctl kill --signal=KILL --kill-whom=main '{unit}'")
+
+
+def kill_everything(unit):
+    machine.succeed(f"systemctl kill --signal=KILL --kill-whom=all '{unit}'")
+
+
+def kill_machine(unit):
+    machine.crash()
+    machine.start()
+    machine.wait_for_unit("multi-user.target")
+
+
+KILLS = {
+    "kills of the executor": kill_executor,
+    "kills of all its processes": kill_everything,
+    "crashes of the machine": kill_machine,
+}
+
+
+def strike(kind, unit):
+    fault(kind)
+    KILLS[kind](unit)
+    if kind != "crashes of the machine":
+        open_gates()
+    quiet()
+
+
+def observe():
+    sections = {
+        "units": "systemctl is-active app.service companion.service idle.service",
+        "log": "cat /var/lib/app-log/hooks",
+        "staging": f"ls -A {STATE}/staging",
+        "left": f"ls -d {STATE}/intent.json {STATE}/intent.unreadable /run/backupservice/.stopped/app",
+        "running": "systemctl list-units --no-legend --state=activating,active 'backupservice-app*.service'",
+        "history": f"cat {STATE}/history.json",
+        "last": f"cat {STATE}/last-run.json",
+        "status": "backupservice status app --json",
+    }
+    script = "\n".join(f"echo '==={name}'; {command} 2>/dev/null || true" for name, command in sections.items())
+    seen = {}
+    for section in machine.succeed(script).split("===")[1:]:
+        name, _, text = section.partition("\n")
+        seen[name] = text.splitlines()
+    for name in ("history", "last", "status"):
+        seen[name] = json.loads("".join(seen[name]) or "[]")
+    return seen
+
+
+def hooks_of(seen, run):
+    return collections.Counter(line.split()[0] for line in seen["log"] if line.split()[1] == run)
+
+
+def back_to_normal(seen):
+    assert seen["units"] == ["active", "active", "inactive"], seen["units"]
+    assert seen["staging"] == [] and seen["left"] == [] and seen["running"] == [], seen
+    assert seen["status"] == [] or seen["status"][0]["state"] == "idle", seen["status"]
+
+
+def complete_snapshots():
+    listed = json.loads(machine.succeed("backupservice snapshots app --json"))
+    return {snapshot["id"] for snapshot in listed if snapshot["complete"]}
+
+
+# The history is bounded, the repository is not.
+succeeded = set()
+
+
+def successful(seen):
+    succeeded.update(record["snapshot"] for record in seen["history"] if record["outcome"] == "success")
+    return succeeded
+
+
+def back_up():
+    machine.succeed(f"systemctl start {UNIT}")
+    seen = observe()
+    back_to_normal(seen)
+    assert seen["last"]["outcome"] == "success", seen["last"]
+    return seen
+
+
+# Hooks that ran twice: allowed only right between their end and the note of it.
+repeated = 0
+
+
+def check(before, phase=None, concluded=False, has_begun=True):
+    """What must hold after any fault, and that the next run succeeds."""
+    global repeated
+    seen = observe()
+    back_to_normal(seen)
+    record = seen["last"]
+    run = record["runId"]
+    assert run != before, ("the run left no record", record)
+    hooks = hooks_of(seen, run)
+    if hooks["freeze"]:
+        for hook in ("thaw", "second"):
+            assert 1 <= hooks[hook] <= 2, hooks
+            repeated += hooks[hook] - 1
+    wanted = "success" if concluded else "failed"
+    if phase is not None:
+        assert record["outcome"] == wanted, record
+        assert f"in phase {phase}" in record["error"]["message"], record
+    elif record["outcome"] == "failed":
+        assert not has_begun or "in phase" in record["error"]["message"], record
+    else:
+        assert record["outcome"] == "success" and record["snapshot"], record
+    if record["snapshot"]:
+        assert record["outcome"] == "success", record
+    claimed = complete_snapshots() if machine.execute("test -e /srv/backup/app/config")[0] == 0 else set()
+    assert claimed <= successful(seen), (claimed, record)
+
+    again = back_up()
+    assert hooks_of(again, run) == hooks, "a hook that had completed ran again"
+    claimed = complete_snapshots()
+    assert claimed <= successful(again) and again["last"]["snapshot"] in claimed, (claimed, again["last"])
+    return again["last"]["runId"]
+
+
+# Where a run is held up, what shows that it is there, and what the record must say.
+POINTS = [
+    ("freeze", lambda: wait_for_state("backupservice-app-before-freeze", "activating"), "before-backup", False),
+    ("quiesce", lambda: wait_for_state("app", "deactivating"), "quiesce", False),
+    ("dump", lambda: wait_for_state("backupservice-app-dump-db", "activating"), "dump", False),
+    ("before-backup", wait_for_provider, "backup", False),
+    ("during-backup", wait_for_provider, "backup", False),
+    ("after-backup", wait_for_provider, "backup", False),
+    ("resume", lambda: wait_for_state("app", "activating"), "resume", True),
+    ("thaw", lambda: wait_for_state("backupservice-app-after-thaw", "activating"), "after-backup", True),
+    ("second", lambda: wait_for_state("backupservice-app-after-second", "activating"), "after-backup", True),
+]
+
+set_up()
+last = None
+
+with subtest("killed while the repository is made"):
+    for kind in KILLS:
+        shut("before-init")
+        machine.succeed(f"systemctl start --no-block {UNIT}")
+        wait_for_provider()
+        strike(kind, UNIT)
+        assert observe()["last"]["outcome"] == "failed"
+        back_to_normal(observe())
+    last = back_up()["last"]["runId"]
+
+for gate, wait, phase, concluded in POINTS:
+    with subtest(f"killed when held up at {gate}"):
+        for kind in KILLS:
+            shut(gate)
+            machine.succeed(f"systemctl start --no-block {UNIT}")
+            wait()
+            strike(kind, UNIT)
+            last = check(last, phase, concluded)
+
+with subtest("killed while an incomplete snapshot is marked"):
+    for gate in ("before-mark", "during-mark", "after-mark"):
+        for kind in KILLS:
+            shut("before-backup", gate)
+            machine.succeed(f"systemctl start --no-block {UNIT}")
+            wait_for_provider()
+            # It comes back by itself: what is read is not what was quiesced.
+            machine.succeed(f"systemctl start app.service && rm {GATES}/reached {GATES}/before-backup")
+            wait_for_provider()
+            strike(kind, UNIT)
+            last = check(last, "mark", False)
+
+with subtest("what recovers is killed, too"):
+    trace(UNIT)
+    at = 0
+    while True:
+        at += 1
+        kill_at(recovery=at)
+        before = machine.get_unit_property("backupservice-recover", "InvocationID")
+        shut("dump")
+        machine.succeed(f"systemctl start --no-block {UNIT}")
+        wait_for_state("backupservice-app-dump-db", "activating")
+        strike("kills of the executor", UNIT)
+        last = check(last, "dump", False)
+        # It is started when what recovers has failed, and then has something to do.
+        if machine.get_unit_property("backupservice-recover", "InvocationID") == before:
+            break
+        fault("kills of the recovery")
+    assert at > 4, at
+
+with subtest("killed before each thing that it writes"):
+    at = 0
+    while True:
+        at += 1
+        kill_at(run=at)
+        if machine.execute(f"systemctl start {UNIT}")[0] == 0:
+            break
+        quiet()
+        fault("kills of the executor")
+        kill_at()
+        # The first thing that is written is the phase.
+        last = check(last, has_begun=at > 1)
+    kill_at()
+    machine.log(f"a run writes {at - 1} times")
+    assert at > 15, at
+
+with subtest("hooks ran twice only between their end and the note of it"):
+    machine.log(f"{repeated} hooks ran twice")
+    assert repeated <= 8, repeated
+
+with subtest("the repository is sound, and no lock is left"):
+    machine.succeed(provider["check"])
+
+tell_faults()
+

@@ -1,0 +1,313 @@
+provider = {"backup":"create","check":"test ! -e /srv/backup/app/lock.exclusive\nBORG_BASE_DIR=/root/borg BORG_PASSCOMMAND=\"cat /var/lib/backupservice-secrets/srv-backup-app\" borg.real check /srv/backup/app\n","init":"init","locked":"[ -e /srv/backup/app/lock.exclusive ]","mark":"rename","name":"borg","package":"borgbackup","program":"borg","restore":"extract"}
+
+import collections
+import json
+
+UNIT = "backupservice-app.service"
+RESTORE = "backupservice-app-restore@latest.service"
+GATES = "/run/backupservice/app/gates"
+STATE = "/var/lib/backupservice/app"
+
+# The provider's program, held up at the gates. `during` is when it has locked the repository.
+WRAPPER = """#!/bin/sh
+gates=/run/backupservice/app/gates
+[ -d $gates ] || exec "$0.real" "$@"
+PATH=/usr/bin
+gate() {
+  [ -e $gates/$1 ] || return 0
+  touch $gates/reached
+  while [ -e $gates/$1 ]; do sleep 0.1; done
+}
+case " $* " in
+  *" @backup@ "*) step=backup ;;
+  *" @mark@ "*) step=mark ;;
+  *" @init@ "*) step=init ;;
+  *" @restore@ "*) step=restore ;;
+  *) step=other ;;
+esac
+gate before-$step
+if [ -e $gates/during-$step ]; then
+  "$0.real" "$@" &
+  until @locked@ || ! kill -0 $!; do sleep 0.02; done
+  kill -STOP $!
+  gate during-$step
+  kill -CONT $!
+  wait $!
+else
+  "$0.real" "$@"
+fi
+status=$?
+gate after-$step
+exit $status
+"""
+
+# Kills the executor, and what recovers after it, right before one of its renames: each
+# thing that it writes durably is one.
+STRACE = """[Service]
+Environment=KILL_AT=65535 KILL_RECOVERY_AT=65535
+EnvironmentFile=-/run/kill-at
+SystemCallFilter=@debug
+ExecStart=
+ExecStart=@run@
+ExecStopPost=
+ExecStopPost=@recover@
+"""
+
+faults = collections.Counter()
+
+
+def fault(kind):
+    faults[kind] += 1
+
+
+def tell_faults():
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items()))
+    print(f"{provider['name']}: {sum(faults.values())} faults injected ({kinds})", flush=True)
+
+
+def set_up():
+    machine.start()
+    machine.wait_for_unit("multi-user.target")
+    program = f"/usr/bin/{provider['program']}"
+    wrapper = WRAPPER
+    for word in ("backup", "mark", "init", "restore", "locked"):
+        wrapper = wrapper.replace(f"@{word}@", provider[word])
+    machine.succeed(
+        f"mv {program} {program}.real",
+        f"cat > {program} <<'END'\n{wrapper}END\nchmod 755 {program}",
+        "echo v1 > /var/lib/app/data; echo v1 > /var/lib/other/data; echo v1 > /var/lib/other/db.live",
+        "chown app:app /var/lib/app/* /var/lib/other/*",
+    )
+
+
+def trace(unit):
+    """From now on the unit dies where /run/kill-at says."""
+    lines = machine.succeed(f"systemctl cat {unit}").splitlines()
+
+    def command(name, variable):
+        line = next(line for line in lines if line.startswith(f"{name}="))
+        inject = f"--inject=/^rename:signal=KILL:when=${{{variable}}}"
+        return f"/usr/bin/strace -D -o /dev/null --trace=/^rename {inject} " + line.split("=", 1)[1]
+
+    dropin = STRACE.replace("@run@", command("ExecStart", "KILL_AT"))
+    dropin = dropin.replace("@recover@", command("ExecStopPost", "KILL_RECOVERY_AT"))
+    directory = "/etc/systemd/system/" + unit.replace("@latest", "@") + ".d"
+    machine.succeed(
+        f"mkdir -p {directory} && cat > {directory}/50-strace.conf <<'END'\n{dropin}END\nsystemctl daemon-reload"
+    )
+
+
+def kill_at(run=65535, recovery=65535):
+    machine.succeed(f"printf 'KILL_AT={run}\\nKILL_RECOVERY_AT={recovery}\\n' > /run/kill-at")
+
+
+def shut(*gates):
+    paths = " ".join(f"{GATES}/{gate}" for gate in gates)
+    machine.succeed(f"mkdir -p {GATES} && chmod 777 {GATES} && touch {paths}")
+
+
+def open_gates():
+    machine.succeed(f"rm -rf {GATES}")
+
+
+def wait_for_state(unit, state):
+    machine.wait_until_succeeds(f"systemctl show -P ActiveState {unit} | grep -qx {state}", timeout=60)
+
+
+def wait_for_provider():
+    machine.wait_until_succeeds(f"test -e {GATES}/reached", timeout=60)
+
+
+def quiet():
+    """Waits until nothing of ours is under way."""
+    machine.wait_until_succeeds(
+        "systemctl list-jobs | grep -q 'No jobs'"
+        " && ! systemctl list-units --no-legend --state=activating,deactivating"
+        " 'backupservice-*' app.service companion.service | grep .",
+        timeout=120,
+    )
+
+
+def kill_executor(unit):
+    machine.succeed(f"systemctl kill --signal=KILL --kill-whom=main '{unit}'")
+
+
+def kill_everything(unit):
+    machine.succeed(f"systemctl kill --signal=KILL --kill-whom=all '{unit}'")
+
+
+def kill_machine(unit):
+    machine.crash()
+    machine.start()
+    machine.wait_for_unit("multi-user.target")
+
+
+KILLS = {
+    "kills of the executor": kill_executor,
+    "kills of all its processes": kill_everything,
+    "crashes of the machine": kill_machine,
+}
+
+
+def strike(kind, unit):
+    fault(kind)
+    KILLS[kind](unit)
+    if kind != "crashes of the machine":
+        open_gates()
+    quiet()
+
+
+def observe():
+    sections = {
+        "units": "systemctl is-active app.service companion.service idle.service",
+        "log": "cat /var/lib/app-log/hooks",
+        "staging": f"ls -A {STATE}/staging",
+        "left": f"ls -d {STATE}/intent.json {STATE}/intent.unreadable /run/backupservice/.stopped/app",
+        "running": "systemctl list-units --no-legend --state=activating,active 'backupservice-app*.service'",
+        "history": f"cat {STATE}/history.json",
+        "last": f"cat {STATE}/last-run.json",
+        "status": "backupservice status app --json",
+    }
+    script = "\n".join(f"echo '==={name}'; {command} 2>/dev/null || true" for name, command in sections.items())
+    seen = {}
+    for section in machine.succeed(script).split("===")[1:]:
+        name, _, text = section.partition("\n")
+        seen[name] = text.splitlines()
+    for name in ("history", "last", "status"):
+        seen[name] = json.loads("".join(seen[name]) or "[]")
+    return seen
+
+
+def hooks_of(seen, run):
+    return collections.Counter(line.split()[0] for line in seen["log"] if line.split()[1] == run)
+
+
+def back_to_normal(seen):
+    assert seen["units"] == ["active", "active", "inactive"], seen["units"]
+    assert seen["staging"] == [] and seen["left"] == [] and seen["running"] == [], seen
+    assert seen["status"] == [] or seen["status"][0]["state"] == "idle", seen["status"]
+
+
+def complete_snapshots():
+    listed = json.loads(machine.succeed("backupservice snapshots app --json"))
+    return {snapshot["id"] for snapshot in listed if snapshot["complete"]}
+
+
+# The history is bounded, the repository is not.
+succeeded = set()
+
+
+def successful(seen):
+    succeeded.update(record["snapshot"] for record in seen["history"] if record["outcome"] == "success")
+    return succeeded
+
+
+def back_up():
+    machine.succeed(f"systemctl start {UNIT}")
+    seen = observe()
+    back_to_normal(seen)
+    assert seen["last"]["outcome"] == "success", seen["last"]
+    return seen
+
+
+FILES = "/var/lib/app/data /var/lib/other/data /var/lib/other/db.live"
+OLD, NEW = "old", "v1"
+
+
+def change():
+    """The data of today, in three places that belong together."""
+    machine.succeed(f"for file in {FILES}; do echo {OLD} > $file; chown app:app $file; done")
+
+
+def check(before, wanted=None):
+    """All of it is old, or all of it is new; and the next restore succeeds."""
+    seen = observe()
+    back_to_normal(seen)
+    data = machine.succeed(f"cat {FILES}").split()
+    assert len(data) == 3 and len(set(data)) == 1, data
+    assert wanted is None or data[0] == wanted, (data, wanted)
+    beside = machine.succeed("ls -A /var/lib | grep -E '^[.](app|other)[.]' || true").split()
+    if data[0] == OLD:
+        assert beside == [], beside
+    else:
+        kept = machine.succeed("cat /var/lib/.app.before-restore-*/data /var/lib/.other.before-restore-*/data")
+        assert kept.split() == [OLD, OLD] and len(beside) == 2, (kept, beside)
+    assert seen["last"]["runId"] == before, "a restore is no backup"
+    hooks = collections.Counter(line.split()[0] for line in seen["log"])
+    if hooks["pause"]:
+        assert 1 <= hooks["unpause"] <= 2, hooks
+
+    machine.succeed("rm -f /var/lib/app-log/hooks")
+    change()
+    machine.succeed(f"systemctl start {RESTORE}")
+    assert machine.succeed(f"cat {FILES}").split() == [NEW] * 3
+    machine.succeed("rm -rf /var/lib/.app.before-restore-* /var/lib/.other.before-restore-* /var/lib/app-log/hooks")
+    back_to_normal(observe())
+
+
+POINTS = [
+    ("quiesce", lambda: wait_for_state("app", "deactivating"), OLD),
+    ("pause", lambda: wait_for_state("backupservice-app-before-restore-pause", "activating"), OLD),
+    ("before-restore", wait_for_provider, OLD),
+    ("during-restore", wait_for_provider, OLD),
+    ("after-restore", wait_for_provider, OLD),
+    ("load", lambda: wait_for_state("backupservice-app-load-db", "activating"), NEW),
+    ("unpause", lambda: wait_for_state("backupservice-app-after-restore-unpause", "activating"), NEW),
+    ("resume", lambda: wait_for_state("app", "activating"), NEW),
+]
+
+set_up()
+last = back_up()["last"]["runId"]
+machine.succeed("rm /var/lib/app-log/hooks")
+
+for gate, wait, wanted in POINTS:
+    with subtest(f"killed when held up at {gate}"):
+        for kind in KILLS:
+            change()
+            shut(gate)
+            machine.succeed(f"systemctl start --no-block {RESTORE}")
+            wait()
+            strike(kind, RESTORE)
+            check(last, wanted)
+
+with subtest("killed before each thing that it writes"):
+    trace(RESTORE)
+    at = 0
+    while True:
+        at += 1
+        change()
+        kill_at(run=at)
+        if machine.execute(f"systemctl start {RESTORE}")[0] == 0:
+            break
+        quiet()
+        fault("kills of the executor")
+        kill_at()
+        check(last)
+    machine.log(f"a restore writes {at - 1} times")
+    assert at > 15, at
+
+with subtest("what puts old data back is killed, too"):
+    machine.succeed("rm -rf /var/lib/.app.before-restore-* /var/lib/.other.before-restore-* /var/lib/app-log/hooks")
+    at = 0
+    while True:
+        at += 1
+        before = machine.get_unit_property("backupservice-recover", "InvocationID")
+        change()
+        kill_at(recovery=at)
+        shut("after-restore")
+        machine.succeed(f"systemctl start --no-block {RESTORE}")
+        wait_for_provider()
+        strike("kills of the executor", RESTORE)
+        kill_at()
+        check(last, OLD)
+        if machine.get_unit_property("backupservice-recover", "InvocationID") == before:
+            break
+        fault("kills of the recovery")
+    assert at > 4, at
+
+with subtest("backups go on, and no lock is left"):
+    back_up()
+    machine.succeed(provider["check"])
+
+tell_faults()
+
