@@ -11,6 +11,7 @@
     ./secrets.nix
     ./polkit.nix
     ./users.nix
+    ./journal.nix
     ./services/nextcloud.nix
     ./services/home-assistant.nix
   ];

@@ -17,7 +17,7 @@ use crate::recover::{self, Ended};
 use crate::report::journal;
 use crate::restore::{self, request};
 use crate::units::Systemd;
-use crate::{backup, check_plan, maintain, prepare, secrets, snapshots, status};
+use crate::{backup, check_plan, maintain, prepare, secrets, sleep, snapshots, status};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -47,6 +47,7 @@ fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
+            let _awake = sleep::inhibit(&format!("backup of {}", plan.instance));
             Ok(backup::run(plan, invocation).exit_status())
         }),
         Instance { name, .. } => ask(host, |client| {
@@ -59,6 +60,7 @@ fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
     if let Some(file) = &args.instance.plan {
         return in_unit(host, file, |plan, invocation| {
             let request = request::Request::take(&invocation.directories, &args.snapshot)?;
+            let _awake = sleep::inhibit(&format!("restore of {}", plan.instance));
             Ok(restore::run(plan, &request, invocation).exit_status())
         });
     }
@@ -87,6 +89,7 @@ fn maintain(host: &Host, args: &Instance) -> anyhow::Result<u8> {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
+            let _awake = sleep::inhibit(&format!("maintenance of {}", plan.instance));
             Ok(maintain::run(plan, invocation).exit_status())
         }),
         Instance { name, .. } => ask(host, |client| client.maintain(given(name.as_ref())?)),
