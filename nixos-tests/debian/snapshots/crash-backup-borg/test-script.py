@@ -208,7 +208,7 @@ def back_up():
     return seen
 
 
-# Hooks that ran twice: allowed only right between their end and the note of it.
+# Hooks that ran twice: allowed only if the fault came before the note of their end.
 repeated = 0
 
 
@@ -225,6 +225,7 @@ def check(before, phase=None, concluded=False, has_begun=True):
         for hook in ("thaw", "second"):
             assert 1 <= hooks[hook] <= 2, hooks
             repeated += hooks[hook] - 1
+        assert hooks["thaw"] + hooks["second"] <= 3, hooks
     wanted = "success" if concluded else "failed"
     if phase is not None:
         assert record["outcome"] == wanted, record
@@ -325,9 +326,11 @@ with subtest("killed before each thing that it writes"):
     machine.log(f"a run writes {at - 1} times")
     assert at > 15, at
 
-with subtest("hooks ran twice only between their end and the note of it"):
+with subtest("hooks ran twice only before the note of their end"):
     machine.log(f"{repeated} hooks ran twice")
-    assert repeated <= 8, repeated
+    # Each of the two: three times held up itself (it may also have ended just in time),
+    # and once right before the note, of the run and of what recovers.
+    assert repeated <= 2 * (3 + 1 + 1), repeated
 
 with subtest("the repository is sound, and no lock is left"):
     compare_snapshots(observe())
