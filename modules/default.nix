@@ -10,6 +10,7 @@
     ./units
     ./secrets.nix
     ./polkit.nix
+    ./bus.nix
     ./users.nix
     ./journal.nix
     ./services/nextcloud.nix

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -16,8 +17,10 @@ use crate::plan::Plan;
 use crate::recover::{self, Ended};
 use crate::report::journal;
 use crate::restore::{self, request};
+use crate::schedule::Schedule;
+use crate::terminal::Terminal;
 use crate::units::Systemd;
-use crate::{backup, check_plan, maintain, prepare, secrets, sleep, snapshots, status};
+use crate::{backup, bus, check_plan, maintain, prepare, secrets, sleep, snapshots, status};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -35,6 +38,10 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
         Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
+        Command::Bus { idle } => {
+            journal::install();
+            bus::run(&host, Duration::from_secs(idle)).map(|()| 0)
+        }
         Command::Completions { shell } => print(&cli::completions(shell)).map(|()| 0),
         Command::Man { dir } => cli::manual_pages(&dir)
             .with_context(|| format!("cannot write manual pages into {}", dir.display()))
@@ -124,8 +131,12 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
 
 fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {
     let now = jiff::Zoned::now();
-    let ask = &status::activity::ask_systemd;
-    let text = status::run(host, args.name.as_deref(), args.json, &now, ask)?;
+    let format = if args.json {
+        status::Format::Json
+    } else {
+        status::Format::Text(Terminal::of_output())
+    };
+    let text = status::run(host, args.name.as_deref(), format, &now, &Schedule::ask)?;
     print(text.as_bytes())
 }
 

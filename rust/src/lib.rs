@@ -1,6 +1,7 @@
 //! The executor of backupservice, as a library.
 
 pub mod backup;
+pub mod bus;
 pub mod cancel;
 pub mod check_plan;
 pub mod cli;
@@ -31,6 +32,7 @@ pub mod recover;
 pub mod report;
 pub mod restore;
 pub mod retry;
+pub mod schedule;
 pub mod secrets;
 pub mod shrink;
 pub mod sleep;
@@ -39,6 +41,7 @@ pub mod staging;
 pub mod status;
 pub mod stopped;
 pub mod store_path;
+pub mod terminal;
 pub mod turns;
 pub mod units;
 pub mod watch;
