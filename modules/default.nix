@@ -12,6 +12,7 @@
     ./polkit.nix
     ./bus.nix
     ./users.nix
+    ./journal.nix
     ./services/nextcloud.nix
     ./services/home-assistant.nix
   ];

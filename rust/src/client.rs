@@ -60,11 +60,16 @@ impl Client<'_> {
         if accept_shrink {
             leave(&directories, &accepted, b"")?;
         }
+        let demand = directories.demand();
+        if report::running(&directories)?.is_some_and(|state| state.phase == "waiting") {
+            leave(&directories, &demand, b"")?;
+        }
         let started = self.start(&unit, &directories.run_state());
         // It is said for this run, not for a later one.
         if accept_shrink {
             remove_if_there(&accepted).map_err(anyhow::Error::from)?;
         }
+        remove_if_there(&demand).map_err(anyhow::Error::from)?;
         let result = started?;
         let record = report::last_run(&directories)?;
         let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {

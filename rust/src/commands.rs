@@ -20,7 +20,7 @@ use crate::restore::{self, request};
 use crate::schedule::Schedule;
 use crate::terminal::Terminal;
 use crate::units::Systemd;
-use crate::{backup, bus, check_plan, logs, maintain, prepare, secrets, snapshots, status};
+use crate::{backup, bus, check_plan, logs, maintain, prepare, secrets, sleep, snapshots, status};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -57,6 +57,7 @@ fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
+            let _awake = sleep::inhibit(&format!("backup of {}", plan.instance));
             Ok(backup::run(plan, invocation).exit_status())
         }),
         Instance { name, .. } => ask(host, args.json, |client| {
@@ -69,6 +70,7 @@ fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
     if let Some(file) = &args.instance.plan {
         return in_unit(host, file, |plan, invocation| {
             let request = request::Request::take(&invocation.directories, &args.snapshot)?;
+            let _awake = sleep::inhibit(&format!("restore of {}", plan.instance));
             Ok(restore::run(plan, &request, invocation).exit_status())
         });
     }
@@ -97,6 +99,7 @@ fn maintain(host: &Host, args: &cli::Maintain) -> anyhow::Result<u8> {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
+            let _awake = sleep::inhibit(&format!("maintenance of {}", plan.instance));
             Ok(maintain::run(plan, invocation).exit_status())
         }),
         Instance { name, .. } => ask(host, args.json, |client| {

@@ -5,67 +5,143 @@ let
   table = [
     {
       pattern = "*.tmp";
-      out = [ "a.tmp" "deep/down/b.tmp" "directory.tmp/file" ".tmp" ];
-      kept = [ "a.tmpx" "tmp" "a.TMP" ];
+      out = [
+        "a.tmp"
+        "deep/down/b.tmp"
+        "directory.tmp/file"
+        ".tmp"
+      ];
+      kept = [
+        "a.tmpx"
+        "tmp"
+        "a.TMP"
+      ];
     }
     {
       pattern = "cache";
-      out = [ "cache/file" "deep/cache/deep/file" "other/cache" ];
-      kept = [ "cached" "my-cache" "Cache" ];
+      out = [
+        "cache/file"
+        "deep/cache/deep/file"
+        "other/cache"
+      ];
+      kept = [
+        "cached"
+        "my-cache"
+        "Cache"
+      ];
     }
     {
       pattern = "?old";
-      out = [ "xold" "deep/yold/file" ];
-      kept = [ "old" "xxold" ];
+      out = [
+        "xold"
+        "deep/yold/file"
+      ];
+      kept = [
+        "old"
+        "xxold"
+      ];
     }
     {
       pattern = "log[0-9]";
-      out = [ "log1" "deep/log9" ];
-      kept = [ "log" "logx" "log12" ];
+      out = [
+        "log1"
+        "deep/log9"
+      ];
+      kept = [
+        "log"
+        "logx"
+        "log12"
+      ];
     }
     {
       pattern = "core[!ab]";
-      out = [ "corec" "core1" ];
-      kept = [ "corea" "coreb" "core" ];
+      out = [
+        "corec"
+        "core1"
+      ];
+      kept = [
+        "corea"
+        "coreb"
+        "core"
+      ];
     }
     {
       pattern = "/var/lib/excludes/absolute";
       out = [ "absolute/file" ];
-      kept = [ "deep/absolute" "absolutely" ];
+      kept = [
+        "deep/absolute"
+        "absolutely"
+      ];
     }
     {
       pattern = "/var/lib/excludes/star/*/preview";
-      out = [ "star/a/preview" "star/b/preview/deep/file" ];
-      kept = [ "star/preview" "star/a/b/preview" "star/a/previews" ];
+      out = [
+        "star/a/preview"
+        "star/b/preview/deep/file"
+      ];
+      kept = [
+        "star/preview"
+        "star/a/b/preview"
+        "star/a/previews"
+      ];
     }
     {
       pattern = "/var/lib/excludes/any/**/thumbs";
-      out = [ "any/a/thumbs" "any/a/b/thumbs/file" "any/thumbs" ];
-      kept = [ "any/a/thumbsx" "thumbs" ];
+      out = [
+        "any/a/thumbs"
+        "any/a/b/thumbs/file"
+        "any/thumbs"
+      ];
+      kept = [
+        "any/a/thumbsx"
+        "thumbs"
+      ];
     }
     {
       pattern = "**/sub/dir";
-      out = [ "sub/dir/file" "deep/sub/dir" ];
-      kept = [ "sub/x/dir" "sub/directory" "xsub/dir" ];
+      out = [
+        "sub/dir/file"
+        "deep/sub/dir"
+      ];
+      kept = [
+        "sub/x/dir"
+        "sub/directory"
+        "xsub/dir"
+      ];
     }
     {
       pattern = "\\*escaped\\?";
-      out = [ "*escaped?" "deep/*escaped?" ];
-      kept = [ "xescaped?" "*escapedx" ];
+      out = [
+        "*escaped?"
+        "deep/*escaped?"
+      ];
+      kept = [
+        "xescaped?"
+        "*escapedx"
+      ];
     }
     {
       pattern = "with space #1";
       out = [ "with space #1" ];
-      kept = [ "with space" "with space #12" ];
+      kept = [
+        "with space"
+        "with space #12"
+      ];
     }
     {
       pattern = "gr*ß*";
-      out = [ "grüße" "große Datei" ];
+      out = [
+        "grüße"
+        "große Datei"
+      ];
       kept = [ "grüsse" ];
     }
     {
       pattern = "-dash*";
-      out = [ "-dash" "deep/-dashed" ];
+      out = [
+        "-dash"
+        "deep/-dashed"
+      ];
       kept = [ "dash" ];
     }
   ];
