@@ -211,7 +211,14 @@ impl Client<'_> {
 
     /// Starts a unit and waits for its end, while a person sees how far it is.
     fn start(&self, unit: &str, state: &Path) -> Result<UnitResult, UnitError> {
-        let work = || self.units.start_and_wait(unit, self.cancel);
+        let work = || {
+            let result = self.units.start_and_wait(unit, self.cancel)?;
+            if result.job == "canceled" && !result.cancelled {
+                // Somebody else stops it: then our job is gone before the unit has ended.
+                self.units.stop_and_wait(unit)?;
+            }
+            Ok(result)
+        };
         match self.reader {
             Reader::Person => progress::shown(state, work),
             Reader::Program => work(),
