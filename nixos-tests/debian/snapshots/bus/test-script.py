@@ -154,7 +154,11 @@ with subtest("people steer it by its name"):
     maintained = json.loads(machine.succeed("backupservice check my-app --json"))
     assert maintained["check"] == "sound" and maintained["removed"] is None, maintained
     assert shown("LastMaintenance") == "success"
-    machine.succeed("systemd-run --unit=by-hand backupservice run my-app --now --json")
+    # On a terminal of its own, which has room for a bar.
+    machine.succeed(
+        "systemd-run --unit=by-hand --setenv=PATH=$PATH --setenv=TERM=xterm"
+        " script --quiet --return --command 'stty cols 100; backupservice run my-app --now' /run/typescript"
+    )
     wait_until_reading()
     table = machine.succeed("backupservice status")
     assert "backup " in table and " %" in table, table
@@ -162,7 +166,9 @@ with subtest("people steer it by its name"):
     assert "cancelled" in cancelled, cancelled
     wait_for_state("by-hand.service", "failed", "inactive")
     assert machine.get_unit_property("by-hand.service", "ExecMainStatus") == "130"
-    assert '"outcome": "cancelled"' in machine.succeed("journalctl --unit by-hand --output cat")
+    seen = machine.succeed("cat /run/typescript")
+    assert "backing up" in seen and "█" in seen and "GiB of" in seen, seen
+    assert "backup of my-app: cancelled" in seen, seen
     status, output = machine.execute("backupservice cancel my-app 2>&1")
     assert status == 1 and "is under way" in output, output
     status, output = machine.execute("runuser -u mallory -- backupservice cancel my-app 2>&1")
