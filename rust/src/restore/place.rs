@@ -26,7 +26,7 @@ pub fn wanted(plan: &Plan, request: &Request, staging: &Path) -> Result<Wanted, 
     let dumps = plan.streams.iter().map(|stream| staging.join(&stream.name));
     let Some(path) = &request.path else {
         return Ok(Wanted {
-            paths: plan.sources.clone(),
+            paths: outermost(&plan.sources),
             dumps: dumps.collect(),
         });
     };
@@ -48,6 +48,16 @@ pub fn wanted(plan: &Plan, request: &Request, staging: &Path) -> Result<Wanted, 
         paths: vec![path.clone()],
         dumps: Vec::new(),
     })
+}
+
+/// A source inside another one comes with that.
+fn outermost(sources: &[PathBuf]) -> Vec<PathBuf> {
+    let is_inside = |path: &PathBuf| {
+        let mut others = sources.iter().filter(|other| *other != path);
+        others.any(|other| path.starts_with(other))
+    };
+    let outer = sources.iter().filter(|path| !is_inside(path));
+    outer.cloned().collect()
 }
 
 /// The directory below `target` into which `path` is restored, which is made, and what
@@ -137,6 +147,15 @@ mod tests {
         assert!(is_mount_point(Path::new("/proc")));
         assert!(!is_mount_point(Path::new("/usr")));
         assert!(!is_mount_point(Path::new("/nonexistent")));
+    }
+
+    #[test]
+    fn a_source_inside_another_one_comes_with_it() {
+        let sources = ["/srv/a/b", "/srv/a", "/srv/ab", "/srv/a/b/c"].map(PathBuf::from);
+        assert_eq!(
+            outermost(&sources),
+            ["/srv/a", "/srv/ab"].map(PathBuf::from)
+        );
     }
 
     #[test]
