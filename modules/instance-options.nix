@@ -112,6 +112,21 @@ in
     };
   };
 
+  oneFileSystem = mkOption (
+    {
+      type = types.bool;
+      example = true;
+      description = ''
+        Whether to leave out what is mounted below a source, such as a network drive
+        in a home directory. A mount that is a source itself is always saved. What
+        is mounted from the same file system, as a bind mount mostly is, is saved in
+        any case. Of a mount that is left out, restic keeps the empty directory, borg
+        nothing.
+      '';
+    }
+    // default [ "oneFileSystem" ] false
+  );
+
   schedule = mkOption (
     {
       type = types.str;

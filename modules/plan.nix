@@ -53,6 +53,7 @@ let
     };
     sources = layout.sources instance;
     exclude = instance.excludePatterns;
+    inherit (instance) oneFileSystem;
     streams = map (stream: {
       inherit (stream) name;
       dumpUnit = "${stream.dumpUnit}.service";

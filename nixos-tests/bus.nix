@@ -45,6 +45,7 @@
     instance = "/org/backupservice1/instance/my_2dapp"
     interface = "org.backupservice1.Instance"
     unit = "backupservice-my-app.service"
+    daemon = "backupservice-bus.service"
 
     def shown(name):
         """A property, as anyone sees it."""
@@ -57,11 +58,17 @@
 
     def wait_for(name, value):
         get = f"busctl --json=short get-property {service} {instance} {interface} {name}"
-        machine.wait_until_succeeds(f"{get} | grep -F '\"data\":{json.dumps(value)}'")
+        machine.wait_until_succeeds(f"{get} | grep -F '\"data\":{json.dumps(value)}'", timeout=120)
 
     def wait_until_reading():
         get = f"busctl get-property {service} {instance} {interface} Progress"
-        machine.wait_until_succeeds(f"{get} | grep -vx 'd 0' && systemctl is-active my-app.service | grep -x inactive")
+        machine.wait_until_succeeds(f"{get} | grep -vx 'd 0'", timeout=120)
+        assert machine.get_unit_property("my-app.service", "ActiveState") == "inactive"
+
+    def wait_for_state(unit, *states):
+        """Waits until systemd says one of these of the unit."""
+        show = f"systemctl show -P ActiveState {unit}"
+        machine.wait_until_succeeds(f"{show} | grep -xE '{'|'.join(states)}'", timeout=120)
 
     def objects():
         return machine.succeed(f"busctl --list tree {service}").split()
@@ -78,9 +85,9 @@
     machine.wait_for_unit("my-app.service")
 
     with subtest("the bus starts the daemon, and anyone may look"):
-        machine.succeed("systemctl is-active backupservice-bus.service | grep -x inactive")
+        assert machine.get_unit_property(daemon, "ActiveState") == "inactive"
         assert instance in objects(), objects()
-        machine.succeed("systemctl is-active backupservice-bus.service")
+        assert machine.get_unit_property(daemon, "ActiveState") == "active"
         assert shown("Name") == "my-app"
         assert shown("Provider") == "restic"
         assert shown("State") == "idle"
@@ -173,12 +180,45 @@
         wait_for("LastOutcome", "cancelled")
         wait_for("State", "idle")
         assert shown("LastSnapshot") == record["snapshot"]
-        machine.wait_until_succeeds(f"systemctl is-active {unit} | grep -xE 'inactive|failed'")
+        wait_for_state(unit, "inactive", "failed")
         machine.wait_for_unit("my-app.service")
         machine.fail("test -e /var/lib/backupservice/my-app/intent.json")
         machine.fail("test -e /run/backupservice/my-app/state.json")
         status, output = machine.execute(call("alice", "Cancel"))
         assert status != 0 and "is under way" in output, output
+
+    with subtest("people steer it by its name"):
+        printed = machine.succeed("backupservice check my-app 2>&1")
+        assert "my-app: checking the repository" in printed, printed
+        assert "repository is sound" in printed and "forgotten" not in printed, printed
+        machine.fail("test -e /run/backupservice/my-app/check-only")
+        maintained = json.loads(machine.succeed("backupservice check my-app --json"))
+        assert maintained["check"] == "sound" and maintained["removed"] is None, maintained
+        assert shown("LastMaintenance") == "success"
+        # On a terminal of its own, which has room for a bar.
+        machine.succeed(
+            "systemd-run --unit=by-hand --setenv=PATH=$PATH --setenv=TERM=xterm"
+            " script --quiet --return --command 'stty cols 100; backupservice run my-app --now' /run/typescript"
+        )
+        wait_until_reading()
+        table = machine.succeed("backupservice status")
+        assert "backup " in table and " %" in table, table
+        cancelled = machine.succeed("backupservice cancel my-app")
+        assert "cancelled" in cancelled, cancelled
+        wait_for_state("by-hand.service", "failed", "inactive")
+        assert machine.get_unit_property("by-hand.service", "ExecMainStatus") == "130"
+        seen = machine.succeed("cat /run/typescript")
+        assert "backing up" in seen and "█" in seen and "GiB of" in seen, seen
+        assert "backup of my-app: cancelled" in seen, seen
+        status, output = machine.execute("backupservice cancel my-app 2>&1")
+        assert status == 1 and "is under way" in output, output
+        status, output = machine.execute("runuser -u mallory -- backupservice cancel my-app 2>&1")
+        assert status == 1, output
+        logs = machine.succeed("backupservice logs my-app -n 500")
+        assert "cancelled" in logs and "Starting backupservice-my-app.service" in logs, logs
+        details = machine.succeed("backupservice status my-app").splitlines()
+        command = next(line.strip() for line in details if "journalctl" in line)
+        assert "backup of my-app: cancelled" in machine.succeed(f"{command} --no-pager"), command
 
     with subtest("a killed backup is not shown as running"):
         machine.succeed(call("alice", "Start"))
@@ -217,13 +257,13 @@
         wait_for("Timer", "waiting")
 
     with subtest("the daemon ends when nobody needs it, and comes back when somebody does"):
-        machine.wait_until_succeeds("systemctl is-active backupservice-bus.service | grep -x inactive", timeout=120)
+        wait_for_state(daemon, "inactive")
         assert machine.get_unit_property("backupservice-bus.service", "Result") == "success"
         assert shown("LastOutcome") == "failed"
-        machine.wait_until_succeeds("systemctl is-active backupservice-bus.service | grep -x inactive", timeout=120)
+        wait_for_state(daemon, "inactive")
         machine.succeed("rm /var/lib/my-app/*hole && echo data >/var/lib/my-app/data")
         machine.succeed("backupservice run my-app --accept-shrink")
-        machine.wait_until_succeeds("systemctl is-active backupservice-bus.service | grep -x active")
+        wait_for_state(daemon, "active")
         assert shown("LastOutcome") == "success"
   '';
 }

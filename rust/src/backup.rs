@@ -178,6 +178,7 @@ fn work(
     let selection = Selection {
         paths: &paths,
         exclude: &plan.exclude,
+        one_file_system: plan.one_file_system,
     };
     let mut backup = snapshot(plan, &selection, invocation, report, provider)?;
     if backup.incomplete.is_none() {

@@ -9,6 +9,7 @@ mod files;
 mod instance;
 mod path;
 mod polkit;
+mod refusal;
 mod signals;
 mod usage;
 mod view;

@@ -35,6 +35,8 @@ pub struct Plan {
     pub sources: Vec<PathBuf>,
     /// Exclude patterns in the contract's syntax.
     pub exclude: Vec<String>,
+    /// What is mounted below a source is not saved with it.
+    pub one_file_system: bool,
     /// Databases, dumped into the same snapshot.
     pub streams: Vec<Stream>,
     /// Units to start around the run.

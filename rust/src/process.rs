@@ -65,14 +65,32 @@ pub struct Exit {
 /// # Errors
 /// If it cannot be started or waited for. A failing program is not an error here.
 pub fn run(command: &Command, cancel: &Cancel, on_line: &mut dyn FnMut(Line)) -> Result<Exit> {
-    run_with(command, cancel, GRACE, on_line)
+    run_while(command, cancel, &mut |line| {
+        if let Some(line) = line {
+            on_line(line);
+        }
+        true
+    })
+}
+
+/// Like [`run`], and `goes_on` is also asked a few times a second, without a line. Once it
+/// says no, the program is ended as for a cancel request, which it then was not.
+///
+/// # Errors
+/// See [`run`].
+pub fn run_while(
+    command: &Command,
+    cancel: &Cancel,
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
+) -> Result<Exit> {
+    run_with(command, cancel, GRACE, goes_on)
 }
 
 fn run_with(
     command: &Command,
     cancel: &Cancel,
     grace: Duration,
-    on_line: &mut dyn FnMut(Line),
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
 ) -> Result<Exit> {
     let mut process = std::process::Command::new(&command.program);
     if let Some(directory) = &command.directory {
@@ -102,7 +120,7 @@ fn run_with(
     let err = child.stderr.take();
     read_lines(out, Line::Out, sender.clone());
     read_lines(err, Line::Err, sender);
-    follow(&mut child, &lines, cancel, grace, on_line)
+    follow(&mut child, &lines, cancel, grace, goes_on)
 }
 
 fn follow(
@@ -110,16 +128,19 @@ fn follow(
     lines: &Receiver<Line>,
     cancel: &Cancel,
     grace: Duration,
-    on_line: &mut dyn FnMut(Line),
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
 ) -> Result<Exit> {
-    let mut cancelled: Option<Instant> = None;
+    let mut cancelled = false;
+    let mut enough = false;
+    let mut asked: Option<Instant> = None;
     let mut killed = false;
     let mut ended: Option<(ExitStatus, Instant)> = None;
     loop {
-        match cancelled {
+        match asked {
             _ if ended.is_some() || killed => {}
-            None if cancel.requested() => {
-                cancelled = Some(Instant::now());
+            None if enough || cancel.requested() => {
+                cancelled = !enough;
+                asked = Some(Instant::now());
                 send(child, Signal::TERM);
             }
             Some(since) if since.elapsed() > grace => {
@@ -129,12 +150,16 @@ fn follow(
             }
             _ => {}
         }
-        match lines.recv_timeout(TICK) {
-            Ok(line) => on_line(line),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) if ended.is_none() => thread::sleep(TICK / 10),
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
+        let line = match lines.recv_timeout(TICK) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) if ended.is_some() => break,
+            Err(RecvTimeoutError::Disconnected) => {
+                thread::sleep(TICK / 10);
+                None
+            }
+        };
+        enough |= !goes_on(line);
         match ended {
             Some((_, since)) if since.elapsed() > LINGER => break,
             Some(_) => {}
@@ -151,7 +176,7 @@ fn follow(
     Ok(Exit {
         code: status.code(),
         signal: status.signal(),
-        cancelled: cancelled.is_some(),
+        cancelled,
     })
 }
 
@@ -190,88 +215,4 @@ fn read_lines(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Command {
-        Command {
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".into(), script.into()],
-            environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
-            directory: Some("/usr".into()),
-            input: Vec::new(),
-        }
-    }
-
-    fn run_it(script: &str) -> (Exit, Vec<Line>) {
-        let mut lines = Vec::new();
-        let exit = run(&shell(script), &Cancel::never(), &mut |line| {
-            lines.push(line);
-        })
-        .unwrap();
-        (exit, lines)
-    }
-
-    #[test]
-    fn both_outputs_are_read_to_the_end_without_blocking_each_other() {
-        let (exit, lines) = run_it("seq 1 60000; seq 1 60000 >&2; printf last; exit 7");
-        assert_eq!(exit.code, Some(7));
-        let out = lines.iter().filter(|l| matches!(l, Line::Out(_))).count();
-        assert_eq!((out, lines.len()), (60001, 120_001));
-    }
-
-    #[test]
-    fn a_line_may_be_megabytes_long_and_not_utf_8() {
-        let (_, lines) = run_it("head -c 3000000 /dev/zero; printf '\\377\\n' ");
-        assert!(matches!(&lines[..], [Line::Out(line)] if line.len() == 3_000_001));
-    }
-
-    #[test]
-    fn nothing_of_our_environment_reaches_the_child() {
-        let (_, lines) = run_it("echo ${CARGO_MANIFEST_DIR-unset}");
-        assert_eq!(lines, [Line::Out(b"unset".to_vec())]);
-    }
-
-    #[test]
-    fn the_working_directory_is_the_one_asked_for() {
-        let (_, lines) = run_it("pwd");
-        assert_eq!(lines, [Line::Out(b"/usr".to_vec())]);
-    }
-
-    #[test]
-    fn a_cancel_request_sends_sigterm_and_says_so() {
-        let cancel = Cancel::default();
-        let mut lines = Vec::new();
-        let exit = run(&shell("echo up; exec sleep 60"), &cancel, &mut |line| {
-            cancel.request();
-            lines.push(line);
-        })
-        .unwrap();
-        assert_eq!((exit.signal, exit.cancelled), (Some(15), true));
-    }
-
-    #[test]
-    fn what_ignores_sigterm_is_killed_in_the_end() {
-        let cancel = Cancel::default();
-        let grace = Duration::from_millis(300);
-        let script = shell("trap '' TERM; echo up; while :; do sleep 0.1; done");
-        let exit = run_with(&script, &cancel, grace, &mut |_| cancel.request()).unwrap();
-        assert_eq!((exit.signal, exit.cancelled), (Some(9), true));
-    }
-
-    #[test]
-    fn a_signal_from_elsewhere_is_not_a_cancel() {
-        let (exit, _) = run_it("kill -KILL $$");
-        assert_eq!((exit.signal, exit.cancelled), (Some(9), false));
-    }
-
-    #[test]
-    fn a_missing_program_is_an_error_that_names_it() {
-        let command = Command {
-            program: "/nonexistent/restic".into(),
-            ..Command::default()
-        };
-        let error = run(&command, &Cancel::never(), &mut |_| ()).unwrap_err();
-        assert_eq!(error.to_string(), "cannot start /nonexistent/restic");
-    }
-}
+mod tests;

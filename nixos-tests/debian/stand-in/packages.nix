@@ -95,6 +95,7 @@ let
     pythonVersion = "3.13";
     sitePackages = "lib/python3/dist-packages";
     buildEnv = addMethods python;
+    withPackages = _: python;
     interpreter = "${python}/bin/python3";
     pkgs = pythonPackages;
   };

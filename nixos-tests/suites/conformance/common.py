@@ -1,8 +1,26 @@
+import collections
+import contextlib
+import datetime
 import json
 import shlex
-import time
 
 password_file = "/var/lib/conformance/password"
+
+cases = collections.Counter()
+
+
+@contextlib.contextmanager
+def case(name):
+    """A subtest, counted if it comes to its end."""
+    with subtest(name):
+        yield
+    cases[name] += 1
+
+
+def tell_cases():
+    assert set(cases.values()) == {1}, cases.most_common(3)
+    assert len(cases) >= 40, len(cases)
+    print(f"conformance-{program}: {len(cases)} cases", flush=True)
 
 
 def unit(instance):
@@ -14,7 +32,7 @@ def last_run(instance):
 
 
 def last_run_id(instance):
-    status, record = machine.execute(f"cat /var/lib/backupservice/{instance}/last-run.json")
+    status, record = machine.execute(f"cat /var/lib/backupservice/{instance}/last-run.json 2>/dev/null")
     return json.loads(record)["runId"] if status == 0 else None
 
 
@@ -117,6 +135,11 @@ def restore_fails(instance, *arguments, words=()):
 def describe(*paths):
     """Everything that a backup must keep of what is below the paths."""
     return json.loads(machine.succeed(f"python3 /etc/conformance/files.py describe {shlex.join(paths)}"))
+
+
+def as_kept(description):
+    """What the provider can keep of it."""
+    return {path: entry | {"mtime": kept_time(entry["mtime"])} for path, entry in description.items()}
 
 
 def below(description, prefix):

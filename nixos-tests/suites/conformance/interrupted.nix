@@ -20,7 +20,7 @@
 
     def begin():
         """A run that takes a while, at the point where it reads data."""
-        machine.succeed("rm -f /var/lib/slow/*-hole && truncate -s 3G /var/lib/slow/{a,b,c}-hole")
+        machine.succeed("rm -f /var/lib/slow/*-hole && truncate -s 2G /var/lib/slow/{a,b,c}-hole")
         machine.succeed("head -c 1M /dev/urandom > /var/lib/slow/news")
         before = start_in_background("slow")
         wait_until_reading("slow")
@@ -37,14 +37,14 @@
         machine.succeed("cmp /srv/slow/restored/var/lib/slow/news /var/lib/slow/news && rm -r /srv/slow/restored")
 
 
-    with subtest("starting an instance that runs waits for that run"):
+    with case("starting an instance that runs waits for that run"):
         known = complete("slow")
         begin()
         machine.succeed(f"systemctl start {unit('slow')}")
         assert len(complete("slow")) == len(known) + 1, complete("slow")
         assert last_run("slow")["outcome"] == "success"
 
-    with subtest("a restore while the instance runs is refused, with status 75"):
+    with case("a restore while the instance runs is refused, with status 75"):
         known = complete("slow")
         before = begin()
         status = restore_fails("slow", words=["slow holds the lock"])
@@ -53,7 +53,7 @@
         assert last_run("slow")["outcome"] == "success", last_run("slow")
         assert len(complete("slow")) == len(known) + 1
 
-    with subtest("systemctl stop cancels a run, which says so"):
+    with case("systemctl stop cancels a run, which says so"):
         known = complete("slow")
         before = begin()
         machine.succeed(f"systemctl stop {unit('slow')}")
@@ -67,7 +67,7 @@
         ("SIGTERM to the provider", "pkill -TERM -u backupservice -x {program}", None),
         ("SIGKILL of the provider", "pkill -KILL -u backupservice -x {program}", "failed"),
     ]:
-        with subtest(f"after {name} there is a record, and the next run succeeds"):
+        with case(f"after {name} there is a record, and the next run succeeds"):
             known = complete("slow")
             before = begin()
             machine.succeed(kill.format(unit=unit("slow"), program=program))
@@ -80,7 +80,7 @@
             assert record["outcome"] in ("failed", "cancelled"), record
             goes_on(known)
 
-    with subtest("a power failure leaves a sound repository and nothing that blocks"):
+    with case("a power failure leaves a sound repository and nothing that blocks"):
         known = complete("slow")
         before = begin()
         machine.succeed("sync")
@@ -90,22 +90,21 @@
         goes_on(known)
         prove_sound(slow)
 
-    with subtest("a repository that another process works on is passing trouble: status 75"):
+    with case("a repository that another process works on is passing trouble: status 75"):
         before = last_run_id("slow")
-        hold_lock(slow)
+        hold_lock("slow", slow)
         machine.succeed(f"systemctl start --no-block {unit('slow')}")
         tells(passes("slow", before), "lock")
         assert has_lock(slow)
         machine.succeed("systemctl stop holder.service")
         back_up("slow")
 
-    with subtest("the lock of a dead process does not block for ever"):
-        hold_lock(slow)
+    with case("the lock of a dead process does not block for ever"):
+        hold_lock("slow", slow)
         machine.succeed("systemctl kill --signal=KILL holder.service")
         wait_for_end("holder.service")
         machine.execute("systemctl reset-failed holder.service")
         assert has_lock(slow)
         back_up("slow")
-
   '';
 }

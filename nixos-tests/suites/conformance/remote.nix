@@ -69,14 +69,14 @@ in
 
 
     for remote in remotes:
-        with subtest(f"{remote}: a backup creates the repository and comes back"):
+        with case(f"{remote}: a backup creates the repository and comes back"):
             back_up(remote)
             back_up(remote)
             assert len(snapshots(remote)) == 2
             restore(remote, "--target", "/srv/remote")
             machine.succeed("grep -qx remote /srv/remote/var/lib/remote/note && rm -r /srv/remote")
 
-        with subtest(f"{remote}: no secret is among the arguments, in the journal or in the plan"):
+        with case(f"{remote}: no secret is among the arguments, in the journal or in the plan"):
             before = long_run(remote)
             arguments = machine.succeed("ps -eww -o args")
             assert program in arguments, arguments
@@ -88,7 +88,7 @@ in
             assert_secret("the unit", machine.succeed(f"systemctl cat {unit(remote)}"))
 
         if remote in patient:
-            with subtest(f"{remote}: a server that is away is waited for, which can be seen"):
+            with case(f"{remote}: a server that is away is waited for, which can be seen"):
                 take_away(remote)
                 before = start_in_background(remote)
                 machine.wait_until_succeeds(
@@ -98,7 +98,7 @@ in
                 wait_for_run(remote, before)
                 judged(remote, before, "success")
 
-            with subtest(f"{remote}: a connection that breaks during the run is made again"):
+            with case(f"{remote}: a connection that breaks during the run is made again"):
                 before = long_run(remote)
                 take_away(remote)
                 machine.sleep(3)
@@ -109,14 +109,14 @@ in
                 prove_sound_remote(remote)
             continue
 
-        with subtest(f"{remote}: a server that is away is passing trouble: status 75"):
+        with case(f"{remote}: a server that is away is passing trouble: status 75"):
             take_away(remote)
             before = start_in_background(remote)
             tells(passes(remote, before))
             bring_back(remote)
             back_up(remote)
 
-        with subtest(f"{remote}: a connection that breaks during the run does not make a snapshot"):
+        with case(f"{remote}: a connection that breaks during the run does not make a snapshot"):
             known = complete(remote)
             before = long_run(remote)
             take_away(remote)
@@ -129,16 +129,15 @@ in
             assert complete(remote) == [*known, record["snapshot"]]
             prove_sound_remote(remote)
 
-    with subtest("a server with another host key is refused, before anything is sent"):
+    with case("a server with another host key is refused, before anything is sent"):
         machine.succeed(f"cp {secrets}/known-hosts {secrets}/kept && cp {secrets}/wrong-hosts {secrets}/known-hosts")
         tells(back_up(remotes[-1], "failed"), "host key")
         machine.succeed(f"cp {secrets}/kept {secrets}/known-hosts")
 
-    with subtest("a key that the server does not know is told"):
+    with case("a key that the server does not know is told"):
         machine.succeed(f"mv {secrets}/key {secrets}/kept && cp {secrets}/other-key {secrets}/key")
         tells(back_up(remotes[-1], "failed"), "key")
         machine.succeed(f"mv {secrets}/kept {secrets}/key")
         back_up(remotes[-1])
-
   '';
 }

@@ -42,24 +42,23 @@
         ("SIGKILL of the executor", "systemctl kill --kill-whom=main --signal=KILL {unit}"),
         ("SIGKILL of the provider", "pkill -KILL -u backupservice -x {program}"),
     ]:
-        with subtest(f"after {name} during a restore, everything is as before"):
+        with case(f"after {name} during a restore, everything is as before"):
             machine.succeed(f"systemctl start --no-block {restoring}")
             machine.wait_until_succeeds("test -n \"$(find /mnt/tiny/.precious.* -name data -size +0)\"", timeout=60)
             machine.succeed(kill.format(unit=restoring, program=program))
             wait_for_end(restoring)
             is_as_before()
 
-    with subtest("a full disk fails the restore, which says so, and everything is as before"):
+    with case("a full disk fails the restore, which says so, and everything is as before"):
         machine.succeed("mount -o remount,size=200M /mnt/tiny")
         restore_fails("precious", words=["there is no space left"])
         is_as_before()
 
-    with subtest("the next restore succeeds"):
+    with case("the next restore succeeds"):
         machine.succeed("mount -o remount,size=400M /mnt/tiny")
         restore("precious")
         machine.succeed("grep -qx saved /mnt/tiny/precious/note")
         machine.succeed("grep -qx there /mnt/tiny/.precious.before-restore-*/note")
         machine.succeed("systemctl is-active keeper.service")
-
   '';
 }

@@ -37,7 +37,7 @@ in
         return machine.get_unit_property("app.service", "InvocationID")
 
 
-    with subtest("two instances with one new repository, started together, both succeed"):
+    with case("two instances with one new repository, started together, both succeed"):
         before = {name: start_in_background(name) for name in ["app", "app-2"]}
         for name in before:
             wait_for_run(name, before[name])
@@ -45,7 +45,7 @@ in
         assert all(run["outcome"] == "success" for run in outcomes.values()), outcomes
         prove_sound(shared)
 
-    with subtest("an instance sees only its own snapshots"):
+    with case("an instance sees only its own snapshots"):
         back_up("app_2")
         back_up("app-2")
         assert len(snapshots("app")) == 1 and len(snapshots("app-2")) == 2, stored(shared)
@@ -53,42 +53,41 @@ in
         assert set(snapshots("app") + snapshots("app-2") + snapshots("app_2")) == stored(shared)
         assert snapshots("ap") == []
 
-    with subtest("the latest snapshot is the instance's own latest"):
+    with case("the latest snapshot is the instance's own latest"):
         machine.succeed("echo lost | tee /var/lib/app/file")
         restore("app")
         machine.succeed("grep -qx 'app 1' /var/lib/app/file")
         machine.succeed("grep -qx 'app-2 1' /var/lib/app-2/file")
 
-    with subtest("a snapshot of another instance is refused before anything is stopped"):
+    with case("a snapshot of another instance is refused before anything is stopped"):
         running, files = app_id(), digest("/var/lib")
         restore_fails("app", "--snapshot", snapshots("app-2")[0], words=["app has no snapshot"])
         assert (running, files) == (app_id(), digest("/var/lib"))
 
-    with subtest("so is a snapshot that does not exist"):
+    with case("so is a snapshot that does not exist"):
         restore_fails("app", "--snapshot", "0123456789abcdef", words=["app has no snapshot"])
         restore_fails("app", "--snapshot", "../../etc", words=["not a snapshot's id"])
         assert (running, files) == (app_id(), digest("/var/lib"))
 
-    with subtest("so is the latest one where there is none"):
+    with case("so is the latest one where there is none"):
         restore_fails("ap", words=["no snapshot of ap"])
         assert (running, files) == (app_id(), digest("/var/lib"))
 
-    with subtest("so is a path that the snapshot does not hold, or the instance does not promise"):
+    with case("so is a path that the snapshot does not hold, or the instance does not promise"):
         restore_fails("app", "--path", "/var/lib/app/not-there", words=["does not hold"])
         restore_fails("app", "--path", "/var/lib/app-2/file", words=["not inside a source of app"])
         restore_fails("app", "--path", "/var/lib/app/../app-2/file", words=["absolute path"])
         assert (running, files) == (app_id(), digest("/var/lib"))
 
-    with subtest("a restore elsewhere stops nothing and overwrites nothing"):
+    with case("a restore elsewhere stops nothing and overwrites nothing"):
         restore("app", "--target", "/srv/app")
         assert running == app_id()
         restore_fails("app", "--target", "/srv/app", words=["exists already"])
         machine.succeed("grep -qx 'app 1' /srv/app/var/lib/app/file && rm -r /srv/app")
 
-    with subtest("a restore in place stops what it must and starts it again"):
+    with case("a restore in place stops what it must and starts it again"):
         restore("app")
         assert app_id() not in (running, ""), app_id()
         machine.succeed("systemctl is-active app.service", "rm -r /var/lib/.app.before-restore-*")
-
   '';
 }

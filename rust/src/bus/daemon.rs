@@ -10,7 +10,7 @@ use anyhow::Context;
 use zbus::fdo::{ObjectManager, Properties, RequestNameFlags};
 use zbus::names::InterfaceName;
 use zbus::object_server::SignalEmitter;
-use zbus::{Connection, block_on};
+use zbus::{Connection, block_on, fdo};
 
 use super::files::Files;
 use super::instance::Instance;
@@ -97,9 +97,14 @@ impl Daemon<'_> {
             } else {
                 refreshed + DOUBT
             };
+            // Beginnings and ends are few, and whoever waited for one asks at once.
+            let mut urgent = false;
             match events.recv_timeout(wake.saturating_duration_since(Instant::now())) {
                 Ok(Event::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Ok(event) => self.note(event),
+                Ok(event) => {
+                    urgent = matches!(event, Event::Unit(_));
+                    self.note(event);
+                }
                 Err(RecvTimeoutError::Timeout) if self.dirty.any() => {}
                 Err(RecvTimeoutError::Timeout) if !running.is_empty() => {
                     self.dirty.instances.extend(running);
@@ -110,7 +115,7 @@ impl Daemon<'_> {
                     }
                 }
             }
-            if self.dirty.any() && refreshed.elapsed() >= EVERY {
+            if self.dirty.any() && (urgent || refreshed.elapsed() >= EVERY) {
                 self.refresh()?;
                 refreshed = Instant::now();
             }
@@ -224,7 +229,11 @@ impl Daemon<'_> {
         while self.usage.last().is_none() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        block_on(self.connection.graceful_shutdown());
+        // When this answer is there, those that were ready have been sent.
+        block_on(async {
+            let bus = fdo::DBusProxy::new(&self.connection).await?;
+            bus.get_id().await
+        })?;
         Ok(())
     }
 }

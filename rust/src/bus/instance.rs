@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zbus::message::Header;
 use zbus::object_server::{Interface, SignalEmitter};
 use zbus::wire::{OwnedObjectPath, Variant};
-use zbus::{Connection, fdo, interface};
+use zbus::{Connection, interface};
 
 use super::aside::aside;
 use super::polkit::{self, Wish};
+use super::refusal::Refusal;
 use super::usage::Usage;
 use super::view::{View, microseconds};
 use crate::cancel::Cancel;
-use crate::client::Client;
+use crate::client::{Client, Reader};
 use crate::paths::Host;
 use crate::provider::Snapshot;
 use crate::schedule::{Activity, Schedule, unit};
@@ -56,7 +57,7 @@ impl Instance {
         &self,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> fdo::Result<()> {
+    ) -> Result<(), Refusal> {
         let _call = self.usage.begin();
         let instance = &self.name_of();
         let wish = Wish {
@@ -75,7 +76,7 @@ impl Instance {
         &self,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> fdo::Result<()> {
+    ) -> Result<(), Refusal> {
         let _call = self.usage.begin();
         let instance = &self.name_of();
         let wish = Wish {
@@ -96,7 +97,7 @@ impl Instance {
         if cancelled {
             Ok(())
         } else {
-            Err(fdo::Error::Failed(format!(
+            Err(Refusal::NotRunning(format!(
                 "neither a backup nor a maintenance of {instance} is under way"
             )))
         }
@@ -109,7 +110,7 @@ impl Instance {
         &self,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
-    ) -> fdo::Result<Vec<Entry>> {
+    ) -> Result<Vec<Entry>, Refusal> {
         let _call = self.usage.begin();
         let instance = self.name_of();
         let wish = Wish {
@@ -126,11 +127,12 @@ impl Instance {
                 units: &Systemd::connect()?,
                 cancel: &Cancel::never(),
                 out: &mut io::sink(),
+                reader: Reader::Program,
             };
             client.listing(&instance)
         })
         .await
-        .map_err(|failure| fdo::Error::Failed(failure.to_string()))?;
+        .map_err(|failure| Refusal::Failed(failure.to_string()))?;
         Ok(snapshots.into_iter().map(entry).collect())
     }
 
@@ -261,7 +263,7 @@ fn entry(snapshot: Snapshot) -> Entry {
     entry
 }
 
-async fn ask_systemd(connection: &Connection, method: &str, unit: &str) -> fdo::Result<()> {
+async fn ask_systemd(connection: &Connection, method: &str, unit: &str) -> Result<(), Refusal> {
     connection
         .call_method(
             Some("org.freedesktop.systemd1"),
@@ -271,7 +273,7 @@ async fn ask_systemd(connection: &Connection, method: &str, unit: &str) -> fdo::
             &(unit, "replace"),
         )
         .await
-        .map_err(|error| fdo::Error::Failed(format!("{method} of {unit} failed: {error}")))?
+        .map_err(|error| Refusal::Failed(format!("{method} of {unit} failed: {error}")))?
         .body()
         .deserialize::<OwnedObjectPath>()?;
     Ok(())

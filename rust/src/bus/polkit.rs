@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use zbus::Connection;
 use zbus::message::{Flags, Header};
 use zbus::wire::Variant;
-use zbus::{Connection, fdo};
+
+use super::refusal::Refusal;
 
 /// polkit may ask the caller for a password.
 const ALLOW_USER_INTERACTION: u32 = 1;
@@ -27,10 +29,10 @@ pub(super) async fn check(
     connection: &Connection,
     header: &Header<'_>,
     wish: &Wish<'_>,
-) -> fdo::Result<()> {
+) -> Result<(), Refusal> {
     let caller = header
         .sender()
-        .ok_or_else(|| fdo::Error::AccessDenied("there is no caller".to_owned()))?;
+        .ok_or_else(|| Refusal::NotAuthorized("there is no caller".to_owned()))?;
     let interactive = header
         .primary()
         .flags()
@@ -55,7 +57,7 @@ pub(super) async fn check(
             &(subject, &action, details, flags, ""),
         )
         .await
-        .map_err(|error| fdo::Error::AccessDenied(format!("polkit cannot be asked: {error}")))?;
+        .map_err(|error| Refusal::NotAuthorized(format!("polkit cannot be asked: {error}")))?;
     let (authorized, challenge, _): (bool, bool, HashMap<String, String>) =
         reply.body().deserialize()?;
     if authorized {
@@ -72,8 +74,8 @@ pub(super) async fn check(
          in an active session, authenticate as one, or run `sudo backupservice {command} {instance}`."
     );
     Err(if challenge && !interactive {
-        fdo::Error::InteractiveAuthorizationRequired(message)
+        Refusal::Interactive(message)
     } else {
-        fdo::Error::AccessDenied(message)
+        Refusal::NotAuthorized(message)
     })
 }

@@ -27,6 +27,7 @@ pub(crate) fn good() -> Value {
         },
         "sources": ["/var/lib/myservice", "/srv/myservice"],
         "exclude": ["*.tmp", "/var/lib/myservice/cache"],
+        "oneFileSystem": false,
         "streams": [{
             "name": "database",
             "dumpUnit": "backupservice-myservice-dump-database.service",

@@ -107,6 +107,9 @@ impl Provider for Borg {
         let mut call = Call::new(&self.settings, Operation::Backup)
             .arguments(["create", "--json", "--noflags"])
             .arguments(["--compression", "auto,zstd", "--comment", &comment]);
+        if selection.one_file_system {
+            call = call.arguments(["--one-file-system"]);
+        }
         for pattern in &patterns {
             call = call.arguments(["--exclude", &exclude::translate(pattern)]);
         }

@@ -27,8 +27,8 @@ use crate::problem::Problem;
 ///
 /// Rules for every method:
 ///
-/// - Start the program through [`crate::process::run`] with `job.cancel`, and nothing
-///   else. Secrets reach it through files or its environment, never as arguments.
+/// - Start the program through [`crate::process`] with `job.cancel`, and nothing else.
+///   Secrets reach it through files or its environment, never as arguments.
 /// - Decide what an ending means with [`table::classify`] and your own table. What the
 ///   table does not know is a failure; so is an exit status of 0 without the message
 ///   that proves the work was done.
@@ -131,7 +131,7 @@ pub trait Provider {
 
 /// What a provider is given along with every piece of work.
 pub struct Job<'a> {
-    /// To be passed on to [`crate::process::run`].
+    /// To be passed on to [`crate::process`].
     pub cancel: &'a Cancel,
     /// To be told what happens.
     pub observer: &'a mut dyn Observer,
@@ -152,6 +152,9 @@ pub struct Selection<'a> {
     pub paths: &'a [PathBuf],
     /// Patterns in the contract's syntax.
     pub exclude: &'a [String],
+    /// What is mounted below one of the paths is left out. The directory on which it is
+    /// mounted may be there, empty.
+    pub one_file_system: bool,
 }
 
 /// A snapshot was made.

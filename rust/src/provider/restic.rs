@@ -4,6 +4,7 @@ mod call;
 pub mod endings;
 mod exclude;
 mod messages;
+mod patience;
 mod settings;
 
 use std::ffi::OsString;
@@ -62,6 +63,9 @@ impl Provider for Restic {
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
         let mut call = Call::new(&self.settings, Operation::Backup)
             .arguments(["backup", "--json", "--tag", &self.tag]);
+        if selection.one_file_system {
+            call = call.arguments(["--one-file-system"]);
+        }
         for pattern in super::patterns(selection)? {
             call = call.arguments(["--exclude", &exclude::translate(&pattern)]);
         }

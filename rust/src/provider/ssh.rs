@@ -15,6 +15,7 @@ pub fn arguments(plan: &Plan, credentials: &Path) -> Result<String> {
     let mut arguments = vec![
         "-o BatchMode=yes".to_owned(),
         "-o StrictHostKeyChecking=yes".to_owned(),
+        "-o ConnectTimeout=60".to_owned(),
         "-o ServerAliveInterval=60".to_owned(),
     ];
     if plan.repository.credentials.ssh_key.is_some() {
@@ -53,7 +54,8 @@ mod tests {
         let plan = serde_json::from_value(crate::plan::fixture::good()).unwrap();
         assert_eq!(
             arguments(&plan, Path::new("/run/my credentials")).unwrap(),
-            "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ServerAliveInterval=60 \
+            "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=60 \
+             -o ServerAliveInterval=60 \
              -o IdentitiesOnly=yes -i '/run/my credentials/ssh-key' \
              -o 'UserKnownHostsFile=/run/my credentials/ssh-known-hosts' \
              -o GlobalKnownHostsFile=/dev/null"

@@ -131,7 +131,7 @@ pub fn failure(program: &str, row: Option<&Row>, ending: &Ending<'_>) -> Failure
     let how = match (ending.exit.code, ending.exit.signal) {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "no exit status".to_owned(),
+        (None, None) => "stopped".to_owned(),
     };
     let said = match said(ending) {
         Some(said) => format!(": {said}"),

@@ -26,7 +26,7 @@ pub fn wanted(plan: &Plan, request: &Request, staging: &Path) -> Result<Wanted, 
     let dumps = plan.streams.iter().map(|stream| staging.join(&stream.name));
     let Some(path) = &request.path else {
         return Ok(Wanted {
-            paths: plan.sources.clone(),
+            paths: outermost(&plan.sources),
             dumps: dumps.collect(),
         });
     };
@@ -48,6 +48,16 @@ pub fn wanted(plan: &Plan, request: &Request, staging: &Path) -> Result<Wanted, 
         paths: vec![path.clone()],
         dumps: Vec::new(),
     })
+}
+
+/// A source inside another one comes with that.
+fn outermost(sources: &[PathBuf]) -> Vec<PathBuf> {
+    let is_inside = |path: &PathBuf| {
+        let mut others = sources.iter().filter(|other| *other != path);
+        others.any(|other| path.starts_with(other))
+    };
+    let outer = sources.iter().filter(|path| !is_inside(path));
+    outer.cloned().collect()
 }
 
 /// The directory below `target` into which `path` is restored, which is made, and what
@@ -88,22 +98,11 @@ pub fn resolve(path: &Path, is_source: bool) -> PathBuf {
     }
 }
 
-/// Refuses what cannot be renamed.
-pub fn check_renamable(destination: &Path) -> Result<(), Failure> {
+/// Whether something is mounted there: then it cannot be renamed.
+pub fn is_mount_point(destination: &Path) -> bool {
     let flags = AtFlags::SYMLINK_NOFOLLOW;
-    let Ok(status) = rustix::fs::statx(CWD, destination, flags, StatxFlags::TYPE) else {
-        return Ok(());
-    };
-    if status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
-        return Err(Failure::new(
-            format!(
-                "{} is a mount point and cannot be replaced in place",
-                destination.display()
-            ),
-            "restore elsewhere with --target, and move the files; or unmount it first",
-        ));
-    }
-    Ok(())
+    let status = rustix::fs::statx(CWD, destination, flags, StatxFlags::TYPE);
+    status.is_ok_and(|status| status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 fn absolute(option: &str, path: &Path) -> Result<(), Failure> {
@@ -144,10 +143,19 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_point_is_refused() {
-        assert!(check_renamable(Path::new("/proc")).is_err());
-        assert!(check_renamable(Path::new("/usr")).is_ok());
-        assert!(check_renamable(Path::new("/nonexistent")).is_ok());
+    fn a_mount_point_is_known() {
+        assert!(is_mount_point(Path::new("/proc")));
+        assert!(!is_mount_point(Path::new("/usr")));
+        assert!(!is_mount_point(Path::new("/nonexistent")));
+    }
+
+    #[test]
+    fn a_source_inside_another_one_comes_with_it() {
+        let sources = ["/srv/a/b", "/srv/a", "/srv/ab", "/srv/a/b/c"].map(PathBuf::from);
+        assert_eq!(
+            outermost(&sources),
+            ["/srv/a", "/srv/ab"].map(PathBuf::from)
+        );
     }
 
     #[test]

@@ -139,6 +139,7 @@ fn left_out(
     let selection = Selection {
         paths: &[source.to_owned()],
         exclude: &[pattern.to_owned()],
+        one_file_system: false,
     };
     let all: Vec<PathBuf> = TREE.iter().map(|path| source.join(path)).collect();
     with(machine, |provider, job| {

@@ -91,6 +91,7 @@ fn excluded_files_are_left_out(program: Program) {
     let selection = Selection {
         paths: &[machine.source()],
         exclude: &exclude,
+        one_file_system: false,
     };
     with(&machine, |provider, job| {
         let snapshot = provider.backup(&selection, job).unwrap().snapshot;
@@ -237,6 +238,7 @@ fn progress_is_told_and_adds_up(program: Program) {
     let selection = Selection {
         paths: &[machine.source()],
         exclude: &[],
+        one_file_system: false,
     };
     open(&machine).backup(&selection, &mut job).unwrap();
     assert!(!told.progress.is_empty());

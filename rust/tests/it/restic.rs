@@ -1,7 +1,46 @@
 //! What is special about the real restic.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::common::Machine;
 use crate::common::real::{Program, back_up, machine, restic, with};
 use backupservice::outcome::Kind;
+use backupservice::provider::Snapshot;
+
+/// What it printed on a disk that was full, 65 times.
+const NO_SPACE: &str = r#"#!/bin/sh
+error='{"message_type":"error","error":{"message":"write /x/data: no space left on device"},"during":"restore","item":"/data"}'
+for _ in 1 2 3 4 5; do echo "$error" >&2; done
+echo '{"message_type":"exit_error","code":1,"message":"Fatal: There were 65 errors"}' >&2
+exit 1
+"#;
+
+#[test]
+fn a_full_disk_is_told_by_what_could_not_be_written() {
+    let mut machine = Machine::new();
+    let program = machine.path("restic");
+    fs::write(&program, NO_SPACE).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    machine.plan["provider"]["program"] = program.to_str().unwrap().into();
+    let snapshot = Snapshot {
+        id: "0123abcd".to_owned(),
+        time: jiff::Timestamp::UNIX_EPOCH,
+        complete: true,
+        paths: Vec::new(),
+        totals: None,
+    };
+    let source = machine.source();
+    let failure = with(&machine, |provider, job| {
+        provider.restore(&snapshot, &source, &machine.path("into"), job)
+    });
+    let message = failure.unwrap_err().problem.message;
+    assert!(message.contains("there is no space left"), "{message}");
+    assert!(
+        message.ends_with("no space left on device; and 4 more"),
+        "{message}"
+    );
+}
 
 #[test]
 fn a_locked_repository_is_a_passing_trouble() {

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::endings::TABLE;
 use super::messages::{self, Message, Summary};
+use super::patience::Patience;
 use super::settings::Settings;
 use crate::outcome::{Failure, Kind};
 use crate::process::{self, Command, Exit, Line};
@@ -33,6 +35,7 @@ pub struct Done<'a> {
     initialized: bool,
     messages: VecDeque<String>,
     fatal: Option<String>,
+    patience: Patience,
     unread: Vec<String>,
     unread_count: usize,
     /// The last summary.
@@ -84,6 +87,7 @@ impl<'a> Call<'a> {
             initialized: false,
             messages: VecDeque::new(),
             fatal: None,
+            patience: Patience::default(),
             unread: Vec::new(),
             unread_count: 0,
             summary: None,
@@ -91,9 +95,23 @@ impl<'a> Call<'a> {
             text: Vec::new(),
             sought: self.sought,
         };
-        done.exit = process::run(&command, job.cancel, &mut |line| {
-            done.take(line, &mut *job.observer);
+        let mut gave_up = None;
+        done.exit = process::run_while(&command, job.cancel, &mut |line| {
+            if let Some(line) = line {
+                done.take(line, &mut *job.observer);
+            }
+            gave_up = gave_up
+                .take()
+                .or_else(|| done.patience.over(Instant::now()));
+            gave_up.is_none()
         })?;
+        if let Some(reason) = gave_up
+            && done.exit.code != Some(0)
+        {
+            // How it ends when we end it says nothing.
+            done.exit.code = None;
+            done.fatal = Some(reason);
+        }
         Ok(done)
     }
 }
@@ -102,6 +120,10 @@ impl Done<'_> {
     /// The row of the table, unless it is a failure.
     pub fn verdict(&self) -> Result<&'static Row, Failure> {
         let mut messages: Vec<String> = self.messages.iter().cloned().collect();
+        if self.operation == Operation::Restore {
+            // Why a file could not be written is nowhere else.
+            messages.extend(self.unread.iter().cloned());
+        }
         messages.extend(self.fatal.clone());
         let ending = Ending {
             operation: self.operation,
@@ -122,8 +144,9 @@ impl Done<'_> {
         } else {
             self.unread.join("; ")
         };
-        if self.unread_count > NAMED {
-            text = format!("{text}; and {} more", self.unread_count - NAMED);
+        let more = self.unread_count - self.unread.len();
+        if more > 0 {
+            text = format!("{text}; and {more} more");
         }
         text
     }
@@ -172,13 +195,17 @@ impl Done<'_> {
             Line::Err(line) => (line, true),
         };
         match messages::parse(&line) {
-            Some(Message::Status(status)) => observer.progress(&status.progress()),
+            Some(Message::Status(status)) => {
+                let progress = status.progress();
+                self.patience.progress(progress.bytes_done);
+                observer.progress(&progress);
+            }
             Some(Message::Summary(summary)) => self.summary = Some(summary),
             Some(Message::Error(error)) => {
                 let text = error.text();
                 observer.note(&text);
                 self.unread_count += 1;
-                if self.unread.len() < NAMED {
+                if self.unread.len() < NAMED && !self.unread.contains(&text) {
                     self.unread.push(text);
                 }
             }
@@ -190,6 +217,7 @@ impl Done<'_> {
             None if is_error => {
                 let text = String::from_utf8_lossy(&line).trim().to_owned();
                 if !text.is_empty() {
+                    self.patience.hear(&text, Instant::now());
                     observer.note(&text);
                     self.messages.push_back(text);
                     if self.messages.len() > REMEMBERED {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::patience::STUCK;
 use crate::outcome::Failure;
 use crate::plan::Plan;
 use crate::provider::{given, ssh};
@@ -48,7 +49,7 @@ impl Settings {
             set("RESTIC_REPOSITORY_FILE", file.into());
             given::repository(credentials)?
         };
-        let mut options = Vec::new();
+        let mut options = vec!["--stuck-request-timeout".into(), STUCK.into()];
         if repository.starts_with("sftp:") {
             let arguments = ssh::arguments(plan, credentials)?;
             options.push("-o".into());
@@ -101,13 +102,13 @@ mod tests {
             value(&settings, "RESTIC_REPOSITORY"),
             ["s3:https://host/bucket"]
         );
-        assert!(settings.options.is_empty());
+        assert_eq!(settings.options, ["--stuck-request-timeout", "2m"]);
     }
 
     #[test]
     fn only_sftp_needs_ssh() {
         let settings = settings("sftp:backup@host:/srv", "");
-        let options = settings.options[1].to_str().unwrap();
+        let options = settings.options.last().unwrap().to_str().unwrap();
         assert!(
             options.starts_with("sftp.args=-o BatchMode=yes"),
             "{options}"

@@ -227,6 +227,7 @@ fn plan(root: &Path) -> Value {
         },
         "sources": [root.join("srv/data")],
         "exclude": ["*.tmp"],
+        "oneFileSystem": false,
         "streams": [{ "name": "db", "dumpUnit": "dump-db.service", "loadUnit": "load-db.service" }],
         "hooks": {
             "beforeBackup": [hook("before-backup", "one"), hook("before-backup", "two")],

@@ -83,6 +83,7 @@ pub fn back_up(machine: &Machine, paths: &[PathBuf]) -> Result<Backup, Failure> 
     let selection = Selection {
         paths,
         exclude: &[],
+        one_file_system: false,
     };
     let mut job = Job {
         cancel: &machine.cancel,

@@ -1,0 +1,2 @@
+# The conformance suite with borg.
+import ./suites/conformance.nix { provider = "borg"; }

@@ -1,0 +1,98 @@
+use super::*;
+
+fn shell(script: &str) -> Command {
+    Command {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+        environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        directory: Some("/usr".into()),
+        input: Vec::new(),
+    }
+}
+
+fn run_it(script: &str) -> (Exit, Vec<Line>) {
+    let mut lines = Vec::new();
+    let exit = run(&shell(script), &Cancel::never(), &mut |line| {
+        lines.push(line);
+    })
+    .unwrap();
+    (exit, lines)
+}
+
+#[test]
+fn both_outputs_are_read_to_the_end_without_blocking_each_other() {
+    let (exit, lines) = run_it("seq 1 60000; seq 1 60000 >&2; printf last; exit 7");
+    assert_eq!(exit.code, Some(7));
+    let out = lines.iter().filter(|l| matches!(l, Line::Out(_))).count();
+    assert_eq!((out, lines.len()), (60001, 120_001));
+}
+
+#[test]
+fn a_line_may_be_megabytes_long_and_not_utf_8() {
+    let (_, lines) = run_it("head -c 3000000 /dev/zero; printf '\\377\\n' ");
+    assert!(matches!(&lines[..], [Line::Out(line)] if line.len() == 3_000_001));
+}
+
+#[test]
+fn nothing_of_our_environment_reaches_the_child() {
+    let (_, lines) = run_it("echo ${CARGO_MANIFEST_DIR-unset}");
+    assert_eq!(lines, [Line::Out(b"unset".to_vec())]);
+}
+
+#[test]
+fn the_working_directory_is_the_one_asked_for() {
+    let (_, lines) = run_it("pwd");
+    assert_eq!(lines, [Line::Out(b"/usr".to_vec())]);
+}
+
+#[test]
+fn a_cancel_request_sends_sigterm_and_says_so() {
+    let cancel = Cancel::default();
+    let mut lines = Vec::new();
+    let exit = run(&shell("echo up; exec sleep 60"), &cancel, &mut |line| {
+        cancel.request();
+        lines.push(line);
+    })
+    .unwrap();
+    assert_eq!((exit.signal, exit.cancelled), (Some(15), true));
+}
+
+#[test]
+fn what_ignores_sigterm_is_killed_in_the_end() {
+    let cancel = Cancel::default();
+    let grace = Duration::from_millis(300);
+    let script = shell("trap '' TERM; echo up; while :; do sleep 0.1; done");
+    let exit = run_with(&script, &cancel, grace, &mut |_| {
+        cancel.request();
+        true
+    });
+    let exit = exit.unwrap();
+    assert_eq!((exit.signal, exit.cancelled), (Some(9), true));
+}
+
+#[test]
+fn who_runs_it_may_have_had_enough_even_if_it_says_nothing() {
+    let since = Instant::now();
+    let patience = Duration::from_millis(300);
+    let exit = run_while(&shell("exec sleep 60"), &Cancel::never(), &mut |_| {
+        since.elapsed() < patience
+    });
+    let exit = exit.unwrap();
+    assert_eq!((exit.signal, exit.cancelled), (Some(15), false));
+}
+
+#[test]
+fn a_signal_from_elsewhere_is_not_a_cancel() {
+    let (exit, _) = run_it("kill -KILL $$");
+    assert_eq!((exit.signal, exit.cancelled), (Some(9), false));
+}
+
+#[test]
+fn a_missing_program_is_an_error_that_names_it() {
+    let command = Command {
+        program: "/nonexistent/restic".into(),
+        ..Command::default()
+    };
+    let error = run(&command, &Cancel::never(), &mut |_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot start /nonexistent/restic");
+}
