@@ -10,7 +10,9 @@
     ./units
     ./secrets.nix
     ./polkit.nix
+    ./bus.nix
     ./users.nix
+    ./journal.nix
     ./services/nextcloud.nix
     ./services/home-assistant.nix
   ];

@@ -198,6 +198,31 @@ in
     );
   };
 
+  conditions = {
+    acPower = mkOption (
+      {
+        type = types.bool;
+        example = true;
+        description = ''
+          Whether a scheduled run waits for mains power. It waits visibly, in the phase
+          `waiting`, and `backupservice run <name>` makes it go on at once.
+        '';
+      }
+      // default [ "conditions" "acPower" ] false
+    );
+    unmeteredNetwork = mkOption (
+      {
+        type = types.bool;
+        example = true;
+        description = ''
+          Whether a scheduled run waits while NetworkManager takes the network for
+          metered. Nobody else knows: without NetworkManager nothing is waited for.
+        '';
+      }
+      // default [ "conditions" "unmeteredNetwork" ] false
+    );
+  };
+
   guards.maxShrink = mkOption (
     {
       type = types.nullOr (types.ints.between 1 99);

@@ -95,6 +95,25 @@ in
       '';
     };
 
+    weights = {
+      cpu = mkOption {
+        type = types.ints.between 1 10000;
+        default = 20;
+        example = 100;
+        description = ''
+          The share of the processors that all backups of this machine together get
+          while others want them too, as `CPUWeight=` in
+          {manpage}`systemd.resource-control(5)`. What else runs there has 100.
+        '';
+      };
+      io = mkOption {
+        type = types.ints.between 1 10000;
+        default = 20;
+        example = 100;
+        description = "Likewise of the disks, as `IOWeight=`.";
+      };
+    };
+
     contracts = mkOption {
       type = types.attrsOf contracts.backup;
       default = { };

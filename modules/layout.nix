@@ -71,6 +71,12 @@ rec {
   runtimeDirectory = name: "/run/backupservice/${name}";
   secretsDirectory = "/var/lib/backupservice-secrets";
 
+  # What dumps, loads and hooks may need. A run that is made up for at boot is early.
+  databases = [
+    "mysql.service"
+    "postgresql.service"
+  ];
+
   # Which instances need which units to be down, below /run.
   stoppedUnits = "backupservice/.stopped";
 

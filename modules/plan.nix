@@ -70,7 +70,7 @@ let
     restoreUnits = instance.restore.units;
     inherit (instance) retention;
     maintenance = { inherit (instance.maintenance) readData; };
-    inherit (instance) guards;
+    inherit (instance) guards conditions;
     inherit (cfg) maxConcurrent;
   };
 

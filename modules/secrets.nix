@@ -42,9 +42,7 @@ in
       # Every backup asks for it.
       startLimitIntervalSec = 0;
       unitConfig.WantsMountsFor = map sandbox.word (
-        lib.filter (path: path != null && !layout.isUrl path) (
-          map (entry: entry.repository) repositories
-        )
+        lib.filter (path: path != null && !layout.isUrl path) (map (entry: entry.repository) repositories)
       );
       serviceConfig = sandbox.base // {
         Type = "oneshot";

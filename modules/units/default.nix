@@ -50,6 +50,26 @@ in
       (lib.mkIf (enabled != { }) { backupservice-recover = import ./recover.nix context; })
     ];
 
+    # What users hang their own units on. They end at once, so as to be reached again.
+    systemd.targets = lib.mkIf (enabled != { }) {
+      "backupservice-success@" = {
+        description = "The backup %i succeeded";
+        unitConfig.StopWhenUnneeded = true;
+      };
+      "backupservice-failure@" = {
+        description = "The backup %i failed";
+        unitConfig.StopWhenUnneeded = true;
+      };
+    };
+
+    systemd.slices.backupservice = lib.mkIf (enabled != { }) {
+      description = "Backups";
+      sliceConfig = {
+        CPUWeight = cfg.weights.cpu;
+        IOWeight = cfg.weights.io;
+      };
+    };
+
     systemd.timers = merge (
       name: instance:
       {

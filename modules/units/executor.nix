@@ -64,6 +64,10 @@ let
   # Should `recover` have been killed as well. It has nothing to do otherwise.
   recovery = [ "backupservice-recover.service" ];
 
+  # What is started after a run or maintenance, by the name of its unit.
+  onSuccess = unit: [ "backupservice-success@${unit}.target" ];
+  onFailure = unit: [ "backupservice-failure@${unit}.target" ];
+
   # What may pass by itself is tried again: after 1, 3, 10 and 30 minutes. The
   # executor counts, and exits with another status after the last attempt.
   retries = {
@@ -101,7 +105,8 @@ let
     lib.recursiveUpdate (withProvider name instance) {
       description = "Backup of ${name}";
       documentation = [ "man:backupservice-run(1)" ];
-      onFailure = recovery;
+      onSuccess = onSuccess name;
+      onFailure = recovery ++ onFailure name;
       serviceConfig =
         view name instance (layout.sources instance)
         // sandbox.capabilities [ "CAP_DAC_READ_SEARCH" ]
@@ -146,6 +151,8 @@ let
     lib.recursiveUpdate (withProvider name instance) {
       description = "Maintenance of the backups of ${name}";
       documentation = [ "man:backupservice-maintain(1)" ];
+      onSuccess = onSuccess "${name}-maintain";
+      onFailure = onFailure "${name}-maintain";
       serviceConfig =
         view name instance [ ]
         // sandbox.capabilities [ ]

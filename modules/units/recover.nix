@@ -18,11 +18,7 @@ in
   # Timers start these, and are not named here: they come before basic.target,
   # and this comes after it.
   before = map (name: "${layout.prefix name}.service") (lib.attrNames enabled);
-  # What databases are loaded into, should that be left to do.
-  after = [
-    "mysql.service"
-    "postgresql.service"
-  ];
+  after = layout.databases;
   startLimitIntervalSec = 0;
   environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
   unitConfig = {

@@ -91,8 +91,9 @@ rec {
     else
       "\"${lib.replaceStrings [ "%" ] [ "%%" ] path}\"";
 
-  # An entry of LoadCredential=, which takes one path, up to the end of the line.
-  credential = id: file: "${id}:${lib.replaceStrings [ "%" ] [ "%%" ] file}";
+  # An entry of LoadCredential=, which takes one path, up to the end of the line, with
+  # escapes in it: a repository's `-` is `\x2d` in the name of its password's file.
+  credential = id: file: "${id}:${lib.replaceStrings [ "%" "\\" ] [ "%%" "\\\\" ] file}";
 
   capabilities = list: {
     AmbientCapabilities = lib.concatStringsSep " " list;

@@ -41,6 +41,7 @@ let
     {
       ${unit} = {
         inherit description;
+        after = layout.databases;
         restartIfChanged = false;
         # A hook that failed yesterday may run again today, however often.
         startLimitIntervalSec = 0;

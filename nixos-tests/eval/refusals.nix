@@ -57,13 +57,21 @@ in
   };
 
   "paths that systemd cannot mount" = {
-    expr = map (path: lib.length (refusals { sourceDirectories = [ path ]; })) [
-      "/srv/it's"
-      "/srv/\"x\""
-      "/srv/a\\b"
-      "/srv/a\nb"
-      "/srv/we [i]rd * 100%: $nàme"
-    ];
+    expr =
+      map
+        (
+          path:
+          lib.length (refusals {
+            sourceDirectories = [ path ];
+          })
+        )
+        [
+          "/srv/it's"
+          "/srv/\"x\""
+          "/srv/a\\b"
+          "/srv/a\nb"
+          "/srv/we [i]rd * 100%: $nàme"
+        ];
     expected = [
       1
       1

@@ -12,7 +12,7 @@ use crate::quiesce::{self, Stopped};
 use crate::report::record::Record;
 use crate::report::{End, Report};
 use crate::watch::watched;
-use crate::{doubt, guards, recover, retry, shrink, staging, turns};
+use crate::{conditions, doubt, guards, recover, retry, shrink, staging, turns};
 
 /// A backup that ended.
 #[derive(Debug)]
@@ -86,6 +86,7 @@ fn attempt(
     report: &mut Report,
     left: &mut Left,
 ) -> Result<Backup, Failure> {
+    conditions::wait(plan, invocation, report)?;
     report.phase("lock");
     left.lock = Some(lock::take(&invocation.directories, &plan.instance)?);
     recover::leftovers(invocation, Operation::Backup, report)?;

@@ -112,6 +112,13 @@ Example:
 Example:
   backupservice check-plan --no-nix-store /etc/backupservice/plans/*.json")]
     CheckPlan(CheckPlan),
+    /// Show the instances on D-Bus (called by a unit)
+    #[command(hide = true)]
+    Bus {
+        /// End after so many seconds without a call or a run
+        #[arg(long, value_name = "SECONDS", default_value_t = crate::bus::IDLE.as_secs())]
+        idle: u64,
+    },
     /// Print the completions of a shell
     #[command(after_help = "\
 Example:

@@ -14,6 +14,7 @@ use crate::measure::size;
 use crate::outcome::{Failure, exit_status};
 use crate::paths::{Host, Instance, remove_if_there, write_atomically};
 use crate::plan::check_instance_name;
+use crate::provider::Snapshot;
 use crate::report;
 use crate::restore::request::{Request, Restored};
 use crate::snapshots::Listing;
@@ -45,11 +46,16 @@ impl Client<'_> {
         if accept_shrink {
             leave(&directories, &accepted, b"")?;
         }
+        let demand = directories.demand();
+        if report::running(&directories)?.is_some_and(|state| state.phase == "waiting") {
+            leave(&directories, &demand, b"")?;
+        }
         let started = self.units.start_and_wait(&unit, self.cancel);
         // It is said for this run, not for a later one.
         if accept_shrink {
             remove_if_there(&accepted).map_err(anyhow::Error::from)?;
         }
+        remove_if_there(&demand).map_err(anyhow::Error::from)?;
         let result = started?;
         let record = report::last_run(&directories)?;
         let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
@@ -113,6 +119,21 @@ impl Client<'_> {
     /// # Errors
     /// There is no such instance, or its repository cannot be read.
     pub fn snapshots(&mut self, name: &str, json: bool) -> Result<u8, Failure> {
+        let snapshots = self.listing(name)?;
+        let text = if json {
+            serde_json::to_string_pretty(&snapshots).map_err(anyhow::Error::from)?
+        } else {
+            table(&snapshots)
+        };
+        self.print(&text)?;
+        Ok(0)
+    }
+
+    /// The snapshots of an instance, oldest first, as its unit lists them.
+    ///
+    /// # Errors
+    /// There is no such instance, or its repository cannot be read.
+    pub fn listing(&self, name: &str) -> Result<Vec<Snapshot>, Failure> {
         let directories = self.instance(name)?;
         let unit = format!("backupservice-{name}-snapshots.service");
         let before: Option<Listing> = read(&directories.snapshots())?;
@@ -127,16 +148,10 @@ impl Client<'_> {
                 format!("look at `systemctl status {unit}`"),
             ));
         };
-        if let Some(problem) = listing.error {
-            return Err(Failure::from(anyhow::Error::from(problem)));
+        match listing.error {
+            Some(problem) => Err(Failure::from(anyhow::Error::from(problem))),
+            None => Ok(listing.snapshots),
         }
-        let text = if json {
-            serde_json::to_string_pretty(&listing.snapshots).map_err(anyhow::Error::from)?
-        } else {
-            table(&listing)
-        };
-        self.print(&text)?;
-        Ok(0)
     }
 
     fn instance(&self, name: &str) -> Result<Instance, Failure> {
@@ -205,12 +220,12 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>
     }
 }
 
-fn table(listing: &Listing) -> String {
+fn table(snapshots: &[Snapshot]) -> String {
     let mut lines = vec![format!(
         "{:16}  {:20}  {:>9}  {:>14}  STATE",
         "ID", "TIME (UTC)", "FILES", "SIZE"
     )];
-    for snapshot in &listing.snapshots {
+    for snapshot in snapshots {
         let (files, bytes) = snapshot
             .totals
             .map_or((String::new(), String::new()), |totals| {

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -16,8 +17,10 @@ use crate::plan::Plan;
 use crate::recover::{self, Ended};
 use crate::report::journal;
 use crate::restore::{self, request};
+use crate::schedule::Schedule;
+use crate::terminal::Terminal;
 use crate::units::Systemd;
-use crate::{backup, check_plan, maintain, prepare, secrets, snapshots, status};
+use crate::{backup, bus, check_plan, maintain, prepare, secrets, sleep, snapshots, status};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -35,6 +38,10 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
         Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
+        Command::Bus { idle } => {
+            journal::install();
+            bus::run(&host, Duration::from_secs(idle)).map(|()| 0)
+        }
         Command::Completions { shell } => print(&cli::completions(shell)).map(|()| 0),
         Command::Man { dir } => cli::manual_pages(&dir)
             .with_context(|| format!("cannot write manual pages into {}", dir.display()))
@@ -47,6 +54,7 @@ fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
+            let _awake = sleep::inhibit(&format!("backup of {}", plan.instance));
             Ok(backup::run(plan, invocation).exit_status())
         }),
         Instance { name, .. } => ask(host, |client| {
@@ -59,6 +67,7 @@ fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
     if let Some(file) = &args.instance.plan {
         return in_unit(host, file, |plan, invocation| {
             let request = request::Request::take(&invocation.directories, &args.snapshot)?;
+            let _awake = sleep::inhibit(&format!("restore of {}", plan.instance));
             Ok(restore::run(plan, &request, invocation).exit_status())
         });
     }
@@ -87,6 +96,7 @@ fn maintain(host: &Host, args: &Instance) -> anyhow::Result<u8> {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
+            let _awake = sleep::inhibit(&format!("maintenance of {}", plan.instance));
             Ok(maintain::run(plan, invocation).exit_status())
         }),
         Instance { name, .. } => ask(host, |client| client.maintain(given(name.as_ref())?)),
@@ -121,8 +131,12 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
 
 fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {
     let now = jiff::Zoned::now();
-    let ask = &status::activity::ask_systemd;
-    let text = status::run(host, args.name.as_deref(), args.json, &now, ask)?;
+    let format = if args.json {
+        status::Format::Json
+    } else {
+        status::Format::Text(Terminal::of_output())
+    };
+    let text = status::run(host, args.name.as_deref(), format, &now, &Schedule::ask)?;
     print(text.as_bytes())
 }
 

@@ -1,11 +1,13 @@
 //! The executor of backupservice, as a library.
 
 pub mod backup;
+pub mod bus;
 pub mod cancel;
 pub mod check_plan;
 pub mod cli;
 pub mod client;
 pub mod commands;
+pub mod conditions;
 pub mod doubt;
 pub mod env_file;
 pub mod guards;
@@ -30,13 +32,16 @@ pub mod recover;
 pub mod report;
 pub mod restore;
 pub mod retry;
+pub mod schedule;
 pub mod secrets;
 pub mod shrink;
+pub mod sleep;
 pub mod snapshots;
 pub mod staging;
 pub mod status;
 pub mod stopped;
 pub mod store_path;
+pub mod terminal;
 pub mod turns;
 pub mod units;
 pub mod watch;

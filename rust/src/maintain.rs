@@ -1,5 +1,6 @@
 //! The order of a maintenance. Nothing else knows it.
 
+use crate::conditions;
 use crate::doubt;
 use crate::guards;
 use crate::intent::{Journal, Operation};
@@ -116,6 +117,7 @@ impl Work<'_> {
         guards::prepared(plan, &invocation.directories)?;
         guards::credentials(plan, &invocation.credentials)?;
 
+        conditions::wait(plan, invocation, &mut self.report)?;
         self.report.phase("lock");
         let _alone = turns::repository(plan, Mode::Alone, invocation, &mut self.report)?;
         let _slot = turns::slot(plan, invocation, &mut self.report)?;

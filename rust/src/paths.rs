@@ -153,6 +153,12 @@ impl Instance {
         self.runtime.join("accept-shrink")
     }
 
+    /// Asks the run that waits for its conditions to wait no longer.
+    #[must_use]
+    pub fn demand(&self) -> PathBuf {
+        self.runtime.join("now")
+    }
+
     /// What `prepare` found.
     #[must_use]
     pub fn prepare_verdict(&self) -> PathBuf {

@@ -51,8 +51,20 @@ pub struct Plan {
     pub maintenance: Maintenance,
     /// What makes a backup suspect.
     pub guards: Guards,
+    /// What a scheduled backup waits for.
+    pub conditions: Conditions,
     /// So many instances of this machine work at once, if there is a limit.
     pub max_concurrent: Option<u32>,
+}
+
+/// What a scheduled backup waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Conditions {
+    /// Mains power.
+    pub ac_power: bool,
+    /// A network that is not known to be metered.
+    pub unmetered_network: bool,
 }
 
 /// What makes a backup suspect.

@@ -57,7 +57,7 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
             done.error = Some(failure.problem);
         }
     }
-    report.finish_restore(done.outcome, &done.to_string());
+    report.finish_restore(done.outcome, done.error.as_ref(), &done.to_string());
     request::leave_result(&invocation.directories, &done);
     done
 }

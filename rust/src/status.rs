@@ -3,8 +3,8 @@
 //! Everything comes from the files that runs leave and from systemd; no repository is
 //! opened, so that anyone may ask at any time.
 
-pub mod activity;
-mod collect;
+pub mod collect;
+mod layout;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -15,7 +15,8 @@ use serde::Serialize;
 use crate::paths::Host;
 use crate::report::maintenance::Maintenance;
 use crate::report::record::{Progress, Record};
-use activity::Activity;
+use crate::schedule::{Activity, Schedule, TimerState};
+use crate::terminal::Terminal;
 
 /// One instance, as `status --json` prints it in an array.
 ///
@@ -39,6 +40,13 @@ pub struct Status {
     pub last_snapshot: Option<String>,
     /// Bytes that it added to the repository.
     pub last_bytes_added: Option<u64>,
+    /// `waiting`, `running` (what it started), `elapsed` (for the last time), `dead`,
+    /// `masked`, `missing`, or `unknown`: what the timer of the backup does.
+    pub timer: TimerState,
+    /// When the timer starts the next run; only while `waiting`.
+    pub next_run: Option<Timestamp>,
+    /// When the next maintenance starts.
+    pub next_maintenance: Option<Timestamp>,
     /// The last run, as in `last-run.json`.
     pub last_run: Option<Record>,
     /// The last maintenance, as in `last-maintenance.json`.
@@ -48,37 +56,43 @@ pub struct Status {
     pub history: Option<Vec<Record>>,
 }
 
-/// What to print: of all instances, or of one in more detail.
+/// How it is to be shown.
+#[derive(Clone, Copy, Debug)]
+pub enum Format {
+    /// For programs.
+    Json,
+    /// For people, on this terminal.
+    Text(Terminal),
+}
+
+/// What to print: of all instances, or of one in more detail. `ask` is asked once.
 ///
 /// # Errors
 /// There is no such instance, or a plan or record cannot be read.
 pub fn run(
     host: &Host,
     name: Option<&str>,
-    json: bool,
+    format: Format,
     now: &Zoned,
-    activity: &dyn Fn(&str) -> Activity,
+    ask: &dyn Fn(&[&str]) -> Schedule,
 ) -> anyhow::Result<String> {
-    let all = collect::instances(host)?;
-    let Some(name) = name else {
-        let read = |plan| collect::status(host, plan, activity);
-        let all = all.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
-        return if json {
-            print(&all)
-        } else {
-            Ok(text::table(&all, now))
-        };
-    };
-    let plan = collect::find(&all, name)?;
-    let mut one = collect::status(host, plan, activity)?;
-    let history = collect::history(host, name)?;
-    if json {
-        one.history = Some(history);
-        return print(&[one]);
+    let mut plans = collect::instances(host)?;
+    if let Some(name) = name {
+        collect::find(&plans, name)?;
+        plans.retain(|plan| plan.instance == name);
     }
-    Ok(text::details(&one, &history, now))
-}
-
-fn print(all: &[Status]) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(all)? + "\n")
+    let names: Vec<&str> = plans.iter().map(|plan| plan.instance.as_str()).collect();
+    let schedule = ask(&names);
+    let read = |plan| collect::status(host, plan, &schedule);
+    let mut all = plans.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    if let (Some(name), Some(one)) = (name, all.first_mut()) {
+        one.history = Some(collect::history(host, name)?);
+    }
+    Ok(match format {
+        Format::Json => serde_json::to_string_pretty(&all)? + "\n",
+        Format::Text(terminal) => match all.first() {
+            Some(one) if name.is_some() => text::details(one, now, terminal),
+            _ => text::table(&all, now, terminal),
+        },
+    })
 }

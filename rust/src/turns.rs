@@ -30,8 +30,8 @@ pub fn repository(
 ) -> Result<Lock, Failure> {
     let file = lock_of_repository("repository", plan, invocation)?;
     let others = match mode {
-        Mode::Alone => "what else works on the repository",
-        Mode::Together => "the maintenance of the repository",
+        Mode::Alone => "the end of what else works on the repository",
+        Mode::Together => "the end of the repository's maintenance",
     };
     wait(others, invocation, report, || lock::try_file(&file, mode))
 }
@@ -47,7 +47,7 @@ pub fn creation(
     report: &mut Report,
 ) -> Result<Lock, Failure> {
     let file = lock_of_repository("creation", plan, invocation)?;
-    let others = "the creation of the repository by another instance";
+    let others = "another instance to create the repository";
     wait(others, invocation, report, || {
         lock::try_file(&file, Mode::Alone)
     })
@@ -72,11 +72,15 @@ pub fn slot(
         let taken = slots.find_map(|slot| lock::try_file(&slot, Mode::Alone).transpose());
         taken.transpose()
     };
-    let others = format!("one of {limit} instances (backupservice.maxConcurrent)");
+    let others = format!("one of {limit} instances to end (backupservice.maxConcurrent)");
     wait(&others, invocation, report, free).map(Some)
 }
 
-fn wait<T>(
+/// Waits as a phase, which says for what.
+///
+/// # Errors
+/// The unit is to stop, or `try_it` failed.
+pub fn wait<T>(
     what: &str,
     invocation: &Invocation<'_>,
     report: &mut Report,
@@ -86,7 +90,7 @@ fn wait<T>(
         return Ok(taken);
     }
     report.phase("waiting");
-    report.note(&format!("waiting for {what} to end"));
+    report.note(&format!("waiting for {what}"));
     loop {
         invocation.check_cancel("waiting")?;
         thread::sleep(TICK);

@@ -55,6 +55,7 @@ pub(crate) fn good() -> Value {
         },
         "maintenance": { "readData": 5 },
         "guards": { "maxShrink": 50 },
+        "conditions": { "acPower": false, "unmeteredNetwork": false },
         "maxConcurrent": null,
     })
 }

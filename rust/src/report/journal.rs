@@ -6,21 +6,13 @@ use log::{Level, LevelFilter, Log, Metadata, Record as LogRecord};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
 use super::maintenance::Maintenance;
+use super::messages::{self, Message};
 use super::record::Record;
 use crate::outcome::Outcome;
+use crate::problem::Problem;
 
-/// A phase begins.
-pub const PHASE: &str = "2c459f4b5dcb42cd9b17b11e63069d10";
-/// A backup ended.
-pub const FINISHED: &str = "79394b588cdc4fd78dbc07d067b0a57e";
-/// A restore ended.
-pub const RESTORED: &str = "bb1d1889151c4a68b03777703b967582";
-/// A maintenance ended.
-pub const MAINTAINED: &str = "4d7c1de0a2f74c5fb8f7f3f4d0e6a915";
-/// Something went wrong on the way.
-pub const PROBLEM: &str = "359bd17959c246bc971aeebab9cade62";
-/// Words of the provider.
-pub const NOTE: &str = "aa3f2192550844cc8828434097280ad1";
+/// What to do about what has no remedy of its own.
+const LOOK: &str = "read what the run said, with the command below";
 
 /// Fields of one message.
 pub type Fields = Vec<(&'static str, String)>;
@@ -42,9 +34,17 @@ pub fn install() {
     }
 }
 
+/// The fields of what went wrong.
+pub fn blame(fields: &mut Fields, problem: Option<&Problem>) {
+    let Some(problem) = problem else { return };
+    let remedy = problem.remedy.as_deref();
+    fields.push(("BACKUP_ERROR", problem.message.clone()));
+    fields.push(("BACKUP_REMEDY", remedy.unwrap_or(LOOK).to_owned()));
+}
+
 /// Sends one message.
-pub fn send(level: Level, message_id: &str, fields: &Fields, text: &str) {
-    let mut pairs: Vec<(&str, &str)> = vec![("MESSAGE_ID", message_id)];
+pub fn send(level: Level, message: &Message, fields: &Fields, text: &str) {
+    let mut pairs: Vec<(&str, &str)> = vec![("MESSAGE_ID", message.id)];
     pairs.extend(fields.iter().map(|(name, value)| (*name, value.as_str())));
     let pairs = pairs.as_slice();
     log::logger().log(
@@ -75,12 +75,15 @@ pub fn tell(record: &Record) {
     if let Some(totals) = &record.totals {
         fields.push(("BACKUP_BYTES_ADDED", totals.bytes_added.to_string()));
     }
-    let level = if record.cleanup_failed {
-        Level::Error
-    } else {
-        level(record.outcome)
+    blame(&mut fields, record.error.as_ref());
+    let (level, message) = match record.outcome {
+        Outcome::Failed => (Level::Error, &messages::FAILED),
+        _ if record.cleanup_failed => (Level::Error, &messages::CLEANUP_FAILED),
+        Outcome::Incomplete => (Level::Warn, &messages::INCOMPLETE),
+        Outcome::Cancelled => (Level::Warn, &messages::FINISHED),
+        Outcome::Success | Outcome::Skipped => (Level::Info, &messages::FINISHED),
     };
-    send(level, FINISHED, &fields, &record.to_string());
+    send(level, message, &fields, &record.to_string());
 }
 
 /// Tells how a maintenance ended.
@@ -94,16 +97,13 @@ pub fn tell_maintenance(record: &Maintenance) {
     if let Some(phase) = record.phases.last() {
         fields.push(("BACKUP_PHASE", phase.name.clone()));
     }
-    let level = level(record.outcome);
-    send(level, MAINTAINED, &fields, &record.to_string());
-}
-
-fn level(outcome: Outcome) -> Level {
-    match outcome {
-        Outcome::Success | Outcome::Skipped => Level::Info,
-        Outcome::Incomplete | Outcome::Cancelled => Level::Warn,
-        Outcome::Failed => Level::Error,
-    }
+    blame(&mut fields, record.error.as_ref());
+    let (level, message) = match record.outcome {
+        Outcome::Success | Outcome::Skipped => (Level::Info, &messages::MAINTAINED),
+        Outcome::Cancelled => (Level::Warn, &messages::MAINTAINED),
+        Outcome::Incomplete | Outcome::Failed => (Level::Error, &messages::MAINTENANCE_FAILED),
+    };
+    send(level, message, &fields, &record.to_string());
 }
 
 struct StandardError;

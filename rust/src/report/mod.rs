@@ -2,6 +2,7 @@
 
 pub mod journal;
 pub mod maintenance;
+pub mod messages;
 mod notify;
 pub mod record;
 mod state;
@@ -143,7 +144,7 @@ impl Report {
         self.write_state();
         let doing = notify::doing(name);
         notify::status(doing);
-        journal::send(Level::Info, journal::PHASE, &self.fields(), doing);
+        journal::send(Level::Info, &messages::PHASE, &self.fields(), doing);
     }
 
     /// The provider got further. Most calls are ignored, so as not to tell too often.
@@ -162,15 +163,17 @@ impl Report {
 
     /// Something a person may want to read, that changes nothing by itself.
     pub fn note(&self, text: &str) {
-        journal::send(Level::Info, journal::NOTE, &self.fields(), text);
+        journal::send(Level::Info, &messages::NOTE, &self.fields(), text);
     }
 
     /// Something that went wrong, but does not end the run.
     pub fn problem(&self, problem: &Problem) {
+        let mut fields = self.fields();
+        journal::blame(&mut fields, Some(problem));
         journal::send(
             Level::Error,
-            journal::PROBLEM,
-            &self.fields(),
+            &messages::PROBLEM,
+            &fields,
             &problem.to_string(),
         );
     }
@@ -201,15 +204,16 @@ impl Report {
     }
 
     /// The end of a restore.
-    pub fn finish_restore(mut self, outcome: Outcome, text: &str) {
+    pub fn finish_restore(mut self, outcome: Outcome, error: Option<&Problem>, text: &str) {
         self.end_phase();
         let mut fields = self.fields();
         fields.push(("BACKUP_OUTCOME", outcome.as_str().to_owned()));
-        let level = match outcome {
-            Outcome::Success | Outcome::Skipped => Level::Info,
-            _ => Level::Error,
+        journal::blame(&mut fields, error);
+        let (level, message) = match outcome {
+            Outcome::Success | Outcome::Skipped => (Level::Info, &messages::RESTORED),
+            _ => (Level::Error, &messages::RESTORE_FAILED),
         };
-        journal::send(level, journal::RESTORED, &fields, text);
+        journal::send(level, message, &fields, text);
         notify::status(text);
     }
 

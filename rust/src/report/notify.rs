@@ -35,7 +35,7 @@ pub fn doing(phase: &str) -> &str {
         "after-restore" => "running the hooks after the restore",
         "resume" => "starting the units that were stopped",
         "after-backup" => "running the hooks after the backup",
-        "waiting" => "waiting for others on this machine",
+        "waiting" => "waiting for its turn",
         "forget" => "forgetting old snapshots",
         "prune" => "freeing space in the repository",
         "check" => "checking the repository",

@@ -1,10 +1,15 @@
 //! Restoring beside the destination, then changing names: the old data is there until
 //! the new data is complete, and stays as a safety copy. Until everything is in its
 //! place, the journal puts all of it back.
+//!
+//! A mount point keeps its name. There, all this happens inside of it, and what changes
+//! names is everything that it holds.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -25,14 +30,26 @@ pub struct Beside {
     fresh: PathBuf,
     destination: PathBuf,
     safety: PathBuf,
+    is_mount_point: bool,
 }
+
+/// A change of names.
+#[derive(Clone, Debug)]
+pub struct Swap {
+    fresh: PathBuf,
+    destination: PathBuf,
+    safety: PathBuf,
+    existed: bool,
+}
+
+const SAFETY: &str = ".before-restore-";
 
 impl Beside {
     /// Finds the places for `stored`, which is one of `sources` or below one.
     pub fn plan(stored: &Path, sources: &[PathBuf], run_id: &str) -> Result<Self, Failure> {
         let is_source = sources.iter().any(|source| source == stored);
         let destination = place::resolve(stored, is_source);
-        place::check_renamable(&destination)?;
+        let is_mount_point = place::is_mount_point(&destination);
         let (Some(parent), Some(name), Some(stored_name)) = (
             destination.parent(),
             destination.file_name(),
@@ -43,11 +60,12 @@ impl Beside {
                 "restore elsewhere with --target",
             ));
         };
+        let place = if is_mount_point { &destination } else { parent };
         let hidden = |end: &str| {
             let mut hidden = std::ffi::OsString::from(".");
             hidden.push(name);
             hidden.push(end);
-            parent.join(hidden)
+            place.join(hidden)
         };
         let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let short: String = run_id.chars().take(8).collect();
@@ -56,8 +74,9 @@ impl Beside {
             stored: stored.to_owned(),
             fresh: directory.join(stored_name),
             directory,
-            safety: unused(|end| hidden(&format!(".before-restore-{now}{end}"))),
+            safety: unused(|end| hidden(&format!("{SAFETY}{now}{end}"))),
             destination,
+            is_mount_point,
         })
     }
 
@@ -92,45 +111,124 @@ impl Beside {
         })
     }
 
-    /// How the swap is undone, to be written down before it.
-    pub fn put_back(&self, existed: bool) -> Action {
-        Action::PutBack {
-            from: self.safety.clone(),
-            to: self.destination.clone(),
-            fresh: self.fresh.clone(),
-            existed,
+    /// The changes of names that put the old data aside and the new data in its place.
+    pub fn swaps(&self) -> Result<Vec<Swap>, Failure> {
+        if !self.is_mount_point {
+            return Ok(vec![Swap {
+                fresh: self.fresh.clone(),
+                destination: self.destination.clone(),
+                safety: self.safety.clone(),
+                existed: is_there(&self.destination),
+            }]);
         }
+        let old = self.held_by(&self.destination)?;
+        let new = self.held_by(&self.fresh)?;
+        Ok(old
+            .union(&new)
+            .map(|name| Swap {
+                fresh: self.fresh.join(name),
+                destination: self.destination.join(name),
+                safety: self.safety.join(name),
+                existed: old.contains(name),
+            })
+            .collect())
     }
 
-    /// Puts the old data aside, if there is any, and the new data in its place.
-    pub fn swap(&self, existed: bool, done: &mut Restored) -> Result<(), Failure> {
-        if existed {
-            self.rename(&self.destination, &self.safety)?;
+    /// Changes the names, as written down before.
+    pub fn swap(&self, swaps: &[Swap], done: &mut Restored) -> Result<(), Failure> {
+        let has_old = swaps.iter().any(|swap| swap.existed);
+        if self.is_mount_point {
+            self.take_over()?;
+            if has_old {
+                let made = DirBuilder::new().mode(0o700).create(&self.safety);
+                made.map_err(|error| {
+                    self.trouble(&format!("cannot make {}: {error}", self.safety.display()))
+                })?;
+            }
+        }
+        for swap in swaps {
+            if swap.existed {
+                self.rename(&swap.destination, &swap.safety)?;
+            }
+            if is_there(&swap.fresh) {
+                self.rename(&swap.fresh, &swap.destination)?;
+            }
+        }
+        if has_old {
             done.safety_copies.push(self.safety.clone());
         }
-        self.rename(&self.fresh, &self.destination)?;
         done.restored.push(self.destination.clone());
         Ok(())
     }
 
-    /// There is old data.
-    pub fn exists(&self) -> bool {
-        self.destination.symlink_metadata().is_ok()
+    /// Names of what a mount point holds, besides what belongs to restores or to the file
+    /// system itself.
+    fn held_by(&self, directory: &Path) -> Result<BTreeSet<OsString>, Failure> {
+        let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = entries.map_err(|error| {
+            self.trouble(&format!("cannot list {}: {error}", directory.display()))
+        })?;
+        let mut safety = OsString::from(".");
+        safety.push(self.destination.file_name().unwrap_or_default());
+        safety.push(SAFETY);
+        let own = |name: &OsString| {
+            name == "lost+found"
+                || self.directory.file_name() == Some(name)
+                || name
+                    .as_encoded_bytes()
+                    .starts_with(safety.as_encoded_bytes())
+        };
+        let names = entries.into_iter().map(|entry| entry.file_name());
+        Ok(names.filter(|name| !own(name)).collect())
+    }
+
+    /// The owner and mode of what is restored.
+    fn take_over(&self) -> Result<(), Failure> {
+        let taken = self.fresh.metadata().and_then(|fresh| {
+            std::os::unix::fs::chown(&self.destination, Some(fresh.uid()), Some(fresh.gid()))?;
+            fs::set_permissions(&self.destination, fresh.permissions())
+        });
+        taken.map_err(|error| {
+            self.trouble(&format!(
+                "cannot give {} its owner and mode: {error}",
+                self.destination.display()
+            ))
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), Failure> {
         let renamed = fs::rename(from, to).and_then(|()| sync_parent(to));
         renamed.map_err(|error| {
-            Failure::new(
-                format!(
-                    "cannot rename {} to {}: {error}",
-                    from.display(),
-                    to.display()
-                ),
-                format!("check the file system of {}", self.destination.display()),
-            )
+            self.trouble(&format!(
+                "cannot rename {} to {}: {error}",
+                from.display(),
+                to.display()
+            ))
         })
     }
+
+    fn trouble(&self, message: &str) -> Failure {
+        Failure::new(
+            message,
+            format!("check the file system of {}", self.destination.display()),
+        )
+    }
+}
+
+impl Swap {
+    /// How it is undone, to be written down before it.
+    pub fn put_back(&self) -> Action {
+        Action::PutBack {
+            from: self.safety.clone(),
+            to: self.destination.clone(),
+            fresh: self.fresh.clone(),
+            existed: self.existed,
+        }
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// A path at which there is nothing yet: earlier safety copies are never touched.

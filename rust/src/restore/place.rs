@@ -98,22 +98,11 @@ pub fn resolve(path: &Path, is_source: bool) -> PathBuf {
     }
 }
 
-/// Refuses what cannot be renamed.
-pub fn check_renamable(destination: &Path) -> Result<(), Failure> {
+/// Whether something is mounted there: then it cannot be renamed.
+pub fn is_mount_point(destination: &Path) -> bool {
     let flags = AtFlags::SYMLINK_NOFOLLOW;
-    let Ok(status) = rustix::fs::statx(CWD, destination, flags, StatxFlags::TYPE) else {
-        return Ok(());
-    };
-    if status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
-        return Err(Failure::new(
-            format!(
-                "{} is a mount point and cannot be replaced in place",
-                destination.display()
-            ),
-            "restore elsewhere with --target, and move the files; or unmount it first",
-        ));
-    }
-    Ok(())
+    let status = rustix::fs::statx(CWD, destination, flags, StatxFlags::TYPE);
+    status.is_ok_and(|status| status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 fn absolute(option: &str, path: &Path) -> Result<(), Failure> {
@@ -163,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_point_is_refused() {
-        assert!(check_renamable(Path::new("/proc")).is_err());
-        assert!(check_renamable(Path::new("/usr")).is_ok());
-        assert!(check_renamable(Path::new("/nonexistent")).is_ok());
+    fn a_mount_point_is_known() {
+        assert!(is_mount_point(Path::new("/proc")));
+        assert!(!is_mount_point(Path::new("/usr")));
+        assert!(!is_mount_point(Path::new("/nonexistent")));
     }
 
     #[test]

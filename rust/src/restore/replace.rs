@@ -9,7 +9,7 @@ use crate::provider::{Provider, Snapshot};
 use crate::watch::watched;
 use crate::{quiesce, staging};
 
-use super::beside::Beside;
+use super::beside::{Beside, Swap};
 use super::{Work, request};
 
 impl Work<'_> {
@@ -87,11 +87,13 @@ impl Work<'_> {
         snapshot: &Snapshot,
         journal: &mut Journal,
     ) -> Result<(), Failure> {
-        let existed: Vec<bool> = beside.iter().map(Beside::exists).collect();
-        let swaps = || beside.iter().zip(&existed);
-        journal.add(swaps().map(|(item, existed)| item.put_back(*existed)))?;
-        for (item, existed) in swaps() {
-            item.swap(*existed, &mut self.done)?;
+        let swaps = beside
+            .iter()
+            .map(Beside::swaps)
+            .collect::<Result<Vec<_>, _>>()?;
+        journal.add(swaps.iter().flatten().map(Swap::put_back))?;
+        for (item, swaps) in beside.iter().zip(&swaps) {
+            item.swap(swaps, &mut self.done)?;
         }
         let loads = streams.iter().rev().map(|stream| Action::Load {
             name: stream.name.clone(),

@@ -9,28 +9,32 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Status;
-use super::activity::Activity;
 use crate::outcome::Outcome;
 use crate::paths::Host;
 use crate::problem::Problem;
 use crate::report::maintenance::Maintenance;
 use crate::report::record::{Record, State};
+use crate::schedule::{Activity, Schedule};
 
 /// What is needed of a plan; of any version, since a status should outlive a switch.
-#[derive(Deserialize)]
-pub(super) struct Plan {
-    instance: String,
+#[derive(Clone, Debug, Deserialize)]
+pub struct Plan {
+    /// Its instance.
+    pub instance: String,
     provider: Provider,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Provider {
     #[serde(rename = "type")]
     kind: String,
 }
 
 /// All instances of this machine by name.
-pub(super) fn instances(host: &Host) -> anyhow::Result<Vec<Plan>> {
+///
+/// # Errors
+/// The plans cannot be read.
+pub fn instances(host: &Host) -> anyhow::Result<Vec<Plan>> {
     let directory = host.plans();
     let entries = match fs::read_dir(&directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -68,11 +72,10 @@ pub(super) fn find<'a>(all: &'a [Plan], name: &str) -> Result<&'a Plan, Problem>
 }
 
 /// What it does and did.
-pub(super) fn status(
-    host: &Host,
-    plan: &Plan,
-    activity: &dyn Fn(&str) -> Activity,
-) -> anyhow::Result<Status> {
+///
+/// # Errors
+/// What it left cannot be read.
+pub fn status(host: &Host, plan: &Plan, schedule: &Schedule) -> anyhow::Result<Status> {
     let name = &plan.instance;
     let files = host.instance(name);
     let last_run: Option<Record> = read(&files.last_run())?;
@@ -81,15 +84,21 @@ pub(super) fn status(
         last_run.as_ref().map(|last| last.run_id.as_str()),
         last_maintenance.as_ref().map(|last| last.run_id.as_str()),
     ];
-    let of_run = now(&files.run_state(), &ended, || activity(name))?;
+    let of_run = now(&files.run_state(), &ended, || schedule.activity(name, ""))?;
     let (state, run) = match of_run {
         (Activity::Idle, _) => now(&files.maintenance_state(), &ended, || {
-            activity(&format!("{name}-maintain"))
+            schedule.activity(name, "-maintain")
         })?,
         running => running,
     };
     let (phase, progress) = run.map_or((None, None), |run| (Some(run.phase), run.progress));
-    let history = history(host, name)?;
+    // Most often the last run has all that is asked for, and the history is long.
+    let enough = |last: &Record| last.outcome == Outcome::Success && last.snapshot.is_some();
+    let history = if last_run.as_ref().is_some_and(enough) {
+        Vec::new()
+    } else {
+        history(host, name)?
+    };
     let records = || history.iter().chain(&last_run);
     let last_success = records()
         .filter(|record| record.outcome == Outcome::Success)
@@ -98,6 +107,7 @@ pub(super) fn status(
     let last_with_snapshot = records()
         .filter(|record| record.snapshot.is_some())
         .max_by_key(|record| record.finished);
+    let timer = schedule.timer(name, "");
     Ok(Status {
         instance: name.clone(),
         provider: plan.provider.kind.clone(),
@@ -109,6 +119,9 @@ pub(super) fn status(
         last_bytes_added: last_with_snapshot
             .and_then(|record| record.totals)
             .map(|totals| totals.bytes_added),
+        timer: timer.state,
+        next_run: timer.next,
+        next_maintenance: schedule.timer(name, "-maintain").next,
         last_run,
         last_maintenance,
         history: None,

@@ -58,7 +58,13 @@ impl Machine {
 
     fn status(&self, name: Option<&str>, json: bool, activity: Activity) -> String {
         let now: Zoned = "2026-03-10T13:00:00+01:00[Europe/Berlin]".parse().unwrap();
-        run(&self.host, name, json, &now, &|_| activity)
+        let format = if json {
+            Format::Json
+        } else {
+            Format::Text(Terminal::default())
+        };
+        let schedule = Schedule::pretend(activity, "2026-03-11T03:00:00Z".parse().ok());
+        run(&self.host, name, format, &now, &|_| schedule.clone())
             .unwrap_or_else(|error| format!("error: {error:#}\n"))
     }
 }
@@ -117,11 +123,11 @@ fn machine() -> Machine {
 #[test]
 fn people_get_a_table() {
     expect![[r#"
-        INSTANCE        PROVIDER  STATE        LAST RUN                LAST SUCCESS  LAST SNAPSHOT  ADDED    MAINTENANCE
-        a               restic    idle         never                   never         -              -        never
-        home-assistant  restic    backup 43 %  never                   never         -              -        never
-        mail            restic    idle         success                 2 h ago       cc012345       1.1 MiB  never
-        nextcloud       restic    idle         failed, cleanup failed  32 h ago      aa012345       1.1 MiB  never
+        INSTANCE        PROVIDER  STATE        LAST RUN                LAST SUCCESS  NEXT RUN  LAST SNAPSHOT  ADDED    MAINTENANCE
+        a               restic    idle         never                   never         in 15 h   -              -        never
+        home-assistant  restic    backup 43 %  never                   never         in 15 h   -              -        never
+        mail            restic    idle         success                 2 h ago       in 15 h   cc012345       1.1 MiB  never
+        nextcloud       restic    idle         failed, cleanup failed  32 h ago      in 15 h   aa012345       1.1 MiB  never
     "#]].assert_eq(&machine().status(None, false, Activity::Running));
 }
 
@@ -135,14 +141,10 @@ fn a_state_that_a_crash_left_is_not_a_run() {
             .unwrap()
             .to_owned()
     };
-    expect![
-        "home-assistant  restic    idle   never                   never         -              -        never"
-    ]
-    .assert_eq(&line(Activity::Idle));
-    expect![
-        "home-assistant  restic    unknown  never                   never         -              -        never"
-    ]
-    .assert_eq(&line(Activity::Unknown));
+    let state = |activity| line(activity).split_whitespace().nth(2).unwrap().to_owned();
+    assert_eq!(state(Activity::Running), "backup");
+    assert_eq!(state(Activity::Idle), "idle");
+    assert_eq!(state(Activity::Unknown), "unknown");
 }
 
 #[test]
@@ -158,18 +160,22 @@ fn one_instance_has_its_last_runs_with_phases() {
     expect![[r#"
         nextcloud (restic): idle
         last success: 32 h ago
+        next run: in 15 h
 
         STARTED                  OUTCOME                 TOOK  SNAPSHOT  ADDED
         2026-03-10 04:00:00 CET  failed, cleanup failed  42 s  -         -
           before-backup <1 s, backup 41 s
           the hook a� failed. See its journal.
+          journalctl _SYSTEMD_INVOCATION_ID=bb + INVOCATION_ID=bb
         2026-03-09 04:00:00 CET  success                 42 s  aa012345  1.1 MiB
           before-backup <1 s, backup 41 s
+          journalctl _SYSTEMD_INVOCATION_ID=aa + INVOCATION_ID=aa
     "#]]
     .assert_eq(&machine.status(Some("nextcloud"), false, Activity::Idle));
     expect![[r#"
         a (restic): idle
         last success: never
+        next run: in 15 h
     "#]]
     .assert_eq(&machine.status(Some("a"), false, Activity::Idle));
 }
@@ -188,6 +194,8 @@ fn programs_get_json() {
           "lastRun": null,
           "lastSnapshot": null,
           "lastSuccess": null,
+          "nextMaintenance": null,
+          "nextRun": "2026-03-11T03:00:00Z",
           "phase": "backup",
           "progress": {
             "bytesDone": 437,
@@ -197,7 +205,8 @@ fn programs_get_json() {
             "fraction": 0.437
           },
           "provider": "restic",
-          "state": "running"
+          "state": "running",
+          "timer": "waiting"
         }"#]]
     .assert_eq(&format!("{:#}", all[1]));
     let one = machine.status(Some("nextcloud"), true, Activity::Idle);

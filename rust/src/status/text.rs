@@ -5,63 +5,74 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::Status;
-use super::activity::Activity;
+use super::layout::{Cell, align};
 use crate::measure::size;
+use crate::outcome::Outcome;
 use crate::report::maintenance::Check;
 use crate::report::record::{Phase, Record};
+use crate::schedule::{Activity, TimerState};
+use crate::terminal::{Look, Terminal};
 
 /// Runs shown of one instance.
 const SHOWN_RUNS: usize = 10;
+/// What the table can do without on a narrow terminal, the first first.
+const DISPENSABLE: [&str; 5] = [
+    "LAST SNAPSHOT",
+    "PROVIDER",
+    "MAINTENANCE",
+    "ADDED",
+    "NEXT RUN",
+];
 
 /// All instances, a line each.
-pub(super) fn table(all: &[Status], now: &Zoned) -> String {
+pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
     if all.is_empty() {
         return "No instances. Define one in backupservice.instances.\n".to_owned();
     }
-    let header = [
+    let head = [
         "INSTANCE",
         "PROVIDER",
         "STATE",
         "LAST RUN",
         "LAST SUCCESS",
+        "NEXT RUN",
         "LAST SNAPSHOT",
         "ADDED",
         "MAINTENANCE",
     ];
-    let mut rows = vec![header.map(str::to_owned)];
-    rows.extend(all.iter().map(|one| {
-        [
-            one.instance.clone(),
-            one.provider.clone(),
-            state(one),
-            one.last_run
-                .as_ref()
-                .map_or_else(|| "never".to_owned(), outcome),
-            one.last_success
-                .map_or_else(|| "never".to_owned(), |then| age(then, now)),
-            snapshot(one.last_snapshot.as_deref()),
-            added(one.last_bytes_added),
-            maintenance(one, now),
-        ]
-    }));
-    align(&rows)
+    let rows: Vec<_> = all
+        .iter()
+        .map(|one| {
+            [
+                one.instance.as_str().into(),
+                one.provider.as_str().into(),
+                state(one),
+                one.last_run
+                    .as_ref()
+                    .map_or_else(|| Cell::new(Look::Odd, "never"), outcome),
+                last_success(one, now),
+                next_run(one, now),
+                snapshot(one.last_snapshot.as_deref()),
+                added(one.last_bytes_added),
+                maintenance(one, now),
+            ]
+        })
+        .collect();
+    align(head, &rows, &DISPENSABLE, terminal).join("\n") + "\n"
 }
 
 /// One instance with its last runs, newest first.
-pub(super) fn details(one: &Status, history: &[Record], now: &Zoned) -> String {
-    let success = one
-        .last_success
-        .map_or_else(|| "never".to_owned(), |then| age(then, now));
-    let mut text = format!(
-        "{} ({}): {}\nlast success: {success}\n",
-        one.instance,
-        one.provider,
-        state(one)
-    );
+pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
+    let state = state(one).paint(terminal);
+    let mut text = format!("{} ({}): {state}\n", one.instance, one.provider);
+    let success = last_success(one, now).paint(terminal);
+    let _ = writeln!(text, "last success: {success}");
+    let _ = writeln!(text, "next run: {}", next_run(one, now).paint(terminal));
     if let Some(last) = &one.last_maintenance {
         let text_of = printable(&last.to_string());
         let _ = writeln!(text, "{text_of} ({})", age(last.finished, now));
     }
+    let history = one.history.as_deref().unwrap_or_default();
     let newest: Vec<_> = match (history, &one.last_run) {
         ([], Some(last)) => vec![last],
         _ => history.iter().rev().take(SHOWN_RUNS).collect(),
@@ -69,22 +80,22 @@ pub(super) fn details(one: &Status, history: &[Record], now: &Zoned) -> String {
     if newest.is_empty() {
         return text;
     }
-    let header = ["STARTED", "OUTCOME", "TOOK", "SNAPSHOT", "ADDED"];
-    let mut rows = vec![header.map(str::to_owned)];
-    rows.extend(newest.iter().map(|record| {
+    let head = ["STARTED", "OUTCOME", "TOOK", "SNAPSHOT", "ADDED"];
+    let row = |record: &&Record| {
         let started = record.started.to_zoned(now.time_zone().clone());
         let took = record.finished.duration_since(record.started);
         [
-            started.strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+            started.strftime("%Y-%m-%d %H:%M:%S %Z").to_string().into(),
             outcome(record),
-            duration(took.as_secs_f64()),
+            duration(took.as_secs_f64()).into(),
             snapshot(record.snapshot.as_deref()),
             added(record.totals.map(|totals| totals.bytes_added)),
         ]
-    }));
-    let aligned = align(&rows);
-    let mut lines = aligned.lines();
-    let _ = writeln!(text, "\n{}", lines.next().unwrap_or_default());
+    };
+    let rows: Vec<_> = newest.iter().map(row).collect();
+    let aligned = align(head, &rows, &["ADDED", "SNAPSHOT"], terminal);
+    let mut lines = aligned.iter();
+    let _ = writeln!(text, "\n{}", lines.next().map_or("", String::as_str));
     for (line, record) in lines.zip(newest) {
         let _ = writeln!(text, "{line}");
         if !record.phases.is_empty() {
@@ -92,60 +103,104 @@ pub(super) fn details(one: &Status, history: &[Record], now: &Zoned) -> String {
             let _ = writeln!(text, "  {}", phases.join(", "));
         }
         if let Some(problem) = &record.error {
-            let _ = writeln!(text, "  {}", printable(&problem.to_string()));
+            let problem = printable(&problem.to_string());
+            let _ = writeln!(text, "  {}", terminal.paint(look(record), &problem));
         }
+        let journal = journal(&record.run_id);
+        let _ = writeln!(text, "  {}", terminal.paint(Look::Faint, &journal));
     }
     text
 }
 
-fn maintenance(one: &Status, now: &Zoned) -> String {
-    let Some(last) = &one.last_maintenance else {
-        return "never".to_owned();
-    };
-    let what = match last.done.check {
-        Some(Check::Damaged) => "damaged",
-        _ => last.outcome.as_str(),
-    };
-    format!("{what}, {}", age(last.finished, now))
+/// What shows everything that the journal has of a run: its own words, and systemd's.
+fn journal(run_id: &str) -> String {
+    let id = printable(run_id);
+    format!("journalctl _SYSTEMD_INVOCATION_ID={id} + INVOCATION_ID={id}")
 }
 
-fn state(one: &Status) -> String {
-    match (one.state, &one.phase, &one.progress) {
-        (Activity::Idle, ..) => "idle".to_owned(),
-        (Activity::Unknown, ..) => "unknown".to_owned(),
-        (Activity::Running, None, _) => "running".to_owned(),
-        (Activity::Running, Some(phase), None) => printable(phase),
-        (Activity::Running, Some(phase), Some(progress)) => {
-            format!(
-                "{} {:.0} %",
-                printable(phase),
-                (progress.fraction * 100.0).floor()
-            )
-        }
+fn last_success(one: &Status, now: &Zoned) -> Cell {
+    one.last_success.map_or_else(
+        || Cell::new(Look::Odd, "never"),
+        |then| age(then, now).into(),
+    )
+}
+
+fn next_run(one: &Status, now: &Zoned) -> Cell {
+    match (one.timer, one.next_run) {
+        (TimerState::Waiting, Some(next)) => until(next, now).into(),
+        (TimerState::Running, _) => "after this one".into(),
+        (TimerState::Waiting | TimerState::Unknown, _) => Cell::new(Look::Odd, "unknown"),
+        (TimerState::Elapsed, _) => Cell::new(Look::Bad, "never, over"),
+        (TimerState::Dead, _) => Cell::new(Look::Bad, "never, timer dead"),
+        (TimerState::Masked, _) => Cell::new(Look::Bad, "never, timer masked"),
+        (TimerState::Missing, _) => Cell::new(Look::Bad, "never, no timer"),
     }
 }
 
-fn outcome(record: &Record) -> String {
+fn maintenance(one: &Status, now: &Zoned) -> Cell {
+    let Some(last) = &one.last_maintenance else {
+        return "never".into();
+    };
+    let (what, look) = match (last.done.check, last.outcome) {
+        (Some(Check::Damaged), _) => ("damaged", Look::Bad),
+        (_, outcome) => (outcome.as_str(), look_of(outcome)),
+    };
+    Cell::new(look, format!("{what}, {}", age(last.finished, now)))
+}
+
+fn state(one: &Status) -> Cell {
+    let (look, text) = match (one.state, &one.phase, &one.progress) {
+        (Activity::Idle, ..) => (Look::Plain, "idle".to_owned()),
+        (Activity::Unknown, ..) => (Look::Odd, "unknown".to_owned()),
+        (Activity::Running, None, _) => (Look::Busy, "running".to_owned()),
+        (Activity::Running, Some(phase), None) => (Look::Busy, printable(phase)),
+        (Activity::Running, Some(phase), Some(progress)) => {
+            let percent = (progress.fraction * 100.0).floor();
+            (Look::Busy, format!("{} {percent:.0} %", printable(phase)))
+        }
+    };
+    Cell::new(look, text)
+}
+
+fn outcome(record: &Record) -> Cell {
     let cleanup = if record.cleanup_failed {
         ", cleanup failed"
     } else {
         ""
     };
-    format!("{}{cleanup}", record.outcome.as_str())
+    let text = format!("{}{cleanup}", record.outcome.as_str());
+    Cell::new(look(record), text)
 }
 
-fn snapshot(id: Option<&str>) -> String {
+fn look(record: &Record) -> Look {
+    if record.cleanup_failed {
+        Look::Bad
+    } else {
+        look_of(record.outcome)
+    }
+}
+
+fn look_of(outcome: Outcome) -> Look {
+    match outcome {
+        Outcome::Success => Look::Good,
+        Outcome::Skipped => Look::Plain,
+        Outcome::Incomplete | Outcome::Cancelled => Look::Odd,
+        Outcome::Failed => Look::Bad,
+    }
+}
+
+fn snapshot(id: Option<&str>) -> Cell {
     id.map_or_else(nothing, |id| {
-        printable(&id.chars().take(8).collect::<String>())
+        printable(&id.chars().take(8).collect::<String>()).into()
     })
 }
 
-fn added(count: Option<u64>) -> String {
-    count.map_or_else(nothing, size)
+fn added(count: Option<u64>) -> Cell {
+    count.map_or_else(nothing, |count| size(count).into())
 }
 
-fn nothing() -> String {
-    "-".to_owned()
+fn nothing() -> Cell {
+    "-".into()
 }
 
 fn phase(phase: &Phase) -> String {
@@ -153,13 +208,25 @@ fn phase(phase: &Phase) -> String {
 }
 
 fn age(then: Timestamp, now: &Zoned) -> String {
-    let minutes = now.timestamp().duration_since(then).as_mins();
-    match minutes {
+    match now.timestamp().duration_since(then).as_mins() {
         ..0 => "in the future".to_owned(),
         0 => "just now".to_owned(),
-        1..60 => format!("{minutes} min ago"),
-        60..2880 => format!("{} h ago", minutes / 60),
-        _ => format!("{} d ago", minutes / (24 * 60)),
+        minutes => format!("{} ago", coarse(minutes)),
+    }
+}
+
+fn until(then: Timestamp, now: &Zoned) -> String {
+    match then.duration_since(now.timestamp()).as_mins() {
+        ..=0 => "any moment".to_owned(),
+        minutes => format!("in {}", coarse(minutes)),
+    }
+}
+
+fn coarse(minutes: i64) -> String {
+    match minutes {
+        ..60 => format!("{minutes} min"),
+        60..2880 => format!("{} h", minutes / 60),
+        _ => format!("{} d", minutes / (24 * 60)),
     }
 }
 
@@ -178,22 +245,6 @@ fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
-}
-
-fn align<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or_default()
-    };
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let _ = write!(line, "{cell:width$}  ", width = width(column));
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,33 +23,56 @@ type Unit = (
     OwnedObjectPath,
 );
 
-/// As much of systemd as `status` needs: every unit is in one state.
-struct Systemd(&'static str);
+/// As much of systemd as `status` needs: every service is in one state.
+#[derive(Default)]
+struct Systemd {
+    services: &'static str,
+    asked: Arc<AtomicUsize>,
+}
 
 #[zbus::interface(name = "org.freedesktop.systemd1.Manager")]
 impl Systemd {
     fn list_units_by_names(&self, names: Vec<String>) -> Vec<Unit> {
-        let path = OwnedObjectPath::try_from("/unit").unwrap();
-        names
-            .into_iter()
-            .map(|name| {
-                assert_eq!(name, "backupservice-myservice.service");
-                let [text, state] = [String::new(), self.0.to_owned()];
-                let sub = text.clone();
-                (
-                    name,
-                    text.clone(),
-                    text.clone(),
-                    state,
-                    sub,
-                    text.clone(),
-                    path.clone(),
-                    0,
-                    text,
-                    path.clone(),
-                )
-            })
-            .collect()
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        names.into_iter().map(|name| self.row(name)).collect()
+    }
+}
+
+impl Systemd {
+    fn row(&self, name: String) -> Unit {
+        let (load, active, sub) = match name.as_str() {
+            "backupservice-masked.timer" => ("masked", "inactive", "dead"),
+            "backupservice-dead.timer" => ("loaded", "inactive", "dead"),
+            "backupservice-myservice.timer" | "backupservice-other.timer" => {
+                ("loaded", "active", "waiting")
+            }
+            name if name.contains("-maintain.") => ("not-found", "inactive", "dead"),
+            _ => ("loaded", self.services, "start"),
+        };
+        let path = OwnedObjectPath::try_from("/timer").unwrap();
+        let text = String::new();
+        (
+            name,
+            text.clone(),
+            load.to_owned(),
+            active.to_owned(),
+            sub.to_owned(),
+            text.clone(),
+            path.clone(),
+            0,
+            text,
+            path,
+        )
+    }
+}
+
+struct Timer(u64);
+
+#[zbus::interface(name = "org.freedesktop.systemd1.Timer")]
+impl Timer {
+    #[zbus(property, name = "NextElapseUSecRealtime")]
+    fn next_elapse(&self) -> u64 {
+        self.0
     }
 }
 
@@ -80,17 +105,19 @@ impl Drop for Bus {
 }
 
 /// A machine on which `myservice` left the state of a run.
-fn machine() -> TempDir {
+fn machine(others: &[&str]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let write = |path: &str, contents: Value| {
         let path = directory.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, contents.to_string()).unwrap();
     };
-    write(
-        "etc/backupservice/plans/myservice.json",
-        json!({ "instance": "myservice", "provider": { "type": "restic" } }),
-    );
+    for name in others.iter().chain(&["myservice"]) {
+        write(
+            &format!("etc/backupservice/plans/{name}.json"),
+            json!({ "instance": name, "provider": { "type": "restic" } }),
+        );
+    }
     write(
         "run/backupservice/myservice/state.json",
         json!({
@@ -105,7 +132,7 @@ fn machine() -> TempDir {
     directory
 }
 
-fn state(root: &Path, bus: &str) -> Value {
+fn statuses(root: &Path, bus: &str) -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_backupservice"))
         .args(["status", "--json", "--root"])
         .arg(root)
@@ -113,38 +140,73 @@ fn state(root: &Path, bus: &str) -> Value {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    let all: Value = serde_json::from_slice(&output.stdout).unwrap();
-    all[0]["state"].clone()
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn serve(bus: &Bus, systemd: Systemd) -> zbus::Connection {
+    zbus::block_on(async {
+        zbus::connection::Builder::address(bus.address.as_str())
+            .serve_at("/org/freedesktop/systemd1", systemd)
+            .serve_at("/timer", Timer(1_773_198_000_000_000))
+            .name("org.freedesktop.systemd1")
+            .build()
+            .await
+    })
+    .unwrap()
 }
 
 #[test]
 fn a_run_is_running_only_if_systemd_says_so() {
-    let machine = machine();
-    for (said, expected) in [
+    let machine = machine(&[]);
+    for (services, expected) in [
         ("activating", "running"),
         ("deactivating", "running"),
         ("inactive", "idle"),
         ("failed", "idle"),
     ] {
         let bus = Bus::start();
-        let connection = zbus::block_on(async {
-            zbus::connection::Builder::address(bus.address.as_str())
-                .serve_at("/org/freedesktop/systemd1", Systemd(said))
-                .name("org.freedesktop.systemd1")
-                .build()
-                .await
-        })
-        .unwrap();
-        assert_eq!(state(machine.path(), &bus.address), expected, "{said}");
-        drop(connection);
+        let systemd = Systemd {
+            services,
+            ..Systemd::default()
+        };
+        let _connection = serve(&bus, systemd);
+        let all = statuses(machine.path(), &bus.address);
+        assert_eq!(all[0]["state"], expected, "{services}");
     }
 }
 
 #[test]
-fn without_systemd_nobody_knows() {
-    let machine = machine();
+fn timers_of_all_instances_are_asked_for_at_once() {
+    let machine = machine(&["dead", "masked", "other"]);
+    let bus = Bus::start();
+    let asked = Arc::default();
+    let systemd = Systemd {
+        services: "inactive",
+        asked: Arc::clone(&asked),
+    };
+    let _connection = serve(&bus, systemd);
+    let all = statuses(machine.path(), &bus.address);
+    let timers: Vec<Value> = all
+        .iter()
+        .map(|one| json!([one["instance"], one["timer"], one["nextRun"]]))
+        .collect();
+    let next = "2026-03-11T03:00:00Z";
     assert_eq!(
-        state(machine.path(), "unix:path=/nonexistent/bus"),
-        "unknown"
+        timers,
+        [
+            json!(["dead", "dead", null]),
+            json!(["masked", "masked", null]),
+            json!(["myservice", "waiting", next]),
+            json!(["other", "waiting", next]),
+        ]
     );
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn without_systemd_nobody_knows() {
+    let machine = machine(&[]);
+    let all = statuses(machine.path(), "unix:path=/nonexistent/bus");
+    assert_eq!(all[0]["state"], "unknown");
+    assert_eq!(all[0]["timer"], "unknown");
 }

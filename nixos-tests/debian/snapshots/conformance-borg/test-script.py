@@ -512,7 +512,7 @@ with case("files that change and grow while they are read do not fail the run"):
 
 with case("files that disappear while they are read do not fail the run"):
     machine.succeed("mkdir /var/lib/trouble/z && touch /var/lib/trouble/z/{1..100}")
-    machine.succeed("truncate -s 2G /var/lib/trouble/{0,1,2}-slow")
+    machine.succeed("truncate -s 2G /var/lib/trouble/{0,1}-slow")
     before = start_in_background("trouble")
     wait_until_reading("trouble")
     machine.succeed("rm -r /var/lib/trouble/z")
@@ -522,7 +522,7 @@ with case("files that disappear while they are read do not fail the run"):
     assert (record["snapshot"] in complete("trouble")) == (record["outcome"] == "success"), record
 
 with case("a source that disappears while it is read is no success"):
-    machine.succeed("cd /var/lib/trouble && rm *-slow && truncate -s 2G {0,1,2}-slow && touch zzz{1..100}")
+    machine.succeed("cd /var/lib/trouble && rm *-slow && truncate -s 2G {0,1}-slow && touch zzz{1..100}")
     before = start_in_background("trouble")
     wait_until_reading("trouble")
     machine.succeed("cp /var/lib/trouble/data /root/data && rm -r /var/lib/trouble/*")

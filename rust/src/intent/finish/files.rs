@@ -11,6 +11,18 @@ use crate::problem::Problem;
 /// `fresh`; where there was none before, there is none again. However often it is
 /// interrupted, it can be done again.
 pub fn put_back(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(), Problem> {
+    exchange(from, to, fresh, existed)?;
+    // What is put aside from a mount point has a directory of its own for it.
+    if from.parent() != to.parent()
+        && let Some(emptied) = from.parent()
+        && let Err(error) = fs::remove_dir(emptied)
+    {
+        log::debug!("{} stays: {error}", emptied.display());
+    }
+    Ok(())
+}
+
+fn exchange(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(), Problem> {
     match (is_there(from), is_there(to)) {
         // Nothing was changed yet.
         (false, true) if existed => return Ok(()),

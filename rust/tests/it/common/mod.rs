@@ -247,6 +247,7 @@ fn plan(root: &Path) -> Value {
         },
         "maintenance": { "readData": 100 },
         "guards": { "maxShrink": 50 },
+        "conditions": { "acPower": false, "unmeteredNetwork": false },
         "maxConcurrent": null,
     })
 }

@@ -1,0 +1,236 @@
+# Backups on D-Bus: seen and steered with `busctl` alone, by those who may.
+{ ... }:
+{
+  name = "bus";
+
+  nodes.machine =
+    { ... }:
+    {
+      imports = [ ../modules ];
+
+      users.users.alice = {
+        isNormalUser = true;
+        description = "Steers backups";
+      };
+      users.users.mallory = {
+        isNormalUser = true;
+        description = "Looks on";
+      };
+      security.polkit.extraConfig = ''
+        polkit.addRule(function (action, subject) {
+          if (action.id.indexOf("org.backupservice1.") == 0 && subject.user == "alice") {
+            return polkit.Result.YES;
+          }
+        });
+      '';
+
+      systemd.services.my-app = {
+        wantedBy = [ "multi-user.target" ];
+        serviceConfig.ExecStart = "/bin/sleep infinity";
+      };
+
+      backupservice.instances.my-app = {
+        enable = true;
+        user = "root";
+        sourceDirectories = [ "/var/lib/my-app" ];
+        quiesce.units = [ "my-app.service" ];
+        repository.path = "/srv/backup/my-app";
+      };
+    };
+
+  testScript = ''
+    import json
+
+    service = "org.backupservice1"
+    instance = "/org/backupservice1/instance/my_2dapp"
+    interface = "org.backupservice1.Instance"
+    unit = "backupservice-my-app.service"
+    daemon = "backupservice-bus.service"
+
+    def shown(name):
+        """A property, as anyone sees it."""
+        get = f"runuser -u mallory -- busctl --json=short get-property {service} {instance} {interface}"
+        return json.loads(machine.succeed(f"{get} {name}"))["data"]
+
+    def call(user, method, *options):
+        command = " ".join(["busctl", *options, "--json=short", "call", service, instance, interface, method])
+        return f"runuser -u {user} -- {command} 2>&1"
+
+    def wait_for(name, value):
+        get = f"busctl --json=short get-property {service} {instance} {interface} {name}"
+        machine.wait_until_succeeds(f"{get} | grep -F '\"data\":{json.dumps(value)}'", timeout=120)
+
+    def wait_until_reading():
+        get = f"busctl get-property {service} {instance} {interface} Progress"
+        machine.wait_until_succeeds(f"{get} | grep -vx 'd 0'", timeout=120)
+        assert machine.get_unit_property("my-app.service", "ActiveState") == "inactive"
+
+    def wait_for_state(unit, *states):
+        """Waits until systemd says one of these of the unit."""
+        show = f"systemctl show -P ActiveState {unit}"
+        machine.wait_until_succeeds(f"{show} | grep -xE '{'|'.join(states)}'", timeout=120)
+
+    def objects():
+        return machine.succeed(f"busctl --list tree {service}").split()
+
+    def signals(member):
+        """What the bus has been told so far, by the name of the signal."""
+        lines = machine.succeed("cat /run/monitor.json").splitlines()
+        told = [json.loads(line) for line in lines]
+        return [message for message in told if message.get("member") == member]
+
+    machine.start()
+    machine.wait_for_unit("multi-user.target")
+    machine.succeed("mkdir -p /var/lib/my-app", "truncate -s 6G /var/lib/my-app/hole")
+    machine.wait_for_unit("my-app.service")
+
+    with subtest("the bus starts the daemon, and anyone may look"):
+        assert machine.get_unit_property(daemon, "ActiveState") == "inactive"
+        assert instance in objects(), objects()
+        assert machine.get_unit_property(daemon, "ActiveState") == "active"
+        assert shown("Name") == "my-app"
+        assert shown("Provider") == "restic"
+        assert shown("State") == "idle"
+        assert shown("LastOutcome") == ""
+        assert shown("LastSuccess") == 0
+        assert shown("Timer") == "waiting"
+        now = int(machine.succeed("date +%s"))
+        assert now < shown("NextRun") / 1e6 < now + 2 * 86400, shown("NextRun")
+        managed = machine.succeed(
+            f"runuser -u mallory -- busctl --json=short call {service} /org/backupservice1"
+            " org.freedesktop.DBus.ObjectManager GetManagedObjects"
+        )
+        assert json.loads(managed)["data"][0][instance][interface]["Name"]["data"] == "my-app", managed
+
+    with subtest("its sandbox is tight"):
+        rating = machine.succeed("systemd-analyze security --no-pager backupservice-bus.service | tail -1")
+        print(rating)
+        assert float(rating.split(":")[1].split()[0]) <= 1.5, rating
+
+    with subtest("whoever may not is told so, and nothing happens"):
+        for method in ("Start", "Cancel", "ListSnapshots"):
+            status, output = machine.execute(call("mallory", method))
+            assert status != 0 and "polkit does not grant org.backupservice1." in output, output
+            assert "sudo backupservice" in output and "my-app" in output, output
+        status, output = machine.execute(call("mallory", "Start", "--allow-interactive-authorization=no"))
+        assert status != 0 and "polkit does not grant org.backupservice1.start" in output, output
+        assert machine.get_unit_property(unit, "ActiveEnterTimestamp") == ""
+        machine.fail("test -e /var/lib/backupservice/my-app/last-run.json")
+        assert shown("State") == "idle"
+
+    with subtest("whoever may starts a backup, and all see how far it is"):
+        machine.succeed(
+            f"systemd-run --unit=monitor --property=StandardOutput=file:/run/monitor.json"
+            f" busctl --json=short monitor {service}"
+        )
+        machine.wait_until_succeeds("test -e /run/monitor.json")
+        machine.succeed(call("alice", "Start"))
+        wait_for("State", "running")
+        wait_until_reading()
+        assert shown("Phase") == "backup"
+        assert 0 < shown("Progress") < 1
+        # It is under way already.
+        machine.succeed(call("alice", "Start"))
+        machine.fail(call("mallory", "Cancel"))
+        wait_for("State", "idle")
+        assert shown("LastOutcome") == "success", shown("LastError")
+        record = json.loads(machine.succeed("cat /var/lib/backupservice/my-app/last-run.json"))
+        assert shown("LastRunId") == record["runId"]
+        assert shown("LastSnapshot") == record["snapshot"]
+        assert shown("LastBytesAdded") == record["totals"]["bytesAdded"]
+        assert shown("LastSuccess") == shown("LastFinished") > 0
+        machine.wait_for_unit("my-app.service")
+
+    with subtest("changes were told as they happened, and not too often"):
+        machine.wait_until_succeeds("grep Finished /run/monitor.json")
+        finished = signals("Finished")
+        assert [signal["payload"]["data"] for signal in finished] == [
+            [record["runId"], "success", record["snapshot"]]
+        ], finished
+        changes = [
+            signal for signal in signals("PropertiesChanged") if signal["payload"]["data"][0] == interface
+        ]
+        steps = [change for change in changes if "Progress" in change["payload"]["data"][1]]
+        progress = [step["payload"]["data"][1]["Progress"]["data"] for step in steps]
+        assert len({value for value in progress if 0 < value < 1}) >= 2, progress
+        states = [
+            change["payload"]["data"][1]["State"]["data"]
+            for change in changes
+            if "State" in change["payload"]["data"][1]
+        ]
+        assert states == ["running", "idle"], states
+        times = [change["timestamp-realtime"] for change in changes]
+        seconds = (times[-1] - times[0]) / 1e6
+        assert len(changes) <= 4 * seconds + 2, (len(changes), seconds)
+
+    with subtest("snapshots are listed for one who cannot read the repository"):
+        machine.fail("runuser -u alice -- ls /srv/backup/my-app")
+        listed = json.loads(machine.succeed(call("alice", "ListSnapshots")))
+        assert listed["type"] == "aa{sv}", listed
+        (snapshot,) = listed["data"][0]
+        assert snapshot["id"]["data"] == record["snapshot"], snapshot
+        assert snapshot["complete"]["data"] is True, snapshot
+        assert snapshot["time"]["data"] > 0, snapshot
+
+    with subtest("a cancelled backup leaves everything clean"):
+        machine.succeed("truncate -s 12G /var/lib/my-app/another-hole")
+        machine.succeed(call("alice", "Start"))
+        wait_until_reading()
+        machine.succeed(call("alice", "Cancel"))
+        wait_for("LastOutcome", "cancelled")
+        wait_for("State", "idle")
+        assert shown("LastSnapshot") == record["snapshot"]
+        wait_for_state(unit, "inactive", "failed")
+        machine.wait_for_unit("my-app.service")
+        machine.fail("test -e /var/lib/backupservice/my-app/intent.json")
+        machine.fail("test -e /run/backupservice/my-app/state.json")
+        status, output = machine.execute(call("alice", "Cancel"))
+        assert status != 0 and "is under way" in output, output
+
+    with subtest("a killed backup is not shown as running"):
+        machine.succeed(call("alice", "Start"))
+        wait_until_reading()
+        machine.succeed(f"systemctl kill --signal=KILL {unit}")
+        wait_for("LastOutcome", "failed")
+        wait_for("State", "idle")
+        machine.wait_for_unit("my-app.service")
+
+    with subtest("a state that nobody removed is not a backup"):
+        state = json.dumps({
+            "version": 1, "instance": "my-app", "runId": "0" * 32, "started": "2026-01-01T00:00:00Z",
+            "phase": "backup", "progress": None,
+        })
+        machine.succeed(f"echo '{state}' >/run/new && mv /run/new /run/backupservice/my-app/state.json")
+        assert shown("State") == "idle"
+        machine.succeed("systemctl stop backupservice-bus.service")
+        assert shown("State") == "idle"
+        machine.succeed("rm /run/backupservice/my-app/state.json")
+
+    with subtest("instances come and go with their plans"):
+        plans = "/etc/backupservice/plans"
+        machine.succeed(f"sed 's/\"my-app\"/\"other\"/' {plans}/my-app.json >{plans}/other.json")
+        other = "/org/backupservice1/instance/other"
+        machine.wait_until_succeeds(f"busctl --list tree {service} | grep -x {other}")
+        assert signals("InterfacesAdded")[-1]["payload"]["data"][0] == other
+        machine.succeed(f"rm {plans}/other.json")
+        machine.wait_until_succeeds(f"! busctl --list tree {service} | grep -x {other}")
+        assert signals("InterfacesRemoved")[-1]["payload"]["data"][0] == other
+
+    with subtest("a dead timer is seen"):
+        machine.succeed("systemctl stop backupservice-my-app.timer")
+        wait_for("Timer", "dead")
+        assert shown("NextRun") == 0
+        machine.succeed("systemctl start backupservice-my-app.timer")
+        wait_for("Timer", "waiting")
+
+    with subtest("the daemon ends when nobody needs it, and comes back when somebody does"):
+        wait_for_state(daemon, "inactive")
+        assert machine.get_unit_property("backupservice-bus.service", "Result") == "success"
+        assert shown("LastOutcome") == "failed"
+        wait_for_state(daemon, "inactive")
+        machine.succeed("rm /var/lib/my-app/*hole && echo data >/var/lib/my-app/data")
+        machine.succeed("backupservice run my-app --accept-shrink")
+        wait_for_state(daemon, "active")
+        assert shown("LastOutcome") == "success"
+  '';
+}

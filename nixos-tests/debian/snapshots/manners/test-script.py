@@ -1,0 +1,78 @@
+import json
+
+def run(instance="app"):
+    return json.loads(machine.succeed(f"cat /var/lib/backupservice/{instance}/last-run.json"))
+
+def told():
+    return machine.execute("cat /root/told 2>/dev/null")[1].splitlines()
+
+def tells(*lines):
+    expected = "\\n".join(lines)
+    machine.wait_until_succeeds(f'test "$(cat /root/told)" = "$(printf "{expected}")"', timeout=30)
+    machine.succeed("rm /root/told")
+
+machine.succeed("systemctl stop backupservice-laptop.timer")
+machine.wait_for_unit("multi-user.target")
+
+with subtest("units hang on the success of one instance and on the failure of any, each time"):
+    for _ in range(2):
+        machine.succeed("systemctl start backupservice-app")
+        tells("praise")
+    machine.succeed("mv /var/lib/app /var/lib/gone")
+    for _ in range(2):
+        machine.fail("systemctl start backupservice-app")
+        tells("blame app")
+    machine.succeed("mv /var/lib/gone /var/lib/app")
+    machine.succeed("systemctl start backupservice-app-maintain")
+    assert told() == [], told()
+
+with subtest("backups have a smaller share than what they serve"):
+    weight = machine.succeed("systemctl show -P CPUWeight backupservice.slice").strip()
+    assert weight == "33", weight
+    control_group = machine.succeed("systemctl show -P Slice backupservice-app.service").strip()
+    assert control_group == "backupservice-app.slice", control_group
+
+with subtest("the machine stays awake during a run, and no longer"):
+    machine.wait_for_unit("systemd-logind.service")
+    inhibitors = "systemd-inhibit --list --mode=block --no-legend | grep 'backup of app'"
+    machine.fail(inhibitors)
+    machine.succeed("touch /run/hold; systemctl start --no-block backupservice-app")
+    machine.wait_until_succeeds(inhibitors, timeout=30)
+    listed = machine.succeed(inhibitors).split()
+    assert listed[0] == "backupservice" and "sleep" in listed, listed
+    machine.succeed("rm /run/hold; systemctl start backupservice-app")
+    machine.wait_until_fails(inhibitors, timeout=30)
+    assert run()["outcome"] == "success"
+
+def is_waiting_for(what):
+    machine.wait_until_succeeds(
+        "systemctl show -P StatusText backupservice-laptop | grep 'waiting for its turn'"
+        f" && journalctl --unit=backupservice-laptop --boot --output=cat | tail -1 | grep '{what}'",
+        timeout=30,
+    )
+
+machine.succeed("systemctl mask --runtime --now systemd-logind.service dbus-org.freedesktop.login1.service")
+machine.succeed("systemctl start laptop-power laptop-network")
+machine.wait_until_succeeds("busctl --system status org.freedesktop.login1 && busctl --system status org.freedesktop.NetworkManager")
+
+with subtest("by hand, a backup waits for neither power nor network"):
+    machine.succeed("backupservice run laptop")
+    first = run("laptop")["runId"]
+
+with subtest("on schedule, it waits for power and for a network that costs nothing"):
+    machine.succeed("systemctl start backupservice-laptop.timer")
+    is_waiting_for("waiting for mains power (conditions.acPower) and a network")
+    assert json.loads(machine.succeed("backupservice status laptop --json"))[0]["phase"] == "waiting"
+    machine.succeed("touch /run/power")
+    machine.sleep(6)
+    assert run("laptop")["runId"] == first
+    machine.succeed("systemctl stop backupservice-laptop.timer; touch /run/network")
+    machine.wait_until_succeeds(f"! grep {first} /var/lib/backupservice/laptop/last-run.json", timeout=30)
+    assert run("laptop")["outcome"] == "success"
+
+with subtest("what waits goes on at once when somebody asks for it"):
+    second = run("laptop")["runId"]
+    machine.succeed("rm /run/power; systemctl start backupservice-laptop.timer")
+    is_waiting_for("waiting for mains power (conditions.acPower)")
+    machine.succeed("systemctl stop backupservice-laptop.timer; backupservice run laptop")
+    assert run("laptop")["runId"] != second and run("laptop")["outcome"] == "success"

@@ -1,0 +1,243 @@
+//! The daemon: sees what changes, and tells it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use zbus::fdo::{ObjectManager, Properties, RequestNameFlags};
+use zbus::names::InterfaceName;
+use zbus::object_server::SignalEmitter;
+use zbus::{Connection, block_on, fdo};
+
+use super::files::Files;
+use super::instance::Instance;
+use super::usage::Usage;
+use super::view::View;
+use super::{EVERY, Event, NAME, PATH, path, signals};
+use crate::paths::Host;
+use crate::schedule::{Schedule, unit};
+use crate::status::collect;
+
+/// While something runs, systemd is asked at least this often, should a signal get lost.
+const DOUBT: Duration = Duration::from_secs(10);
+
+/// Serves until nobody has asked for `idle`.
+///
+/// # Errors
+/// The bus cannot be reached, or does not let us have our name.
+pub fn run(host: &Host, idle: Duration) -> anyhow::Result<()> {
+    let (sender, events) = channel();
+    signals::of_the_end(sender.clone())?;
+    let connection = block_on(Connection::system()).context("the system bus cannot be reached")?;
+    let files = Files::watch(sender.clone()).context("files cannot be watched")?;
+    signals::of_systemd(&connection, sender).context("systemd cannot be asked")?;
+    let mut daemon = Daemon {
+        host,
+        connection,
+        files,
+        usage: Arc::new(Usage::new()),
+        plans: Vec::new(),
+        instances: BTreeMap::new(),
+        dirty: Dirty::default(),
+    };
+    daemon.dirty.everything = true;
+    daemon.refresh()?;
+    block_on(async {
+        let server = daemon.connection.object_server();
+        server.at(PATH, ObjectManager).await?;
+        // Whoever has the name already is what the caller wants.
+        let flags = RequestNameFlags::DO_NOT_QUEUE;
+        daemon.connection.request_name_with_flags(NAME, flags).await
+    })
+    .with_context(|| format!("the bus does not give the name {NAME}"))?;
+    daemon.serve(&events, idle)?;
+    daemon.leave()
+}
+
+struct Daemon<'a> {
+    host: &'a Host,
+    connection: Connection,
+    files: Files,
+    usage: Arc<Usage>,
+    plans: Vec<collect::Plan>,
+    instances: BTreeMap<String, Instance>,
+    dirty: Dirty,
+}
+
+/// What may look different.
+#[derive(Debug, Default)]
+struct Dirty {
+    everything: bool,
+    instances: BTreeSet<String>,
+}
+
+impl Dirty {
+    fn any(&self) -> bool {
+        self.everything || !self.instances.is_empty()
+    }
+}
+
+impl Daemon<'_> {
+    fn serve(&mut self, events: &Receiver<Event>, idle: Duration) -> anyhow::Result<()> {
+        let mut refreshed = Instant::now();
+        loop {
+            let running: Vec<String> = self
+                .instances
+                .iter()
+                .filter(|(_, instance)| instance.view().is_running())
+                .map(|(name, _)| name.clone())
+                .collect();
+            let wake = if self.dirty.any() {
+                refreshed + EVERY
+            } else if running.is_empty() {
+                self.usage.last().unwrap_or_else(Instant::now) + idle
+            } else {
+                refreshed + DOUBT
+            };
+            match events.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+                Ok(Event::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(event) => self.note(event),
+                Err(RecvTimeoutError::Timeout) if self.dirty.any() => {}
+                Err(RecvTimeoutError::Timeout) if !running.is_empty() => {
+                    self.dirty.instances.extend(running);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.usage.last().is_some_and(|last| last.elapsed() >= idle) {
+                        return Ok(());
+                    }
+                }
+            }
+            if self.dirty.any() && refreshed.elapsed() >= EVERY {
+                self.refresh()?;
+                refreshed = Instant::now();
+            }
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::Instance(name) => {
+                self.dirty.instances.insert(name);
+            }
+            Event::Everything => self.dirty.everything = true,
+            Event::Unit(name) => self.dirty.instances.extend(
+                self.instances
+                    .keys()
+                    .filter(|instance| is_of(&name, instance))
+                    .cloned(),
+            ),
+            Event::Quit => {}
+        }
+    }
+
+    /// Looks at everything that may look different, and tells what does.
+    fn refresh(&mut self) -> anyhow::Result<()> {
+        let dirty = std::mem::take(&mut self.dirty);
+        if dirty.everything {
+            match collect::instances(self.host) {
+                Ok(plans) => self.plans = plans,
+                Err(error) => log::error!("the plans cannot be read: {error:#}"),
+            }
+            self.drop_missing()?;
+        }
+        let plans: Vec<collect::Plan> = self
+            .plans
+            .iter()
+            .filter(|plan| dirty.everything || dirty.instances.contains(&plan.instance))
+            .cloned()
+            .collect();
+        let names: Vec<&str> = plans.iter().map(|plan| plan.instance.as_str()).collect();
+        self.files.add(self.host, names.iter().copied());
+        let asked = block_on(Schedule::ask_on(&self.connection, &names));
+        let schedule = asked.unwrap_or_else(|error| {
+            log::warn!("systemd cannot be asked: {error}");
+            Schedule::default()
+        });
+        for plan in &plans {
+            match collect::status(self.host, plan, &schedule) {
+                Ok(status) => self.show(&plan.instance, status.into())?,
+                // The others can still be shown.
+                Err(error) => log::error!("{}: {error:#}", plan.instance),
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_missing(&mut self) -> zbus::Result<()> {
+        let there: BTreeSet<&str> = self
+            .plans
+            .iter()
+            .map(|plan| plan.instance.as_str())
+            .collect();
+        let (kept, gone) = std::mem::take(&mut self.instances)
+            .into_iter()
+            .partition(|(name, _)| there.contains(name.as_str()));
+        self.instances = kept;
+        for name in gone.keys() {
+            let server = self.connection.object_server();
+            block_on(server.remove::<Instance, _>(path::of_instance(name)))?;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, name: &str, view: View) -> zbus::Result<()> {
+        let path = path::of_instance(name);
+        let Some(instance) = self.instances.get(name) else {
+            let instance = Instance {
+                host: self.host.clone(),
+                view: Arc::new(view.into()),
+                usage: Arc::clone(&self.usage),
+            };
+            self.instances.insert(name.to_owned(), instance.clone());
+            return block_on(self.connection.object_server().at(path, instance)).map(|_| ());
+        };
+        let old = std::mem::replace(&mut *instance.view(), view.clone());
+        let changed: std::collections::HashMap<_, _> = old.changes(&view).into_iter().collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        block_on(async {
+            let emitter = SignalEmitter::new(&self.connection, path)?;
+            let interface = InterfaceName::try_from("org.backupservice1.Instance")?;
+            Properties::properties_changed(&emitter, interface, changed, Cow::Borrowed(&[]))
+                .await?;
+            if old.last_run_id != view.last_run_id && !view.last_run_id.is_empty() {
+                let snapshot = if old.last_snapshot == view.last_snapshot {
+                    ""
+                } else {
+                    &view.last_snapshot
+                };
+                Instance::finished(&emitter, &view.last_run_id, view.last_outcome, snapshot)
+                    .await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives the name back, so that the next call starts another daemon, and answers what
+    /// had been asked before.
+    fn leave(self) -> anyhow::Result<()> {
+        block_on(self.connection.release_name(NAME))?;
+        while self.usage.last().is_none() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // When this answer is there, those that were ready have been sent.
+        block_on(async {
+            let bus = fdo::DBusProxy::new(&self.connection).await?;
+            bus.get_id().await
+        })?;
+        Ok(())
+    }
+}
+
+/// Whether the unit is one that an instance's state comes from.
+fn is_of(name: &str, instance: &str) -> bool {
+    ["", "-maintain"].iter().any(|suffix| {
+        ["service", "timer"]
+            .iter()
+            .any(|kind| unit(instance, suffix, kind) == name)
+    })
+}

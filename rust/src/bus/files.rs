@@ -1,0 +1,133 @@
+//! Watching the files that runs leave, and the plans.
+
+use std::collections::HashMap;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
+
+use super::Event;
+use crate::paths::Host;
+
+/// What is in a directory.
+#[derive(Clone, Debug)]
+enum Place {
+    /// The plans, or the directories of all instances.
+    All,
+    /// Files of this instance.
+    Of(String),
+}
+
+/// The directories that are watched.
+#[derive(Debug)]
+pub(super) struct Files {
+    inotify: Arc<OwnedFd>,
+    places: Arc<Mutex<HashMap<i32, Place>>>,
+}
+
+impl Files {
+    /// Watches nothing yet.
+    ///
+    /// # Errors
+    /// The kernel has no more watches for this user.
+    pub(super) fn watch(events: Sender<Event>) -> io::Result<Self> {
+        let files = Self {
+            inotify: Arc::new(inotify::init(CreateFlags::CLOEXEC)?),
+            places: Arc::default(),
+        };
+        let inotify = Arc::clone(&files.inotify);
+        let places = Arc::clone(&files.places);
+        thread::spawn(move || read(&inotify, &places, &events));
+        Ok(files)
+    }
+
+    /// Watches the directories of these instances too, as far as they are there. To be
+    /// called again for those that were not.
+    pub(super) fn add<'a>(&self, host: &Host, instances: impl Iterator<Item = &'a str>) {
+        self.place(&host.plans(), &Place::All);
+        let mut parents = Vec::new();
+        for name in instances {
+            let directories = host.instance(name);
+            for directory in [directories.state, directories.runtime] {
+                self.place(&directory, &Place::Of(name.to_owned()));
+                parents.extend(directory.parent().map(Path::to_owned));
+            }
+        }
+        parents.sort();
+        parents.dedup();
+        for parent in parents {
+            self.place(&parent, &Place::All);
+        }
+    }
+
+    fn place(&self, directory: &Path, place: &Place) {
+        // Files are replaced by renaming, and so nothing is said of half a file.
+        let flags = WatchFlags::MOVED_TO
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::DELETE
+            | WatchFlags::CREATE
+            | WatchFlags::ONLYDIR;
+        match inotify::add_watch(&*self.inotify, directory, flags) {
+            Ok(watch) => {
+                let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+                places.insert(watch, place.clone());
+            }
+            Err(Errno::NOENT) => {}
+            Err(error) => log::warn!("cannot watch {}: {error}", directory.display()),
+        }
+    }
+}
+
+fn read(inotify: &OwnedFd, places: &Mutex<HashMap<i32, Place>>, events: &Sender<Event>) {
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut reader = inotify::Reader::new(inotify, &mut buffer);
+    loop {
+        let event = match reader.next() {
+            Ok(event) => event,
+            Err(Errno::INTR) => continue,
+            Err(error) => {
+                log::error!("cannot watch files any more: {error}");
+                let _ = events.send(Event::Quit);
+                return;
+            }
+        };
+        let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+            Event::Everything
+        } else if event.events().contains(ReadFlags::IGNORED) {
+            places.remove(&event.wd());
+            continue;
+        } else {
+            match places.get(&event.wd()) {
+                Some(Place::All) => Event::Everything,
+                Some(Place::Of(name))
+                    if event.file_name().is_some_and(|f| is_told(f.to_bytes())) =>
+                {
+                    Event::Instance(name.clone())
+                }
+                _ => continue,
+            }
+        };
+        drop(places);
+        if events.send(told).is_err() {
+            return;
+        }
+    }
+}
+
+/// The files that are shown, and not their parts or what else is there.
+fn is_told(name: &[u8]) -> bool {
+    [
+        &b"state.json"[..],
+        b"maintenance-state.json",
+        b"last-run.json",
+        b"last-maintenance.json",
+    ]
+    .contains(&name)
+}

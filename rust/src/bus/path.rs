@@ -1,0 +1,39 @@
+//! Names of objects.
+
+use std::fmt::Write;
+
+use super::PATH;
+
+/// The path of an instance's object. As systemd does, everything but letters and digits,
+/// and a digit in front, is written as `_` and two hexadecimal digits.
+pub(super) fn of_instance(name: &str) -> String {
+    let mut path = format!("{PATH}/instance/");
+    for (i, byte) in name.bytes().enumerate() {
+        if byte.is_ascii_alphabetic() || (i > 0 && byte.is_ascii_digit()) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "_{byte:02x}");
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_escaped_as_systemd_does_it() {
+        for (name, expected) in [
+            ("nextcloud", "nextcloud"),
+            ("home-assistant", "home_2dassistant"),
+            ("app_2", "app_5f2"),
+            ("2app", "_32app"),
+        ] {
+            assert_eq!(
+                of_instance(name),
+                format!("/org/backupservice1/instance/{expected}")
+            );
+        }
+    }
+}
