@@ -1,7 +1,7 @@
 # What hooks and dumps may come to, and what becomes of the run.
 #
-# There is no memory controller inside the container: SIGKILL, which is what the
-# out-of-memory killer sends, stands for it.
+# Whoever uses up the machine's memory is killed by the kernel. Where systemd has no
+# memory controller, as inside a container, it knows of that only the signal.
 { pkgs, lib, ... }:
 {
   name = "outcomes";
@@ -11,7 +11,11 @@
     let
       hundredMegabytes = "head -c 100000000 /dev/zero | tr '\\0' 'x'";
 
+      # Keeps what it reads until the end of a line, which never comes.
+      everything = "exec tail /dev/zero";
+
       hooks = {
+        greedy = everything;
         fine = "true";
         refusing = "exit 7";
         killed = "kill -KILL $$";
@@ -21,6 +25,7 @@
         "loud-lines" = "yes 'a line of a hook that says too much' | head -c 100000000 || true";
       };
       dumps = {
+        greedy = "echo half; ${everything}";
         fine = "echo dump";
         silent = "true";
         refusing = "echo half; exit 7";
@@ -100,6 +105,7 @@
         serviceConfig.ExecStart = "${pkgs.coreutils}/bin/sleep infinity";
       };
       environment.systemPackages = [ pkgs.restic ];
+      virtualisation.memorySize = 1024;
     };
 
   testScript = ''
@@ -119,6 +125,8 @@
 
     def status(instance):
         return machine.get_unit_property(f"backupservice-{instance}.service", "ExecMainStatus")
+
+    OUT_OF_MEMORY = ("was killed by signal 9", "was killed because memory ran out")
 
     WORDS = {
         "refusing": "failed with exit status 7",
@@ -158,6 +166,14 @@
             record = run(f"dump-{name}")
             assert record["outcome"] == "failed" and record["snapshot"] is None, record
             assert words in record["error"]["message"], record
+
+    for kind, outcome in {"hook": "failed", "after": "success", "dump": "failed"}.items():
+        with subtest(f"the kernel kills what uses up the memory: {kind}"):
+            record = run(f"{kind}-greedy")
+            assert any(words in record["error"]["message"] for words in OUT_OF_MEMORY), record
+            assert record["outcome"] == outcome and record["cleanupFailed"] == (kind == "after"), record
+            assert (record["snapshot"] is None) == (outcome == "failed"), record
+    machine.succeed("test -e /var/lib/app-log/after-greedy")
 
     with subtest("a dump of 100 MB is in the snapshot, to its last byte"):
         record = run("dump-large")

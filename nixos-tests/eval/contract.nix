@@ -84,15 +84,13 @@ in
     };
   };
 
-  "a promise cannot be set elsewhere" = {
+  "a promise cannot be set elsewhere, says NixOS itself" = {
     expr =
-      (builtins.tryEval
-        (evalNixos [
-          promise
-          { myservice.backup.user = "other"; }
-        ]).config.myservice.backup.user
-      ).success;
-    expected = false;
+      (evalNixos [
+        promise
+        { myservice.backup.user = "other"; }
+      ]).config.myservice.backup.user;
+    expectedError.msg = "option `myservice.backup' is read-only, but it's set multiple times";
   };
 
   "defaults reach every instance, and its own word wins" = {

@@ -4,7 +4,8 @@
 #
 # `provider` is all that is known about a provider here: its name, its Nix package, its
 # program and the words for what it does, a shell test for "it has locked the repository",
-# and a command that fails if the repository is damaged or locked.
+# a command that makes its calls cheaper, and one that fails if the repository is damaged
+# or locked.
 { operation, provider }:
 { ... }:
 {

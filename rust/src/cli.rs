@@ -3,12 +3,17 @@
 //! People give the name of an instance. Units give `--plan FILE`, which is hidden from
 //! help since it is only right inside of the unit's sandbox.
 
-use std::path::{Component, Path, PathBuf};
+mod args;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::plan::{Finding, StorePolicy, check_instance_name};
+pub use args::{
+    CheckPlan, Instance, Logs, Maintain, Named, Plan, Recover, Restore, Run, Secrets, Snapshots,
+    Status,
+};
 
 /// Exit status after a wrong command line (`EX_USAGE`).
 pub const USAGE: u8 = 64;
@@ -28,9 +33,10 @@ pub const BAD_PLAN: u8 = 78;
 Examples:
   backupservice status                       what every instance did last
   backupservice run nextcloud                back up now
+  backupservice cancel nextcloud             stop that
   backupservice snapshots nextcloud          what there is to restore
   backupservice restore nextcloud            bring the last snapshot back
-  journalctl -u backupservice-nextcloud      what the last runs said"
+  backupservice logs nextcloud               what the last runs said"
 )]
 pub struct Cli {
     /// Directory that stands for `/`, for tests
@@ -59,6 +65,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   backupservice run nextcloud
+  backupservice run nextcloud --json | jq .outcome
   backupservice run nextcloud --accept-shrink    after a big clean-up
   systemctl start --no-block backupservice-nextcloud    the same without waiting")]
     Run(Run),
@@ -88,7 +95,30 @@ Examples:
 Examples:
   backupservice maintain nextcloud
   backupservice status nextcloud             what the last maintenance found")]
-    Maintain(Instance),
+    Maintain(Maintain),
+    /// Check the repository of one instance now
+    ///
+    /// Does what a maintenance does at its end: reads as much of what is stored as
+    /// `maintenance.readData` says. Nothing is forgotten. Exit status: 0 sound, 1 damaged or
+    /// not checked, 75 try again later, 130 cancelled.
+    #[command(after_help = "\
+Examples:
+  backupservice check nextcloud
+  backupservice check nextcloud --json | jq .check")]
+    Check(Named),
+    /// Stop the backup or maintenance of one instance that is under way
+    ///
+    /// Waits until what was stopped for it has been started again.
+    #[command(after_help = "\
+Example:
+  backupservice cancel nextcloud")]
+    Cancel(Named),
+    /// Show what the units of one instance have written to the journal
+    #[command(after_help = "\
+Examples:
+  backupservice logs nextcloud
+  backupservice logs nextcloud --follow")]
+    Logs(Logs),
     /// Finish what an interrupted run left open (called by units)
     ///
     /// Starts the units that it had stopped and runs its afterBackup hooks. Does nothing
@@ -134,123 +164,6 @@ Example:
     },
 }
 
-/// One instance, by name or by plan.
-#[derive(Debug, Args)]
-pub struct Instance {
-    /// Name below `backupservice.instances`
-    #[arg(required_unless_present = "plan", value_parser = instance_name)]
-    pub name: Option<String>,
-    /// The plan, inside of the unit
-    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "name")]
-    pub plan: Option<PathBuf>,
-}
-
-/// Arguments of `run`.
-#[derive(Debug, Args)]
-pub struct Run {
-    /// What to back up.
-    #[command(flatten)]
-    pub instance: Instance,
-    /// Take the size that the data has now for right, however much it shrank
-    #[arg(long, conflicts_with = "plan")]
-    pub accept_shrink: bool,
-}
-
-/// Arguments of `recover`.
-#[derive(Debug, Args)]
-pub struct Recover {
-    /// Name below `backupservice.instances`
-    #[arg(required_unless_present = "all", value_parser = instance_name)]
-    pub name: Option<String>,
-    /// Whatever any instance has left, also one that is not configured any more
-    #[arg(long, conflicts_with_all = ["name", "restore", "maintenance"])]
-    pub all: bool,
-    /// What was interrupted was a restore, of which there is no record to write
-    #[arg(long)]
-    pub restore: bool,
-    /// What was interrupted was a maintenance, of which only the record is to be written
-    #[arg(long, conflicts_with = "restore")]
-    pub maintenance: bool,
-}
-
-/// Arguments of `prepare`.
-#[derive(Debug, Args)]
-pub struct Plan {
-    /// The plan of the instance
-    #[arg(long, value_name = "FILE")]
-    pub plan: PathBuf,
-}
-
-/// Arguments of `status`.
-#[derive(Debug, Args)]
-pub struct Status {
-    /// Show the last runs of this instance
-    #[arg(value_parser = instance_name)]
-    pub name: Option<String>,
-    /// Print a JSON array with an object for each instance
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `snapshots`.
-#[derive(Debug, Args)]
-pub struct Snapshots {
-    /// Whose snapshots.
-    #[command(flatten)]
-    pub instance: Instance,
-    /// Print a JSON array
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `restore`.
-#[derive(Debug, Args)]
-pub struct Restore {
-    /// What to restore.
-    #[command(flatten)]
-    pub instance: Instance,
-    /// Which snapshot: its id, or `latest` for the last complete one
-    #[arg(long, value_name = "ID", default_value = "latest", value_parser = snapshot_id)]
-    pub snapshot: String,
-    /// Put the files below this directory, instead of where they came from
-    #[arg(long, value_name = "DIR", value_parser = absolute)]
-    pub target: Option<PathBuf>,
-    /// Only this path, as it was called when it was saved
-    #[arg(long, value_name = "PATH", value_parser = saved_path)]
-    pub path: Option<PathBuf>,
-}
-
-/// Arguments of `secrets`.
-#[derive(Debug, Args)]
-pub struct Secrets {
-    /// The list of repositories and password files
-    #[arg(long, value_name = "FILE")]
-    pub spec: PathBuf,
-}
-
-/// Arguments of `check-plan`.
-#[derive(Debug, Args)]
-pub struct CheckPlan {
-    /// The plans
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Let tools be outside of the Nix store, where there is none
-    #[arg(long)]
-    pub no_nix_store: bool,
-}
-
-impl CheckPlan {
-    /// What the switch says.
-    #[must_use]
-    pub fn policy(&self) -> StorePolicy {
-        if self.no_nix_store {
-            StorePolicy::Relaxed
-        } else {
-            StorePolicy::Required
-        }
-    }
-}
-
 /// The completions of a shell.
 #[must_use]
 pub fn completions(shell: Shell) -> Vec<u8> {
@@ -266,39 +179,6 @@ pub fn completions(shell: Shell) -> Vec<u8> {
 pub fn manual_pages(directory: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
     clap_mangen::generate_to(Cli::command(), directory)
-}
-
-fn instance_name(name: &str) -> Result<String, String> {
-    match check_instance_name(name) {
-        Ok(()) => Ok(name.to_owned()),
-        Err(Finding {
-            problem, remedy, ..
-        }) => Err(format!("{problem}. {remedy}")),
-    }
-}
-
-/// It becomes part of a unit's name and of the provider's command line.
-fn snapshot_id(id: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    if id.starts_with(|c: char| c.is_ascii_alphanumeric()) && id.chars().all(plain) {
-        Ok(id.to_owned())
-    } else {
-        Err("not a snapshot's id; `backupservice snapshots NAME` lists them".to_owned())
-    }
-}
-
-fn absolute(path: &str) -> Result<PathBuf, String> {
-    std::path::absolute(path).map_err(|error| error.to_string())
-}
-
-fn saved_path(path: &str) -> Result<PathBuf, String> {
-    let path = Path::new(path);
-    if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
-        return Err(
-            "not an absolute path without `..`, such as /var/lib/nextcloud/config".to_owned(),
-        );
-    }
-    Ok(path.components().collect())
 }
 
 #[cfg(test)]

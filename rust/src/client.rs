@@ -1,16 +1,18 @@
 //! The command line's side of `run`, `restore` and `snapshots`: the work is done by the
 //! instance's units, with their rights; here they are started, and their answers shown.
 
+mod table;
+
+use std::fmt::Display;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::cancel::Cancel;
 use crate::hooks::judge;
-use crate::measure::size;
 use crate::outcome::{Failure, exit_status};
 use crate::paths::{Host, Instance, remove_if_there, write_atomically};
 use crate::plan::check_instance_name;
@@ -18,7 +20,17 @@ use crate::provider::Snapshot;
 use crate::report;
 use crate::restore::request::{Request, Restored};
 use crate::snapshots::Listing;
-use crate::units::{UnitResult, Units};
+use crate::units::{Activity, UnitError, UnitResult, Units};
+use crate::{progress, schedule};
+
+/// For whom answers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A person, who also sees how far it is.
+    Person,
+    /// A program, which gets JSON.
+    Program,
+}
 
 /// What the command line needs of the machine.
 pub struct Client<'a> {
@@ -30,6 +42,8 @@ pub struct Client<'a> {
     pub cancel: &'a Cancel,
     /// Standard output.
     pub out: &'a mut dyn Write,
+    /// Who reads it.
+    pub reader: Reader,
 }
 
 impl Client<'_> {
@@ -50,7 +64,7 @@ impl Client<'_> {
         if report::running(&directories)?.is_some_and(|state| state.phase == "waiting") {
             leave(&directories, &demand, b"")?;
         }
-        let started = self.units.start_and_wait(&unit, self.cancel);
+        let started = self.start(&unit, &directories.run_state());
         // It is said for this run, not for a later one.
         if accept_shrink {
             remove_if_there(&accepted).map_err(anyhow::Error::from)?;
@@ -62,7 +76,7 @@ impl Client<'_> {
             judge("the backup", &unit, &result)?;
             return Ok(0);
         };
-        self.print(&record.to_string())?;
+        self.answer(&record)?;
         let status = exit_status(record.outcome, false);
         Ok(if record.cleanup_failed {
             status.max(1)
@@ -71,21 +85,31 @@ impl Client<'_> {
         })
     }
 
-    /// Starts a maintenance and waits for its end. Returns the exit status.
+    /// Starts a maintenance, perhaps only its check, and waits for its end. Returns the
+    /// exit status.
     ///
     /// # Errors
     /// There is no such instance, or systemd did not start it.
-    pub fn maintain(&mut self, name: &str) -> Result<u8, Failure> {
+    pub fn maintain(&mut self, name: &str, only_check: bool) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
         let unit = format!("backupservice-{name}-maintain.service");
         let before = report::last_maintenance(&directories)?.map(|record| record.run_id);
-        let result = self.units.start_and_wait(&unit, self.cancel)?;
+        let only = directories.check_only();
+        if only_check {
+            leave(&directories, &only, b"")?;
+        }
+        let started = self.start(&unit, &directories.maintenance_state());
+        // It is said for this one, not for a later one.
+        if only_check {
+            remove_if_there(&only).map_err(anyhow::Error::from)?;
+        }
+        let result = started?;
         let record = report::last_maintenance(&directories)?;
         let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
             judge("the maintenance", &unit, &result)?;
             return Ok(0);
         };
-        self.print(&record.to_string())?;
+        self.answer(&record)?;
         Ok(exit_status(record.outcome, false))
     }
 
@@ -100,7 +124,7 @@ impl Client<'_> {
         let before = before.map(|restored| restored.run_id);
         let json = serde_json::to_vec(request).map_err(anyhow::Error::from)?;
         leave(&directories, &directories.restore_request(), &json)?;
-        let started = self.units.start_and_wait(&unit, self.cancel);
+        let started = self.start(&unit, &directories.restore_state());
         // A request that was not taken must not be found by a later restore.
         remove_if_there(&directories.restore_request()).map_err(anyhow::Error::from)?;
         let result = started?;
@@ -110,7 +134,7 @@ impl Client<'_> {
             judge("the restore", &unit, &result)?;
             return Ok(0);
         };
-        self.print(&restored.to_string())?;
+        self.answer(&restored)?;
         Ok(restored.exit_status())
     }
 
@@ -118,12 +142,12 @@ impl Client<'_> {
     ///
     /// # Errors
     /// There is no such instance, or its repository cannot be read.
-    pub fn snapshots(&mut self, name: &str, json: bool) -> Result<u8, Failure> {
+    pub fn snapshots(&mut self, name: &str) -> Result<u8, Failure> {
         let snapshots = self.listing(name)?;
-        let text = if json {
+        let text = if self.reader == Reader::Program {
             serde_json::to_string_pretty(&snapshots).map_err(anyhow::Error::from)?
         } else {
-            table(&snapshots)
+            table::table(&snapshots)
         };
         self.print(&text)?;
         Ok(0)
@@ -152,6 +176,61 @@ impl Client<'_> {
             Some(problem) => Err(Failure::from(anyhow::Error::from(problem))),
             None => Ok(listing.snapshots),
         }
+    }
+
+    /// Stops the backup or maintenance that is under way, and waits until it has cleaned up.
+    ///
+    /// # Errors
+    /// Nothing is under way, or systemd does not stop it.
+    pub fn cancel(&mut self, name: &str) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let mut cancelled = false;
+        for suffix in ["", "-maintain"] {
+            let unit = schedule::unit(name, suffix, "service");
+            if self.units.activity(&unit)? == Activity::Inactive {
+                continue;
+            }
+            self.units.stop_and_wait(&unit)?;
+            cancelled = true;
+            if suffix.is_empty() {
+                if let Some(record) = report::last_run(&directories)? {
+                    self.answer(&record)?;
+                }
+            } else if let Some(record) = report::last_maintenance(&directories)? {
+                self.answer(&record)?;
+            }
+        }
+        if cancelled {
+            return Ok(0);
+        }
+        Err(Failure::new(
+            format!("neither a backup nor a maintenance of {name} is under way"),
+            format!("`backupservice status {name}` tells what was done last"),
+        ))
+    }
+
+    /// Starts a unit and waits for its end, while a person sees how far it is.
+    fn start(&self, unit: &str, state: &Path) -> Result<UnitResult, UnitError> {
+        let work = || {
+            let result = self.units.start_and_wait(unit, self.cancel)?;
+            if result.job == "canceled" && !result.cancelled {
+                // Somebody else stops it: then our job is gone before the unit has ended.
+                self.units.stop_and_wait(unit)?;
+            }
+            Ok(result)
+        };
+        match self.reader {
+            Reader::Person => progress::shown(state, work),
+            Reader::Program => work(),
+        }
+    }
+
+    fn answer<T: Display + Serialize>(&mut self, record: &T) -> Result<(), Failure> {
+        let text = match self.reader {
+            Reader::Person => record.to_string(),
+            Reader::Program => serde_json::to_string_pretty(record).map_err(anyhow::Error::from)?,
+        };
+        self.print(&text)
     }
 
     fn instance(&self, name: &str) -> Result<Instance, Failure> {
@@ -218,33 +297,4 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>
             ))
         }
     }
-}
-
-fn table(snapshots: &[Snapshot]) -> String {
-    let mut lines = vec![format!(
-        "{:16}  {:20}  {:>9}  {:>14}  STATE",
-        "ID", "TIME (UTC)", "FILES", "SIZE"
-    )];
-    for snapshot in snapshots {
-        let (files, bytes) = snapshot
-            .totals
-            .map_or((String::new(), String::new()), |totals| {
-                (totals.files.to_string(), size(totals.bytes))
-            });
-        let id: String = snapshot.id.chars().take(16).collect();
-        let state = if snapshot.complete {
-            "complete"
-        } else {
-            "incomplete"
-        };
-        let time = seconds(snapshot.time);
-        lines.push(format!(
-            "{id:16}  {time:20}  {files:>9}  {bytes:>14}  {state}"
-        ));
-    }
-    lines.join("\n")
-}
-
-fn seconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

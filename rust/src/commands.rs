@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::cancel::Cancel;
 use crate::cli::{self, Cli, Command, Instance};
-use crate::client::Client;
+use crate::client::{Client, Reader};
 use crate::intent::Operation;
 use crate::invocation::Invocation;
 use crate::outcome::Failure;
@@ -20,7 +20,7 @@ use crate::restore::{self, request};
 use crate::schedule::Schedule;
 use crate::terminal::Terminal;
 use crate::units::Systemd;
-use crate::{backup, bus, check_plan, maintain, prepare, secrets, sleep, snapshots, status};
+use crate::{backup, bus, check_plan, logs, maintain, prepare, secrets, sleep, snapshots, status};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -33,6 +33,9 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Restore(args) => restore(&host, args),
         Command::Snapshots(args) => snapshots(&host, &args),
         Command::Maintain(args) => maintain(&host, &args),
+        Command::Check(args) => ask(&host, args.json, |client| client.maintain(&args.name, true)),
+        Command::Cancel(args) => ask(&host, args.json, |client| client.cancel(&args.name)),
+        Command::Logs(args) => logs::run(&host, &args.name, args.follow, args.lines).map(|()| 0),
         Command::Recover(args) => recover(&host, &args),
         Command::Status(args) => status(&host, &args).map(|()| 0),
         Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
@@ -57,7 +60,7 @@ fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
             let _awake = sleep::inhibit(&format!("backup of {}", plan.instance));
             Ok(backup::run(plan, invocation).exit_status())
         }),
-        Instance { name, .. } => ask(host, |client| {
+        Instance { name, .. } => ask(host, args.json, |client| {
             client.run(given(name.as_ref())?, args.accept_shrink)
         }),
     }
@@ -77,7 +80,7 @@ fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
         target: args.target,
         path: args.path,
     };
-    ask(host, |client| {
+    ask(host, args.json, |client| {
         client.restore(given(args.instance.name.as_ref())?, &request)
     })
 }
@@ -85,21 +88,23 @@ fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
 fn snapshots(host: &Host, args: &cli::Snapshots) -> anyhow::Result<u8> {
     match &args.instance.plan {
         Some(file) => in_unit(host, file, snapshots::run),
-        None => ask(host, |client| {
-            client.snapshots(given(args.instance.name.as_ref())?, args.json)
+        None => ask(host, args.json, |client| {
+            client.snapshots(given(args.instance.name.as_ref())?)
         }),
     }
 }
 
-fn maintain(host: &Host, args: &Instance) -> anyhow::Result<u8> {
-    match args {
+fn maintain(host: &Host, args: &cli::Maintain) -> anyhow::Result<u8> {
+    match &args.instance {
         Instance {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
             let _awake = sleep::inhibit(&format!("maintenance of {}", plan.instance));
             Ok(maintain::run(plan, invocation).exit_status())
         }),
-        Instance { name, .. } => ask(host, |client| client.maintain(given(name.as_ref())?)),
+        Instance { name, .. } => ask(host, args.json, |client| {
+            client.maintain(given(name.as_ref())?, false)
+        }),
     }
 }
 
@@ -159,6 +164,7 @@ fn in_unit(
 /// Asks the units of an instance to do the work.
 fn ask<T>(
     host: &Host,
+    json: bool,
     question: impl FnOnce(&mut Client<'_>) -> Result<T, Failure>,
 ) -> anyhow::Result<T> {
     let cancel = Cancel::on_signals()?;
@@ -168,6 +174,11 @@ fn ask<T>(
         units: &units,
         cancel: &cancel,
         out: &mut io::stdout(),
+        reader: if json {
+            Reader::Program
+        } else {
+            Reader::Person
+        },
     })?)
 }
 

@@ -129,7 +129,11 @@ impl Work<'_> {
         let directories = &invocation.directories;
         doubt::settle(directories, provider, &mut self.report, invocation.cancel)?;
 
-        let cleared = self.clear(provider);
+        let cleared = if directories.check_only().exists() {
+            Ok(())
+        } else {
+            self.clear(provider)
+        };
         match &cleared {
             // What is damaged may be what it failed on.
             Ok(()) => {}

@@ -171,6 +171,18 @@ impl Instance {
         self.runtime.join("restore-request.json")
     }
 
+    /// The state of the restore under way.
+    #[must_use]
+    pub fn restore_state(&self) -> PathBuf {
+        self.runtime.join("restore-state.json")
+    }
+
+    /// Asks the next maintenance only to check.
+    #[must_use]
+    pub fn check_only(&self) -> PathBuf {
+        self.runtime.join("check-only")
+    }
+
     /// How the last restore ended.
     #[must_use]
     pub fn restore_result(&self) -> PathBuf {

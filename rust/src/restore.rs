@@ -34,7 +34,8 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
             &plan.instance,
             provider,
             &invocation.id,
-        ),
+        )
+        .shown_in(invocation.directories.restore_state()),
         done: Restored::new(&invocation.id),
         cleanup: Finished::default(),
     };

@@ -71,7 +71,9 @@ def run(test: str, snapshots: Path, tree: Path, executor: Path, scratch: Path, s
     machines: list[Machine] = []
     with scratch_directory(scratch, test) as directory, contextlib.ExitStack() as stack:
         for node in nodes:
-            container = Container(node, tree, directory / node)
+            memory = snapshots / test / node / "memory"
+            limit = int(memory.read_text()) << 20 if memory.exists() else None
+            container = Container(node, tree, directory / node, limit)
             stack.callback(container.remove)
             install(snapshots / test / node, container.root, node, executor)
             machines.append(Machine(container))

@@ -19,8 +19,9 @@ ENVIRONMENT = {
 class Container:
     """Mounts are private to the driver's mount namespace and end with it."""
 
-    def __init__(self, name: str, tree: Path, directory: Path):
+    def __init__(self, name: str, tree: Path, directory: Path, memory: int | None = None):
         self.name = name
+        self.memory = memory
         self.directory = directory
         self.root = directory / "root"
         self._nspawn: subprocess.Popen | None = None
@@ -47,6 +48,7 @@ class Container:
         unified = CGROUPS / "unified"
         group = (unified if unified.is_dir() else CGROUPS) / self._group
         group.mkdir(exist_ok=True)
+        groups = {group} if self.memory is None else {group, self._limit_memory(group)}
         with (self.directory / "console.log").open("ab") as console:
             self._nspawn = subprocess.Popen(
                 [
@@ -73,7 +75,7 @@ class Container:
                 stdout=console,
                 stderr=console,
                 env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-                preexec_fn=lambda: (group / "cgroup.procs").write_text(str(os.getpid())),
+                preexec_fn=lambda: [(one / "cgroup.procs").write_text(str(os.getpid())) for one in groups],
                 start_new_session=True,
             )
         deadline = time.monotonic() + timeout
@@ -85,6 +87,17 @@ class Container:
         self.kill()
         console = (self.directory / "console.log").read_text(errors="replace")
         raise TimeoutError(f"{self.name} did not boot; its console says:\n{console[-4000:]}")
+
+    def _limit_memory(self, group: Path) -> Path:
+        """The control group that limits it: the container's own, or one of version 1."""
+        limit = group / "memory.max"
+        if not limit.exists():
+            limit = CGROUPS / "memory" / self._group / "memory.limit_in_bytes"
+            if not limit.parent.parent.is_dir():
+                raise RuntimeError(f"{self.name} would use up this machine's memory: no controller limits it")
+            limit.parent.mkdir(exist_ok=True)
+        limit.write_text(str(self.memory))
+        return limit.parent
 
     def _find_leader(self) -> int:
         for nspawn in children(self._nspawn.pid):
@@ -167,7 +180,7 @@ def group_prefix(run: str) -> str:
 
 
 def remove_groups(pattern: str) -> None:
-    for hierarchy in (CGROUPS, CGROUPS / "unified", CGROUPS / "systemd"):
+    for hierarchy in (CGROUPS, CGROUPS / "unified", CGROUPS / "systemd", CGROUPS / "memory"):
         for top in hierarchy.glob(pattern):
             for group, _, _ in os.walk(top, topdown=False):
                 try:

@@ -140,6 +140,7 @@ let
         package: package.name != "nixos-tmpfiles.d"
       ) config.systemd.tmpfiles.packages) base.systemd.tmpfiles.packages;
       dbusPackages = added config.services.dbus.packages base.services.dbus.packages;
+      memory = config.virtualisation.memorySize;
       systemPackages = added config.environment.systemPackages base.environment.systemPackages;
     };
 

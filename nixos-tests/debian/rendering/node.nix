@@ -8,7 +8,7 @@ name:
   ...
 }:
 {
-  # Accepted, and of no meaning in a container.
+  # In a container, only what memory is limited to has a meaning.
   options.virtualisation = lib.genAttrs [ "cores" "diskSize" "memorySize" ] (
     _:
     lib.mkOption {

@@ -11,6 +11,7 @@ of default.nix. OUTPUT/TEST/NODE then holds
     users.json      users and groups
     tmpfiles.conf   rules for systemd-tmpfiles
     path.json       packages whose programs are in PATH
+    memory          so many MiB of it, if that is limited
 
 with every hash of a store path replaced by zeros.
 """
@@ -150,6 +151,8 @@ def write_node(rendered, output):
     write_tmpfiles(manifest, output / "tmpfiles.conf")
     write_json(output / "users.json", {key: manifest[key] for key in ("users", "groups")})
     write_json(output / "path.json", sorted(set(map(normalise, manifest["systemPackages"]))))
+    if manifest["memory"] is not None:
+        write_json(output / "memory", manifest["memory"])
 
 
 def main(rendered, output):

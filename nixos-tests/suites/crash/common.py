@@ -186,18 +186,16 @@ def back_to_normal(seen):
     assert seen["status"] == [] or seen["status"][0]["state"] == "idle", seen["status"]
 
 
-def complete_snapshots():
-    listed = json.loads(machine.succeed("backupservice snapshots app --json"))
-    return {snapshot["id"] for snapshot in listed if snapshot["complete"]}
-
-
 # The history is bounded, the repository is not.
 succeeded = set()
 
 
-def successful(seen):
+def compare_snapshots(seen):
+    """Those that claim to be complete are those of the runs that succeeded."""
     succeeded.update(record["snapshot"] for record in seen["history"] if record["outcome"] == "success")
-    return succeeded
+    listed = json.loads(machine.succeed("backupservice snapshots app --json"))
+    complete = {snapshot["id"] for snapshot in listed if snapshot["complete"]}
+    assert complete == succeeded, (complete - succeeded, succeeded - complete, seen["last"])
 
 
 def back_up():

@@ -97,9 +97,14 @@ impl Daemon<'_> {
             } else {
                 refreshed + DOUBT
             };
+            // Beginnings and ends are few, and whoever waited for one asks at once.
+            let mut urgent = false;
             match events.recv_timeout(wake.saturating_duration_since(Instant::now())) {
                 Ok(Event::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Ok(event) => self.note(event),
+                Ok(event) => {
+                    urgent = matches!(event, Event::Unit(_));
+                    self.note(event);
+                }
                 Err(RecvTimeoutError::Timeout) if self.dirty.any() => {}
                 Err(RecvTimeoutError::Timeout) if !running.is_empty() => {
                     self.dirty.instances.extend(running);
@@ -110,7 +115,7 @@ impl Daemon<'_> {
                     }
                 }
             }
-            if self.dirty.any() && refreshed.elapsed() >= EVERY {
+            if self.dirty.any() && (urgent || refreshed.elapsed() >= EVERY) {
                 self.refresh()?;
                 refreshed = Instant::now();
             }

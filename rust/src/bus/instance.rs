@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::usage::Usage;
 use super::view::{View, microseconds};
 use crate::cancel::Cancel;
-use crate::client::Client;
+use crate::client::{Client, Reader};
 use crate::paths::Host;
 use crate::provider::Snapshot;
 use crate::schedule::{Activity, Schedule, unit};
@@ -127,6 +127,7 @@ impl Instance {
                 units: &Systemd::connect()?,
                 cancel: &Cancel::never(),
                 out: &mut io::sink(),
+                reader: Reader::Program,
             };
             client.listing(&instance)
         })

@@ -1,6 +1,7 @@
 use expect_test::expect;
 
 use super::*;
+use crate::plan::StorePolicy;
 
 fn parse(line: &str) -> Result<Command, String> {
     let words = std::iter::once("backupservice").chain(line.split(' '));
@@ -28,6 +29,9 @@ fn help_teaches() {
           snapshots    List the snapshots of one instance
           restore      Bring the data of one instance back from a snapshot
           maintain     Forget old snapshots of one instance, free their space, and check the repository
+          check        Check the repository of one instance now
+          cancel       Stop the backup or maintenance of one instance that is under way
+          logs         Show what the units of one instance have written to the journal
           recover      Finish what an interrupted run left open (called by units)
           prepare      Make the directory of a local repository (called by units)
           secrets      Generate the passwords of repositories that have none (called by a unit)
@@ -43,9 +47,10 @@ fn help_teaches() {
         Examples:
           backupservice status                       what every instance did last
           backupservice run nextcloud                back up now
+          backupservice cancel nextcloud             stop that
           backupservice snapshots nextcloud          what there is to restore
           backupservice restore nextcloud            bring the last snapshot back
-          journalctl -u backupservice-nextcloud      what the last runs said
+          backupservice logs nextcloud               what the last runs said
     "#]]
     .assert_eq(&command.render_help().to_string());
     let restore = command.find_subcommand_mut("restore").unwrap();
@@ -81,6 +86,9 @@ fn help_teaches() {
 
               --path <PATH>
                   Only this path, as it was called when it was saved
+
+              --json
+                  Print the record as JSON
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -118,6 +126,13 @@ fn units_give_plans_and_people_names() {
     parse("prepare --plan /p.json").unwrap();
     parse("secrets --spec /s.json").unwrap();
     parse("snapshots nextcloud --json").unwrap();
+    parse("run nextcloud --now --json").unwrap();
+    parse("run --plan /p.json --json").unwrap_err();
+    parse("logs nextcloud -f -n 20").unwrap();
+    parse("cancel nextcloud").unwrap();
+    parse("cancel").unwrap_err();
+    parse("check nextcloud --json").unwrap();
+    parse("check ../x").unwrap_err();
 }
 
 #[test]
@@ -186,8 +201,11 @@ fn every_command_has_a_manual_page() {
         .collect();
     names.sort();
     expect![[r#"
+        backupservice-cancel.1
         backupservice-check-plan.1
+        backupservice-check.1
         backupservice-completions.1
+        backupservice-logs.1
         backupservice-maintain.1
         backupservice-man.1
         backupservice-prepare.1

@@ -20,6 +20,7 @@ use journal::Fields;
 use maintenance::{Maintenance, MaintenanceEnd};
 use record::{Phase, Problem, Record, State, VERSION};
 
+pub use notify::doing;
 pub use state::{
     has_snapshots, last_complete_totals, last_maintenance, last_run, maintaining, running,
     write_record,
@@ -75,6 +76,15 @@ impl Report {
         Self {
             state_file: None,
             ..Self::of_backup(directories, instance, provider, run_id)
+        }
+    }
+
+    /// Writes what is under way to this file, until it has ended.
+    #[must_use]
+    pub fn shown_in(self, file: PathBuf) -> Self {
+        Self {
+            state_file: Some(file),
+            ..self
         }
     }
 
@@ -213,6 +223,9 @@ impl Report {
             Outcome::Success | Outcome::Skipped => (Level::Info, &messages::RESTORED),
             _ => (Level::Error, &messages::RESTORE_FAILED),
         };
+        if let Some(file) = &self.state_file {
+            state::remove(file);
+        }
         journal::send(level, message, &fields, text);
         notify::status(text);
     }

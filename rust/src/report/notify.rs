@@ -14,6 +14,7 @@ pub fn status(text: &str) {
 }
 
 /// What a phase does, for people.
+#[must_use]
 pub fn doing(phase: &str) -> &str {
     match phase {
         "lock" => "taking the lock of the instance",

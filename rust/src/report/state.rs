@@ -104,7 +104,7 @@ pub(super) fn write(path: &Path, value: &impl Serialize) {
     }
 }
 
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     if let Err(error) = remove_if_there(path) {
         log::warn!("cannot remove {}: {error}", path.display());
     }

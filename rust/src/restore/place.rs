@@ -143,19 +143,19 @@ mod tests {
     }
 
     #[test]
+    fn a_mount_point_is_known() {
+        assert!(is_mount_point(Path::new("/proc")));
+        assert!(!is_mount_point(Path::new("/usr")));
+        assert!(!is_mount_point(Path::new("/nonexistent")));
+    }
+
+    #[test]
     fn a_source_inside_another_one_comes_with_it() {
         let sources = ["/srv/a/b", "/srv/a", "/srv/ab", "/srv/a/b/c"].map(PathBuf::from);
         assert_eq!(
             outermost(&sources),
             ["/srv/a", "/srv/ab"].map(PathBuf::from)
         );
-    }
-
-    #[test]
-    fn a_mount_point_is_known() {
-        assert!(is_mount_point(Path::new("/proc")));
-        assert!(!is_mount_point(Path::new("/usr")));
-        assert!(!is_mount_point(Path::new("/nonexistent")));
     }
 
     #[test]

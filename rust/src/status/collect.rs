@@ -57,7 +57,10 @@ pub fn instances(host: &Host) -> anyhow::Result<Vec<Plan>> {
 }
 
 /// The one with this name.
-pub(super) fn find<'a>(all: &'a [Plan], name: &str) -> Result<&'a Plan, Problem> {
+///
+/// # Errors
+/// There is none.
+pub fn find<'a>(all: &'a [Plan], name: &str) -> Result<&'a Plan, Problem> {
     all.iter()
         .find(|plan| plan.instance == name)
         .ok_or_else(|| {

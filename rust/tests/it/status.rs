@@ -1,11 +1,13 @@
 //! `status` beside a systemd on a private bus, and without one.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use backupservice::provider::Snapshot;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use zbus::OwnedObjectPath;
@@ -133,8 +135,13 @@ fn machine(others: &[&str]) -> TempDir {
 }
 
 fn statuses(root: &Path, bus: &str) -> Vec<Value> {
+    ask(root, bus, &["status", "--json"])
+}
+
+fn ask(root: &Path, bus: &str, arguments: &[&str]) -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_backupservice"))
-        .args(["status", "--json", "--root"])
+        .args(arguments)
+        .arg("--root")
         .arg(root)
         .env("DBUS_SYSTEM_BUS_ADDRESS", bus)
         .output()
@@ -209,4 +216,37 @@ fn without_systemd_nobody_knows() {
     let all = statuses(machine.path(), "unix:path=/nonexistent/bus");
     assert_eq!(all[0]["state"], "unknown");
     assert_eq!(all[0]["timer"], "unknown");
+}
+
+#[test]
+fn the_reference_names_every_field() {
+    let machine = machine(&[]);
+    let arguments = ["status", "myservice", "--json"];
+    let all = ask(machine.path(), "unix:path=/nonexistent/bus", &arguments);
+    let snapshot = Snapshot {
+        id: String::new(),
+        time: jiff::Timestamp::UNIX_EPOCH,
+        complete: true,
+        paths: Vec::new(),
+        totals: None,
+    };
+    let snapshot = serde_json::to_value(snapshot).unwrap();
+    let reference = include_str!("../../../docs/reference/status-json.md");
+    let mut named = Vec::new();
+    for section in ["## An instance", "## A snapshot"] {
+        let (_, text) = reference.split_once(section).unwrap();
+        let rows = text
+            .lines()
+            .skip(1)
+            .take_while(|line| !line.starts_with("## "));
+        named.push(
+            rows.filter_map(|row| row.strip_prefix("| `")?.split_once('`'))
+                .map(|(name, _)| name)
+                .collect::<BTreeSet<_>>(),
+        );
+    }
+    for (value, named) in [&all[0], &snapshot].into_iter().zip(named) {
+        let fields = value.as_object().unwrap().keys().map(String::as_str);
+        assert_eq!(fields.collect::<BTreeSet<_>>(), named);
+    }
 }

@@ -146,6 +146,39 @@ with subtest("a cancelled backup leaves everything clean"):
     status, output = machine.execute(call("alice", "Cancel"))
     assert status != 0 and "is under way" in output, output
 
+with subtest("people steer it by its name"):
+    printed = machine.succeed("backupservice check my-app 2>&1")
+    assert "my-app: checking the repository" in printed, printed
+    assert "repository is sound" in printed and "forgotten" not in printed, printed
+    machine.fail("test -e /run/backupservice/my-app/check-only")
+    maintained = json.loads(machine.succeed("backupservice check my-app --json"))
+    assert maintained["check"] == "sound" and maintained["removed"] is None, maintained
+    assert shown("LastMaintenance") == "success"
+    # On a terminal of its own, which has room for a bar.
+    machine.succeed(
+        "systemd-run --unit=by-hand --setenv=PATH=$PATH --setenv=TERM=xterm"
+        " script --quiet --return --command 'stty cols 100; backupservice run my-app --now' /run/typescript"
+    )
+    wait_until_reading()
+    table = machine.succeed("backupservice status")
+    assert "backup " in table and " %" in table, table
+    cancelled = machine.succeed("backupservice cancel my-app")
+    assert "cancelled" in cancelled, cancelled
+    wait_for_state("by-hand.service", "failed", "inactive")
+    assert machine.get_unit_property("by-hand.service", "ExecMainStatus") == "130"
+    seen = machine.succeed("cat /run/typescript")
+    assert "backing up" in seen and "█" in seen and "GiB of" in seen, seen
+    assert "backup of my-app: cancelled" in seen, seen
+    status, output = machine.execute("backupservice cancel my-app 2>&1")
+    assert status == 1 and "is under way" in output, output
+    status, output = machine.execute("runuser -u mallory -- backupservice cancel my-app 2>&1")
+    assert status == 1, output
+    logs = machine.succeed("backupservice logs my-app -n 500")
+    assert "cancelled" in logs and "Starting backupservice-my-app.service" in logs, logs
+    details = machine.succeed("backupservice status my-app").splitlines()
+    command = next(line.strip() for line in details if "journalctl" in line)
+    assert "backup of my-app: cancelled" in machine.succeed(f"{command} --no-pager"), command
+
 with subtest("a killed backup is not shown as running"):
     machine.succeed(call("alice", "Start"))
     wait_until_reading()

@@ -60,7 +60,13 @@ with subtest("a backup shows its progress and ends in a snapshot"):
         "systemctl show -P StatusText backupservice-radicale.service | grep -q %"
         " || systemctl is-failed backupservice-radicale.service"
     )
-    show("While it runs", "systemctl status --no-pager --lines 0 backupservice-radicale.service")
+    show(
+        "While it runs",
+        "systemctl status --no-pager --lines 0 backupservice-radicale.service",
+        "backupservice status",
+        "busctl get-property org.backupservice1 /org/backupservice1/instance/radicale"
+        " org.backupservice1.Instance State Phase Progress",
+    )
     machine.wait_until_succeeds(
         "systemctl show -P ActiveState backupservice-radicale.service | grep -qxE 'inactive|failed'"
     )

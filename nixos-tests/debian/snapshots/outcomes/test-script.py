@@ -15,6 +15,8 @@ def run(instance):
 def status(instance):
     return machine.get_unit_property(f"backupservice-{instance}.service", "ExecMainStatus")
 
+OUT_OF_MEMORY = ("was killed by signal 9", "was killed because memory ran out")
+
 WORDS = {
     "refusing": "failed with exit status 7",
     "killed": "was killed by signal 9",
@@ -53,6 +55,14 @@ for name, words in (WORDS | {"silent": "is empty"}).items():
         record = run(f"dump-{name}")
         assert record["outcome"] == "failed" and record["snapshot"] is None, record
         assert words in record["error"]["message"], record
+
+for kind, outcome in {"hook": "failed", "after": "success", "dump": "failed"}.items():
+    with subtest(f"the kernel kills what uses up the memory: {kind}"):
+        record = run(f"{kind}-greedy")
+        assert any(words in record["error"]["message"] for words in OUT_OF_MEMORY), record
+        assert record["outcome"] == outcome and record["cleanupFailed"] == (kind == "after"), record
+        assert (record["snapshot"] is None) == (outcome == "failed"), record
+machine.succeed("test -e /var/lib/app-log/after-greedy")
 
 with subtest("a dump of 100 MB is in the snapshot, to its last byte"):
     record = run("dump-large")

@@ -1,0 +1,215 @@
+import json
+
+repository = "/srv/backup/shared"
+
+borg = "runuser -u backupservice -- env BORG_PASSCOMMAND='cat /run/password' BORG_BASE_DIR=/tmp/borg borg"
+# A backup waits for whoever has the repository for itself.
+locks_shut_out_backups = True
+# borg removes those of which it knows that their owner is gone.
+unlocks_by_itself = True
+
+
+def archives(instance):
+    listed = json.loads(machine.succeed(f"{borg} --bypass-lock list --json {repository}"))["archives"]
+    return [archive for archive in listed if archive["name"].startswith(f"{instance}-20")]
+
+
+def snapshots(instance):
+    """Ids as plain borg lists them, oldest first."""
+    return [archive["id"] for archive in archives(instance)]
+
+
+def reading(snapshot, path):
+    """A command that writes what a snapshot has of a file."""
+    (name,) = (archive["name"] for archive in archives("few") if archive["id"] == snapshot)
+    return f"{borg} extract --stdout {repository}::{name} {path.lstrip('/')}"
+
+
+def is_locked():
+    return machine.execute(f"test -e {repository}/lock.exclusive")[0] == 0
+
+
+def hold_a_lock():
+    """borg with the repository for itself, as the service's own would be."""
+    machine.succeed(
+        "systemd-run --unit=holder --uid=backupservice --setenv=BORG_BASE_DIR=/tmp/borg"
+        " --setenv=BORG_PASSCOMMAND='cat /run/password'"
+        " --setenv=BORG_HOST_ID=$(cat /var/lib/backupservice/few/provider/host-id)"
+        f" borg with-lock {repository} sleep infinity",
+    )
+    machine.wait_until_succeeds(f"test -e {repository}/lock.exclusive")
+
+def back_up(instance):
+    """Makes a snapshot of data that no other snapshot has; returns its id."""
+    machine.succeed(f"head -c 1M /dev/urandom > /var/lib/{instance}/data")
+    machine.succeed(f"systemctl start backupservice-{instance}.service")
+    return last_run(instance)["snapshot"]
+
+def record(instance):
+    return json.loads(machine.succeed(f"cat /var/lib/backupservice/{instance}/last-maintenance.json"))
+
+def last_run(instance):
+    return json.loads(machine.succeed(f"cat /var/lib/backupservice/{instance}/last-run.json"))
+
+def phases(run):
+    return [phase["name"] for phase in run["phases"]]
+
+def used():
+    return int(machine.succeed(f"du -s --block-size=1 {repository}/data").split()[0])
+
+machine.start()
+machine.wait_for_unit("multi-user.target")
+machine.succeed("systemctl start backupservice-secrets.service")
+machine.succeed(
+    "install -m 0400 -o backupservice"
+    " /var/lib/backupservice-secrets/srv-backup-shared /run/password"
+)
+
+with subtest("without a repository there is nothing to do, and that is no failure"):
+    machine.succeed("backupservice maintain few")
+    assert record("few")["outcome"] == "skipped", record("few")
+
+few = [back_up("few") for _ in range(4)]
+kept = [back_up("all") for _ in range(4)]
+before = used()
+
+with subtest("retention keeps what it says, frees the rest, and touches nothing of others"):
+    told = machine.succeed("backupservice maintain few")
+    assert "2 kept" in told and "repository is sound" in told, told
+    assert snapshots("few") == few[2:]
+    assert snapshots("all") == kept
+    assert before - used() > 1_900_000, (before, used())
+    run = record("few")
+    assert run["outcome"] == "success" and run["check"] == "sound", run
+    assert run["removed"] == few[:2] and run["kept"] == 2, run
+    assert run["bytesFreed"] > 1_900_000, run
+    assert phases(run) == ["guard", "lock", "forget", "prune", "check"], run
+    machine.succeed(f"cmp /var/lib/few/data <({reading(few[3], '/var/lib/few/data')})")
+
+with subtest("without rules everything is kept"):
+    machine.succeed("systemctl start backupservice-all-maintain.service")
+    assert snapshots("all") == kept
+    assert record("all")["removed"] is None
+
+with subtest("people, programs and the journal are told"):
+    status = machine.succeed("backupservice status")
+    assert "MAINTENANCE" in status and "success, just now" in status, status
+    listed = {entry["instance"]: entry for entry in json.loads(machine.succeed("backupservice status --json"))}
+    assert listed["few"]["lastMaintenance"]["kept"] == 2, listed
+    machine.succeed(
+        "journalctl _SYSTEMD_UNIT=backupservice-few-maintain.service BACKUP_OUTCOME=success | grep -q sound"
+    )
+
+with subtest("it has a timer of its own, unless there is to be none"):
+    timer = machine.succeed("systemctl cat backupservice-few-maintain.timer")
+    assert "OnCalendar=weekly" in timer and "Persistent=true" in timer, timer
+    machine.fail("systemctl cat backupservice-all-maintain.timer")
+
+with subtest("it sees no data, and has no right to read it"):
+    unit = machine.succeed("systemctl cat backupservice-few-maintain.service")
+    assert "/var/lib/few\n" not in unit.replace("WantsMountsFor=/var/lib/few", ""), unit
+    assert "CAP_" not in unit, unit
+
+with subtest("a backup and a maintenance of one repository take turns"):
+    lock = machine.succeed("ls /run/backupservice/.locks/repository-*").strip()
+    machine.succeed(f"systemd-run --unit=other flock --shared {lock} sleep infinity")
+    machine.wait_until_fails(f"flock --exclusive --nonblock {lock} true")
+    machine.succeed("systemctl start --no-block backupservice-few-maintain.service")
+    machine.wait_until_succeeds("backupservice status few | grep -q waiting")
+    # Backups need not wait for each other.
+    machine.succeed("systemctl start backupservice-all.service")
+    assert "waiting" not in phases(last_run("all")), last_run("all")
+    machine.succeed("systemctl stop other.service")
+    machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-few-maintain.service | grep -qx inactive")
+    assert phases(record("few"))[:4] == ["guard", "lock", "waiting", "forget"], record("few")
+    machine.succeed(f"systemd-run --unit=other flock --exclusive {lock} sleep infinity")
+    machine.wait_until_fails(f"flock --shared --nonblock {lock} true")
+    machine.succeed("systemctl start --no-block backupservice-few.service")
+    machine.wait_until_succeeds("systemctl show -P StatusText backupservice-few.service | grep -q waiting")
+    machine.succeed("systemctl stop other.service")
+    machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-few.service | grep -qx inactive")
+
+with subtest("no more instances than allowed work at once"):
+    back_up("large")
+    machine.succeed("systemd-run --unit=other flock /run/backupservice/.locks/slot-0 sleep infinity")
+    machine.wait_until_fails("flock --nonblock /run/backupservice/.locks/slot-0 true")
+    machine.succeed("systemctl start --no-block backupservice-large.service")
+    machine.wait_until_succeeds("backupservice status large | grep -q waiting")
+    machine.succeed("systemctl stop other.service")
+    machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-large.service | grep -qx inactive")
+    assert phases(last_run("large"))[1] == "waiting", last_run("large")
+
+with subtest("data that shrank is suspect until it is accepted"):
+    machine.succeed("head -c 60M /dev/urandom > /var/lib/large/data")
+    machine.succeed("systemctl start backupservice-large.service")
+    machine.succeed("truncate --size 20M /var/lib/large/data")
+    machine.fail("systemctl start backupservice-large.service")
+    run = last_run("large")
+    assert run["outcome"] == "incomplete" and "shrank" in run["error"]["message"], run
+    assert "--accept-shrink" in run["error"]["remedy"], run
+    machine.succeed("backupservice run large --accept-shrink")
+    machine.succeed("systemctl start backupservice-large.service")
+    assert last_run("large")["outcome"] == "success", last_run("large")
+
+def leave_a_lock():
+    hold_a_lock()
+    machine.succeed("systemctl kill --signal=KILL holder.service")
+    machine.wait_until_succeeds("systemctl show -P ActiveState holder.service | grep -qx failed")
+    machine.succeed("systemctl reset-failed holder.service")
+    assert is_locked()
+
+with subtest("the lock of a killed process: backups stay green, maintenance heals"):
+    leave_a_lock()
+    back_up("few")
+    # Backups go on whether it is still there or not; nobody else would remove it.
+    assert is_locked() != unlocks_by_itself
+    if not is_locked():
+        leave_a_lock()
+    machine.succeed("systemctl start backupservice-few-maintain.service")
+    assert record("few")["outcome"] == "success", record("few")
+    assert record("few")["unlocked"] != unlocks_by_itself, record("few")
+    assert not is_locked()
+    told = "Killed stale lock" if unlocks_by_itself else "locked by another process"
+    machine.succeed(f"journalctl _SYSTEMD_UNIT=backupservice-few-maintain.service | grep -q '{told}'")
+
+with subtest("the lock of a living process is left alone, and maintenance is told to be stuck"):
+    hold_a_lock()
+    green = last_run("few")
+    machine.execute("systemctl start --no-block backupservice-few.service")
+    machine.succeed("systemctl start --no-block backupservice-few-maintain.service")
+    # It is tried again in a minute.
+    machine.wait_until_succeeds("grep -q 'attempt 1 of 5' /var/lib/backupservice/few/last-maintenance.json")
+    machine.wait_until_fails(f"grep -q {green['runId']} /var/lib/backupservice/few/last-run.json")
+    assert (last_run("few")["outcome"] == "success") != locks_shut_out_backups, last_run("few")
+    run = record("few")
+    assert run["outcome"] == "failed" and not run["unlocked"], run
+    assert "locked" in run["error"]["message"] and run["error"]["remedy"], run
+    status = machine.succeed("backupservice status few")
+    assert "locked" in status, status
+    assert is_locked()
+    machine.succeed("systemctl is-active holder.service")
+    machine.succeed("systemctl stop holder.service backupservice-few.service backupservice-few-maintain.service")
+    machine.succeed("systemctl start backupservice-few-maintain.service")
+    assert record("few")["outcome"] == "success" and not is_locked(), record("few")
+
+with subtest("a maintenance that is killed leaves a record too"):
+    machine.succeed(f"systemd-run --unit=other flock --exclusive {lock} sleep infinity")
+    machine.wait_until_fails(f"flock --shared --nonblock {lock} true")
+    machine.succeed("systemctl start --no-block backupservice-few-maintain.service")
+    machine.wait_until_succeeds("systemctl show -P StatusText backupservice-few-maintain.service | grep -q waiting")
+    machine.succeed("systemctl kill --kill-whom=main --signal=KILL backupservice-few-maintain.service")
+    machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-few-maintain.service | grep -qx failed")
+    assert "SIGKILL in phase waiting" in record("few")["error"]["message"], record("few")
+    machine.succeed("systemctl stop other.service")
+
+with subtest("damage is found and told"):
+    machine.succeed(
+        f"pack=$(find {repository}/data -type f -size +500k | head -1)"
+        " && printf damaged | dd of=$pack bs=1 seek=5000 conv=notrunc"
+    )
+    machine.fail("backupservice maintain few")
+    run = record("few")
+    assert run["outcome"] == "failed" and run["check"] == "damaged", run
+    assert "the repository is damaged" in run["error"]["message"], run
+    assert "disk" in run["error"]["remedy"], run
+    assert "damaged" in machine.succeed("backupservice status"), run

@@ -1,0 +1,1 @@
+import ./suites/maintenance.nix { provider = "borg"; }
