@@ -1,0 +1,78 @@
+use super::*;
+
+/// Told by `<number><instance><kind>`, a second apart.
+fn events(kinds: &[(&str, Kind)]) -> Vec<Event> {
+    let numbered = (1_u32..).zip(kinds);
+    numbered
+        .map(|(id, (instance, kind))| Event {
+            id: id.into(),
+            time: Timestamp::from_second(id.into()).unwrap(),
+            kind: *kind,
+            instance: (*instance).to_owned(),
+            title: format!("{id} {instance} {}", kind.as_str()),
+            text: String::new(),
+            remedy: None,
+            look: String::new(),
+            record: None,
+        })
+        .collect()
+}
+
+fn titles(kinds: &[(&str, Kind)], shown: u32) -> Vec<String> {
+    let shown = Shown {
+        id: shown.into(),
+        time: Timestamp::from_second(shown.into()).unwrap(),
+    };
+    select(&events(kinds), &shown)
+        .into_iter()
+        .map(|note| note.title)
+        .collect()
+}
+
+#[test]
+fn what_is_over_is_told_only_to_who_knew_of_it() {
+    let all = [
+        ("a", Kind::Failed),
+        ("a", Kind::Failed),
+        ("a", Kind::Recovered),
+    ];
+    assert!(titles(&all, 0).is_empty());
+    assert_eq!(titles(&all, 1), ["3 a recovered"]);
+    assert_eq!(titles(&all[..2], 0), ["2 a failed"]);
+    assert!(titles(&all, 3).is_empty());
+}
+
+#[test]
+fn a_matter_does_not_hide_another() {
+    let all = [
+        ("a", Kind::MaintenanceFailed),
+        ("b", Kind::Failed),
+        ("a", Kind::CleanupFailed),
+        ("a", Kind::Recovered),
+    ];
+    assert_eq!(
+        titles(&all, 0),
+        ["1 a maintenance-failed", "2 b failed", "3 a cleanup-failed"]
+    );
+}
+
+#[test]
+fn nobody_is_flooded() {
+    let names: Vec<String> = (0..20).map(|i| format!("i{i}")).collect();
+    let all: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), Kind::Overdue))
+        .collect();
+    let titles = titles(&all, 0);
+    assert_eq!(titles.len(), SHOWN + 1);
+    assert_eq!(titles.last().unwrap(), "15 more messages about backups");
+}
+
+#[test]
+fn numbers_that_begin_anew_are_new() {
+    let shown = Shown {
+        id: 90,
+        time: Timestamp::from_second(0).unwrap(),
+    };
+    assert_eq!(select(&events(&[("a", Kind::Failed)]), &shown).len(), 1);
+}
