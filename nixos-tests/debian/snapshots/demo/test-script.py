@@ -60,12 +60,12 @@ with subtest("a backup shows its progress and ends in a snapshot"):
         "systemctl show -P StatusText backupservice-radicale.service | grep -q %"
         " || systemctl is-failed backupservice-radicale.service"
     )
+    bus = "org.backupservice1 /org/backupservice1/instance/radicale org.backupservice1.Instance"
     show(
         "While it runs",
         "systemctl status --no-pager --lines 0 backupservice-radicale.service",
         "backupservice status",
-        "busctl get-property org.backupservice1 /org/backupservice1/instance/radicale"
-        " org.backupservice1.Instance State Phase Progress",
+        f"busctl get-property {bus} State Phase Progress",
     )
     machine.wait_until_succeeds(
         "systemctl show -P ActiveState backupservice-radicale.service | grep -qxE 'inactive|failed'"
@@ -97,6 +97,11 @@ with subtest("a restore brings all 20 events back"):
 with subtest("a backup that cannot be good fails, and says what to do"):
     machine.succeed("mv /var/lib/radicale/collections /var/lib/radicale/elsewhere")
     machine.fail("systemctl start backupservice-radicale.service")
-    show("What a failure looks like", "backupservice status", "journalctl --unit backupservice-radicale.service --no-pager --output cat --priority err")
+    show(
+        "What a failure looks like",
+        "backupservice status",
+        f"busctl get-property {bus} LastOutcome",
+        "journalctl -x --no-pager --unit backupservice-radicale.service BACKUP_OUTCOME=failed",
+    )
     machine.succeed("mv /var/lib/radicale/elsewhere /var/lib/radicale/collections")
     machine.succeed("systemctl start backupservice-radicale.service")
