@@ -13,6 +13,7 @@
     ./bus.nix
     ./users.nix
     ./journal.nix
+    ./notify.nix
     ./services/nextcloud.nix
     ./services/home-assistant.nix
   ];

@@ -83,6 +83,14 @@ rec {
   # Locks of what instances share, below /run. No instance's name begins with a dot.
   locks = "backupservice/.locks";
 
+  # What the watch has seen and told, below /var/lib.
+  events = "backupservice/.events";
+
+  # Of who tells about backups, below /run.
+  notifyRuntime = "backupservice-notify";
+  notifyHook = name: "backupservice-notify-${name}";
+  notifyInput = name: "/run/${notifyRuntime}/${name}.json";
+
   sources =
     instance:
     map (path: if path == "/" then path else lib.removeSuffix "/" path) instance.sourceDirectories;

@@ -72,6 +72,10 @@ let
     maintenance = { inherit (instance.maintenance) readData; };
     inherit (instance) guards conditions;
     inherit (cfg) maxConcurrent;
+    schedule = {
+      calendar = instance.schedule;
+      inherit (instance) randomizedDelay;
+    };
   };
 
   canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;

@@ -28,6 +28,7 @@ let
 
   executor = import ./executor.nix context;
   steps = import ./steps.nix context;
+  watch = import ./watch.nix context;
 
   timer = instance: schedule: description: {
     inherit description;
@@ -47,7 +48,9 @@ in
   config = {
     systemd.services = lib.mkMerge [
       (merge (name: instance: executor.services name instance // steps.services name instance))
-      (lib.mkIf (enabled != { }) { backupservice-recover = import ./recover.nix context; })
+      (lib.mkIf (enabled != { }) (
+        { backupservice-recover = import ./recover.nix context; } // watch.services
+      ))
     ];
 
     # What users hang their own units on. They end at once, so as to be reached again.
@@ -70,16 +73,21 @@ in
       };
     };
 
-    systemd.timers = merge (
-      name: instance:
-      {
-        ${layout.prefix name} = timer instance instance.schedule "Schedule of the backup of ${name}";
-      }
-      // lib.optionalAttrs (instance.maintenance.schedule != null) {
-        "${layout.prefix name}-maintain" =
-          timer instance instance.maintenance.schedule
-            "Schedule of the maintenance of ${name}";
-      }
-    );
+    systemd.user = lib.mkIf (enabled != { }) watch.user;
+
+    systemd.timers = lib.mkMerge [
+      (lib.mkIf (enabled != { }) watch.timers)
+      (merge (
+        name: instance:
+        {
+          ${layout.prefix name} = timer instance instance.schedule "Schedule of the backup of ${name}";
+        }
+        // lib.optionalAttrs (instance.maintenance.schedule != null) {
+          "${layout.prefix name}-maintain" =
+            timer instance instance.maintenance.schedule
+              "Schedule of the maintenance of ${name}";
+        }
+      ))
+    ];
   };
 }

@@ -65,8 +65,9 @@ let
   recovery = [ "backupservice-recover.service" ];
 
   # What is started after a run or maintenance, by the name of its unit.
-  onSuccess = unit: [ "backupservice-success@${unit}.target" ];
-  onFailure = unit: [ "backupservice-failure@${unit}.target" ];
+  watch = [ "backupservice-watch.service" ];
+  onSuccess = unit: watch ++ [ "backupservice-success@${unit}.target" ];
+  onFailure = unit: watch ++ [ "backupservice-failure@${unit}.target" ];
 
   # What may pass by itself is tried again: after 1, 3, 10 and 30 minutes. The
   # executor counts, and exits with another status after the last attempt.

@@ -257,4 +257,74 @@ in
     };
     expected = [ ];
   };
+
+  "channels that tell nobody, or everybody a secret" =
+    let
+      of =
+        settings:
+        refusalsOf [
+          {
+            backupservice = lib.recursiveUpdate { instances.x = good; } settings;
+          }
+        ];
+    in
+    {
+      expr = map (settings: map (message: lib.head (lib.splitString "\n" message)) (of settings)) [
+        {
+          notify = {
+            apprise.phone.urlFile = "/run/secrets/phone";
+            ping.x = {
+              urlFile = "/run/secrets/ping";
+              instances = [ "x" ];
+            };
+            hooks.wall.command = "wall";
+          };
+          metrics.textfile = "/var/lib/metrics/backup.prom";
+        }
+        { notify.apprise.phone.urlFile = "${builtins.storeDir}/00000000000000000000000000000000-url"; }
+        { notify.ping."a b".urlFile = "/run/secrets/ping"; }
+        {
+          notify.ping.y = {
+            urlFile = "/run/secrets/ping";
+            instances = [ "y" ];
+          };
+        }
+        {
+          notify.hooks.h = {
+            command = "wall";
+            user = "nobody-there";
+          };
+        }
+        { notify.desktop.users = [ "nobody-there" ]; }
+        { metrics.textfile = "metrics.prom"; }
+        { metrics.textfile = "/var/lib/metrics/backup.txt"; }
+        {
+          instances.notify-h = good // {
+            repository.path = "/srv/backup/h";
+          };
+          notify.hooks.h.command = "wall";
+        }
+      ];
+      expected = [
+        [ ]
+        [
+          "backupservice.notify.apprise.phone.urlFile: \"${builtins.storeDir}/00000000000000000000000000000000-url\" is in the Nix store."
+        ]
+        [
+          "backupservice.notify.ping.a b: the name has characters other than letters, digits, \"_\", \".\" and \"-\"."
+        ]
+        [ "backupservice.notify.ping.y.instances: there is no enabled instance \"y\"." ]
+        [
+          "backupservice.notify.hooks.h.user: the user \"nobody-there\" exists neither in users.users nor as the DynamicUser of a service."
+        ]
+        [ "backupservice.notify.desktop.users: there is no user \"nobody-there\"." ]
+        [
+          "backupservice.metrics.textfile: \"metrics.prom\" is not an absolute path of a file in a directory of its own."
+        ]
+        [ "backupservice.metrics.textfile: \"/var/lib/metrics/backup.txt\" does not end in \".prom\"." ]
+        [
+          "backupservice.instances: the unit \"backupservice-notify-h.service\" would be generated 2 times, for notify-h and backupservice.notify.hooks.h."
+        ]
+      ];
+    };
 }

@@ -11,7 +11,7 @@ use crate::provider::{self, Backup, Job, Provider, Selection};
 use crate::quiesce::{self, Stopped};
 use crate::report::record::Record;
 use crate::report::{End, Report};
-use crate::watch::watched;
+use crate::watched::watched;
 use crate::{conditions, doubt, guards, recover, retry, shrink, staging, turns};
 
 /// A backup that ended.

@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 pub use args::{
     CheckPlan, Instance, Logs, Maintain, Named, Plan, Recover, Restore, Run, Secrets, Snapshots,
-    Status,
+    Status, Watch,
 };
 
 /// Exit status after a wrong command line (`EX_USAGE`).
@@ -135,6 +135,12 @@ Example:
     /// The file is a JSON list of {"repository": PATH, "passwordFile": FILE}. No password is ever
     /// replaced, and none is made for a repository that exists already.
     Secrets(Secrets),
+    /// See what failed or is overdue, and tell those who want to know (called by a unit)
+    #[command(hide = true)]
+    Watch(Watch),
+    /// Show on this desktop what was not shown yet (called by a unit of the user)
+    #[command(hide = true)]
+    NotifyDesktop,
     /// Check plans (called when the system is built)
     ///
     /// Prints one line for everything that is wrong and exits with status 78.

@@ -20,7 +20,10 @@ use crate::restore::{self, request};
 use crate::schedule::Schedule;
 use crate::terminal::Terminal;
 use crate::units::Systemd;
-use crate::{backup, bus, check_plan, logs, maintain, prepare, secrets, sleep, snapshots, status};
+use crate::{
+    backup, bus, check_plan, desktop, logs, maintain, prepare, secrets, sleep, snapshots, status,
+    watch,
+};
 
 /// Does what was asked, and returns the exit status.
 ///
@@ -40,6 +43,11 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::Status(args) => status(&host, &args).map(|()| 0),
         Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
         Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),
+        Command::Watch(args) => watch(&host, &args),
+        Command::NotifyDesktop => {
+            journal::install();
+            desktop::run(&host).map(|()| 0)
+        }
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
         Command::Bus { idle } => {
             journal::install();
@@ -132,6 +140,16 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
         &Systemd::connect()?,
     )?;
     Ok(0)
+}
+
+fn watch(host: &Host, args: &cli::Watch) -> anyhow::Result<u8> {
+    journal::install();
+    let config = watch::config::Config::load(&args.config)?;
+    if args.check {
+        return Ok(0);
+    }
+    let system = watch::Machine::new(&config.systemd_analyze)?;
+    watch::run(host, &config, &system, &Systemd::connect()?)
 }
 
 fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ use crate::outcome::{Failure, Kind};
 use crate::paths::{Instance, remove_if_there, sync_parent, write_atomically};
 use crate::provider::{Provider, Snapshot};
 use crate::report::Report;
-use crate::watch::watched;
+use crate::watched::watched;
 
 /// The time in which a killed run may have made snapshots: `doubt.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use crate::report::maintenance::{Check, Done, Maintenance, MaintenanceEnd};
 use crate::report::{self, Report};
 use crate::retry;
 use crate::turns;
-use crate::watch::watched;
+use crate::watched::watched;
 
 /// A maintenance that ended.
 #[derive(Debug)]

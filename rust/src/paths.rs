@@ -40,11 +40,18 @@ impl Host {
                     .file_name()
                     .into_string()
                     .ok()
-                    .filter(|_| is_directory),
+                    // No instance's name has a leading dot.
+                    .filter(|name| is_directory && !name.starts_with('.')),
             );
         }
         names.sort();
         Ok(names)
+    }
+
+    /// What the watch has seen and told: `events.json` and `cursor.json`.
+    #[must_use]
+    pub fn events(&self) -> PathBuf {
+        self.root.join("var/lib/backupservice/.events")
     }
 
     /// The directories of one instance.

@@ -55,6 +55,18 @@ pub struct Plan {
     pub conditions: Conditions,
     /// So many instances of this machine work at once, if there is a limit.
     pub max_concurrent: Option<u32>,
+    /// When a backup is to be made.
+    pub schedule: Schedule,
+}
+
+/// When a backup is to be made, as its timer has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Schedule {
+    /// A calendar event of systemd.
+    pub calendar: String,
+    /// At most so much later, a time span of systemd.
+    pub randomized_delay: String,
 }
 
 /// What a scheduled backup waits for.

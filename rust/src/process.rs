@@ -1,7 +1,7 @@
 //! The only place that starts processes.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
@@ -35,6 +35,8 @@ pub struct Command {
     pub environment: Vec<(String, OsString)>,
     /// The working directory, unless it is ours.
     pub directory: Option<PathBuf>,
+    /// What it reads from standard input.
+    pub input: Vec<u8>,
 }
 
 /// A line of output without its newline; need not be UTF-8.
@@ -98,11 +100,20 @@ fn run_with(
         .args(&command.arguments)
         .env_clear()
         .envs(command.environment.iter().map(|(k, v)| (k, v)))
-        .stdin(Stdio::null())
+        .stdin(if command.input.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", command.program.display()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = command.input.clone();
+        // It may end without having read everything.
+        thread::spawn(move || drop(stdin.write_all(&input)));
+    }
     // A bounded queue: a chatty program waits for us instead of filling the memory.
     let (sender, lines) = sync_channel(256);
     let out = child.stdout.take();

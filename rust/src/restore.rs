@@ -15,7 +15,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
 use crate::report::Report;
-use crate::watch::watched;
+use crate::watched::watched;
 use crate::{doubt, guards, lock, recover, turns};
 use beside::Beside;
 use request::{Request, Restored};

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::provider::{self, Snapshot};
 use crate::report::Report;
-use crate::watch::watched;
+use crate::watched::watched;
 use crate::{doubt, guards};
 
 /// The version of [`Listing`].

@@ -47,6 +47,10 @@ pub struct Status {
     pub next_run: Option<Timestamp>,
     /// When the next maintenance starts.
     pub next_maintenance: Option<Timestamp>,
+    /// When there has to be a success, if the machine is awake until then.
+    pub deadline: Option<Timestamp>,
+    /// There was none in time, as `backupservice-watch.service` has found.
+    pub overdue: bool,
     /// The last run, as in `last-run.json`.
     pub last_run: Option<Record>,
     /// The last maintenance, as in `last-maintenance.json`.
@@ -85,6 +89,7 @@ pub fn run(
     let schedule = ask(&names);
     let read = |plan| collect::status(host, plan, &schedule);
     let mut all = plans.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let failing = collect::watch(host, &mut all);
     if let (Some(name), Some(one)) = (name, all.first_mut()) {
         one.history = Some(collect::history(host, name)?);
     }
@@ -92,7 +97,7 @@ pub fn run(
         Format::Json => serde_json::to_string_pretty(&all)? + "\n",
         Format::Text(terminal) => match all.first() {
             Some(one) if name.is_some() => text::details(one, now, terminal),
-            _ => text::table(&all, now, terminal),
+            _ => text::table(&all, now, terminal) + &text::failing(&failing, now, terminal),
         },
     })
 }

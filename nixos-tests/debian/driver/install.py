@@ -31,6 +31,7 @@ def install(snapshot: Path, root: Path, name: str, executor: Path) -> None:
     install_store(snapshot, root, executor)
     install_users(json.loads((snapshot / "users.json").read_text()), root)
     copy(snapshot / "units", root / "etc/systemd/system")
+    copy(snapshot / "user-units", root / "etc/systemd/user")
     copy(snapshot / "etc", root / "etc")
     for source, target in SHARED.items():
         copy(snapshot / "share" / source, root / target)

@@ -125,6 +125,7 @@ let
       units = changed describeUnit (removeAttrs config.systemd.units ignoredUnits) (
         removeAttrs base.systemd.units ignoredUnits
       );
+      userUnits = changed describeUnit config.systemd.user.units base.systemd.user.units;
       etc = lib.mapAttrs (_: describeFile) (
         lib.filterAttrs (_: file: file.enable) (
           removeAttrs config.environment.etc (

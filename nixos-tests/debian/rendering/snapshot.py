@@ -4,6 +4,7 @@ Runs inside the Debian tree: snapshot.py RENDERED OUTPUT, where RENDERED is the 
 of default.nix. OUTPUT/TEST/NODE then holds
 
     units/          what goes into /etc/systemd/system, links included
+    user-units/     what goes into /etc/systemd/user, if anything
     etc/            what goes into /etc, as links into the store
     share/          D-Bus services and polkit actions
     store/          the files and directories that the above refer to
@@ -145,6 +146,8 @@ def write_node(rendered, output):
     manifest = json.loads((rendered / "manifest.json").read_text())
     output.mkdir(parents=True)
     write_units(manifest["units"], output / "units")
+    if manifest["userUnits"]:
+        write_units(manifest["userUnits"], output / "user-units")
     write_etc(manifest["etc"], output / "etc")
     write_store((rendered / "closure").read_text().splitlines(), output)
     write_shared(manifest["dbusPackages"] + manifest["systemPackages"], output / "share")

@@ -27,6 +27,8 @@ let
     "systemd.targets"
     "systemd.timers"
     "systemd.tmpfiles"
+    "systemd.user.paths"
+    "systemd.user.services"
     "users.groups"
     "users.users"
     "virtualisation"

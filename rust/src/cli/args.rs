@@ -145,6 +145,17 @@ pub struct Secrets {
     pub spec: PathBuf,
 }
 
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Who is to be told
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only read the file, when the system is built
+    #[arg(long)]
+    pub check: bool,
+}
+
 /// Arguments of `check-plan`.
 #[derive(Debug, Args)]
 pub struct CheckPlan {

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::Plan;
 use crate::pattern::Pattern;
 use crate::store_path::StorePath;
+use crate::timespan;
 
 /// Whether tools must be in the Nix store. Secrets must never be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,7 @@ impl Plan {
         check.stopped("restoreUnits", &self.restore_units);
         check.maintenance(self);
         check.guards(self);
+        check.schedule(self);
         if check.0.is_empty() {
             Ok(())
         } else {
@@ -105,7 +107,7 @@ pub fn check_instance_name(name: &str) -> Result<(), Finding> {
             "Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit",
         ));
     }
-    if ["secrets", "recover"].contains(&name) {
+    if ["bus", "catalog", "recover", "secrets", "watch"].contains(&name) {
         return Err(Finding::new(
             "instance",
             &format!("backupservice-{name}.service is a unit of its own"),
@@ -198,6 +200,25 @@ impl Check {
                 "maxConcurrent",
                 "is 0, so that nothing would ever run",
                 "Give a positive number, or null for no limit",
+            );
+        }
+    }
+
+    fn schedule(&mut self, plan: &Plan) {
+        let schedule = &plan.schedule;
+        // Only systemd itself understands all calendar events.
+        if schedule.calendar.trim().is_empty() {
+            self.add(
+                "schedule.calendar",
+                "is empty, so that nothing would ever run",
+                "Give a calendar event, such as daily",
+            );
+        }
+        if timespan::parse(&schedule.randomized_delay).is_none() {
+            self.add(
+                "schedule.randomizedDelay",
+                &format!("`{}` is not a time span", schedule.randomized_delay),
+                "Write it as systemd.time(7) does, such as 1h 30min",
             );
         }
     }

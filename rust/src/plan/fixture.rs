@@ -57,5 +57,6 @@ pub(crate) fn good() -> Value {
         "guards": { "maxShrink": 50 },
         "conditions": { "acPower": false, "unmeteredNetwork": false },
         "maxConcurrent": null,
+        "schedule": { "calendar": "daily", "randomizedDelay": "1h" },
     })
 }

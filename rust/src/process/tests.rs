@@ -6,6 +6,7 @@ fn shell(script: &str) -> Command {
         arguments: vec!["-c".into(), script.into()],
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         directory: Some("/usr".into()),
+        input: Vec::new(),
     }
 }
 

@@ -82,9 +82,27 @@ pub const MAINTENANCE_FAILED: Message = Message {
     subject: "The maintenance of @BACKUP_INSTANCE@ did not succeed: @BACKUP_OUTCOME@",
     explanation: "Backups go on, but the repository grows, or is damaged.\n\nWhat went wrong: @BACKUP_ERROR@\n\nWhat to do: @BACKUP_REMEDY@\n\nThe whole run, and then another:\n\n  journalctl _SYSTEMD_INVOCATION_ID=@BACKUP_RUN_ID@\n  backupservice maintain @BACKUP_INSTANCE@",
 };
+/// A backup was not made in time.
+pub const OVERDUE: Message = Message {
+    id: "a0d6a4596d464401a7007fa3e2662e8b",
+    subject: "The backup of @BACKUP_INSTANCE@ is overdue",
+    explanation: "There was no success although the schedule said so, and the time to spare\n(`backupservice.notify.grace`) is over.\n\nWhat is the matter: @BACKUP_ERROR@\n\nWhat to do: @BACKUP_REMEDY@\n\nThe timer, and a run now:\n\n  systemctl status backupservice-@BACKUP_INSTANCE@.timer\n  backupservice run @BACKUP_INSTANCE@",
+};
+/// A backup is not overdue any more, without any success.
+pub const IN_TIME: Message = Message {
+    id: "bdf755c1d81f4ba4a645135ebf2f9683",
+    subject: "The backup of @BACKUP_INSTANCE@ is not overdue any more",
+    explanation: "Its schedule is another one now.",
+};
+/// Somebody could not be told.
+pub const UNDELIVERED: Message = Message {
+    id: "d154f4edf39c4dab8559747463381e0b",
+    subject: "Nobody could be told through @BACKUP_CHANNEL@",
+    explanation: "What happened to backups did not get there. It is kept, and tried again every quarter of an\nhour.\n\nWhat went wrong: @BACKUP_ERROR@\n\nWhat to do: @BACKUP_REMEDY@\n\nTo try it now:\n\n  systemctl start backupservice-watch.service",
+};
 
 /// All there are.
-pub const ALL: [&Message; 11] = [
+pub const ALL: [&Message; 14] = [
     &PHASE,
     &NOTE,
     &PROBLEM,
@@ -96,6 +114,9 @@ pub const ALL: [&Message; 11] = [
     &RESTORE_FAILED,
     &MAINTAINED,
     &MAINTENANCE_FAILED,
+    &OVERDUE,
+    &IN_TIME,
+    &UNDELIVERED,
 ];
 
 /// The source of the catalog, as `systemd.journal-catalog` wants it.
@@ -152,6 +173,7 @@ Anybody can write any field into the journal. Where that matters, ask for the un
 | `BACKUP_CLEANUP_FAILED` | `true` if something could not be put back; at the end of a backup |
 | `BACKUP_SNAPSHOT` | id of the snapshot, if there is one |
 | `BACKUP_BYTES_ADDED` | bytes that the snapshot added to the repository |
+| `BACKUP_CHANNEL` | kind and name of what tells somebody, such as `apprise:phone` |
 | `BACKUP_ERROR`, `BACKUP_REMEDY` | what is the matter, and what to do; with everything that went wrong |
 
 | `MESSAGE_ID` | message |

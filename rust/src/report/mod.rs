@@ -22,7 +22,7 @@ use record::{Phase, Problem, Record, State, VERSION};
 
 pub use notify::doing;
 pub use state::{
-    has_snapshots, last_complete_totals, last_maintenance, last_run, maintaining, running,
+    has_snapshots, history, last_complete_totals, last_maintenance, last_run, maintaining, running,
     write_record,
 };
 

@@ -41,6 +41,22 @@ pub fn last_complete_totals(directories: &Instance) -> Result<Option<Totals>> {
     Ok(complete.filter_map(|record| record.totals).last())
 }
 
+/// The runs that are remembered, oldest first.
+///
+/// # Errors
+/// The history or the last record is none, or cannot be read.
+pub fn history(directories: &Instance) -> Result<Vec<Record>> {
+    let mut history: Vec<Record> = read(&directories.history())?.unwrap_or_default();
+    // It is written after the history, and is all there is if that could not be.
+    let last = last_run(directories)?;
+    history.extend(last.filter(|last| {
+        history
+            .last()
+            .is_none_or(|run| run.finished < last.finished)
+    }));
+    Ok(history)
+}
+
 fn runs(directories: &Instance) -> Result<impl Iterator<Item = Record>> {
     let history: Option<Vec<Record>> = read(&directories.history())?;
     Ok(history.into_iter().flatten().chain(last_run(directories)?))

@@ -40,6 +40,8 @@ pub struct Swap {
     destination: PathBuf,
     safety: PathBuf,
     existed: bool,
+    /// Something takes its place.
+    restored: bool,
 }
 
 const SAFETY: &str = ".before-restore-";
@@ -119,6 +121,7 @@ impl Beside {
                 destination: self.destination.clone(),
                 safety: self.safety.clone(),
                 existed: is_there(&self.destination),
+                restored: true,
             }]);
         }
         let old = self.held_by(&self.destination)?;
@@ -130,6 +133,7 @@ impl Beside {
                 destination: self.destination.join(name),
                 safety: self.safety.join(name),
                 existed: old.contains(name),
+                restored: new.contains(name),
             })
             .collect())
     }
@@ -150,7 +154,8 @@ impl Beside {
             if swap.existed {
                 self.rename(&swap.destination, &swap.safety)?;
             }
-            if is_there(&swap.fresh) {
+            // Were it gone by now, that must not pass for a restore of nothing.
+            if swap.restored {
                 self.rename(&swap.fresh, &swap.destination)?;
             }
         }

@@ -6,7 +6,7 @@ use crate::intent::{Action, Journal};
 use crate::outcome::Failure;
 use crate::plan::Stream;
 use crate::provider::{Provider, Snapshot};
-use crate::watch::watched;
+use crate::watched::watched;
 use crate::{quiesce, staging};
 
 use super::beside::{Beside, Swap};

@@ -1,5 +1,6 @@
 //! Reading what runs left.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -15,6 +16,7 @@ use crate::problem::Problem;
 use crate::report::maintenance::Maintenance;
 use crate::report::record::{Record, State};
 use crate::schedule::{Activity, Schedule};
+use crate::watch::store::{self, Failing};
 
 /// What is needed of a plan; of any version, since a status should outlive a switch.
 #[derive(Clone, Debug, Deserialize)]
@@ -125,10 +127,32 @@ pub fn status(host: &Host, plan: &Plan, schedule: &Schedule) -> anyhow::Result<S
         timer: timer.state,
         next_run: timer.next,
         next_maintenance: schedule.timer(name, "-maintain").next,
+        deadline: None,
+        overdue: false,
         last_run,
         last_maintenance,
         history: None,
     })
+}
+
+/// Adds what the watch has found. Returns the channels through which nobody can be told, and
+/// why.
+pub fn watch(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failing> {
+    let cursor = store::cursor(&host.events()).unwrap_or_else(|error| {
+        log::debug!("what the watch has found is not shown: {error:#}");
+        None
+    });
+    let Some(cursor) = cursor else {
+        return BTreeMap::new();
+    };
+    for one in all {
+        if let Some(seen) = cursor.instances.get(&one.instance) {
+            one.overdue = seen.is_overdue(one.last_success);
+            one.deadline = seen.deadline;
+        }
+    }
+    let failing = |(key, told): (_, store::Told)| Some((key, told.failing?));
+    cursor.channels.into_iter().filter_map(failing).collect()
 }
 
 /// What is under way according to a state file, if systemd agrees. What has a record has

@@ -132,6 +132,57 @@ fn people_get_a_table() {
 }
 
 #[test]
+fn what_the_watch_has_found_is_shown() {
+    let machine = machine();
+    let seen = |since: &str| {
+        json!({
+            "firstSeen": "2026-03-01T00:00:00Z", "run": null, "broken": true,
+            "maintenance": null, "maintenanceBroken": false, "overdue": true,
+            "deadline": "2026-03-10T05:00:00Z",
+            "wait": { "calendar": "daily", "since": since, "due": "never", "late": 0.0 },
+        })
+    };
+    let cursor = json!({
+        "version": 1, "awake": 5.0, "lastEvent": 3,
+        "instances": {
+            "nextcloud": seen("2026-03-09T03:00:42Z"),
+            "a": seen("2026-03-01T00:00:00Z"),
+            // There was a success since.
+            "mail": seen("2026-03-09T03:00:42Z"),
+        },
+        "channels": {
+            "apprise:phone": { "event": 2, "news": [], "failing": null },
+            "ping:x": {
+                "event": 2,
+                "news": [],
+                "failing": { "since": "2026-03-10T09:00:00Z", "error": "Nobody\u{7} answers." },
+            },
+        },
+    });
+    fs::create_dir_all(machine.host.events()).unwrap();
+    fs::write(
+        machine.host.events().join("cursor.json"),
+        cursor.to_string(),
+    )
+    .unwrap();
+    expect![[r#"
+        INSTANCE        PROVIDER  STATE  LAST RUN                LAST SUCCESS       NEXT RUN  LAST SNAPSHOT  ADDED    MAINTENANCE
+        a               restic    idle   never                   never, overdue     in 15 h   -              -        never
+        home-assistant  restic    idle   never                   never              in 15 h   -              -        never
+        mail            restic    idle   success                 2 h ago            in 15 h   cc012345       1.1 MiB  never
+        nextcloud       restic    idle   failed, cleanup failed  32 h ago, overdue  in 15 h   aa012345       1.1 MiB  never
+        nobody is told through ping:x, since 3 h ago: Nobody� answers.
+    "#]].assert_eq(&machine.status(None, false, Activity::Idle));
+    let all = machine.status(None, true, Activity::Idle);
+    let all: Vec<Value> = serde_json::from_str(&all).unwrap();
+    assert_eq!(all[3]["deadline"], "2026-03-10T05:00:00Z");
+    assert_eq!(
+        (&all[2]["overdue"], &all[3]["overdue"]),
+        (&json!(false), &json!(true))
+    );
+}
+
+#[test]
 fn a_state_that_a_crash_left_is_not_a_run() {
     let line = |activity| {
         let table = machine().status(None, false, activity);
@@ -188,6 +239,7 @@ fn programs_get_json() {
     assert_eq!(all.len(), 4);
     expect![[r#"
         {
+          "deadline": null,
           "instance": "home-assistant",
           "lastBytesAdded": null,
           "lastMaintenance": null,
@@ -196,6 +248,7 @@ fn programs_get_json() {
           "lastSuccess": null,
           "nextMaintenance": null,
           "nextRun": "2026-03-11T03:00:00Z",
+          "overdue": false,
           "phase": "backup",
           "progress": {
             "bytesDone": 437,

@@ -1,5 +1,6 @@
 //! The words and tables of `status`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -12,6 +13,7 @@ use crate::report::maintenance::Check;
 use crate::report::record::{Phase, Record};
 use crate::schedule::{Activity, TimerState};
 use crate::terminal::{Look, Terminal};
+use crate::watch::store::Failing;
 
 /// Runs shown of one instance.
 const SHOWN_RUNS: usize = 10;
@@ -59,6 +61,25 @@ pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
         })
         .collect();
     align(head, &rows, &DISPENSABLE, terminal).join("\n") + "\n"
+}
+
+/// Through which channels nobody can be told of all this.
+pub(super) fn failing(
+    failing: &BTreeMap<String, Failing>,
+    now: &Zoned,
+    terminal: Terminal,
+) -> String {
+    let mut text = String::new();
+    for (channel, Failing { since, error }) in failing {
+        let line = format!(
+            "nobody is told through {}, since {}: {}",
+            printable(channel),
+            age(*since, now),
+            printable(error)
+        );
+        let _ = writeln!(text, "{}", terminal.paint(Look::Bad, &line));
+    }
+    text
 }
 
 /// One instance with its last runs, newest first.
@@ -119,10 +140,15 @@ fn journal(run_id: &str) -> String {
 }
 
 fn last_success(one: &Status, now: &Zoned) -> Cell {
-    one.last_success.map_or_else(
-        || Cell::new(Look::Odd, "never"),
-        |then| age(then, now).into(),
-    )
+    let age = one.last_success.map(|then| age(then, now));
+    match (age, one.overdue) {
+        (age, true) => {
+            let age = age.unwrap_or_else(|| "never".to_owned());
+            Cell::new(Look::Bad, format!("{age}, overdue"))
+        }
+        (Some(age), false) => age.into(),
+        (None, false) => Cell::new(Look::Odd, "never"),
+    }
 }
 
 fn next_run(one: &Status, now: &Zoned) -> Cell {

@@ -219,7 +219,7 @@ def hold_lock(instance, repository):
     """A process of the instance's machine that works on the repository alone, slowly."""
     host = machine.succeed(f"cat /var/lib/backupservice/{instance}/provider/host-id")
     slowly = plain(repository, "with-lock :: sleep 600", host)
-    machine.succeed(f"systemd-run --unit=holder -- bash -c {shlex.quote(slowly)}")
+    machine.succeed(f"systemd-run --collect --unit=holder -- bash -c {shlex.quote(slowly)}")
     machine.wait_until_succeeds(f"ls {repository}/lock.exclusive/* > /dev/null 2>&1", timeout=60)
 
 
@@ -332,7 +332,7 @@ with case("a second backup adds little"):
     machine.succeed("echo more > /var/lib/files/more")
     record = back_up("files")
     assert record["totals"]["bytesAdded"] < 2_000_000, record
-    assert record["totals"]["bytes"] > 100_000_000, record
+    assert record["totals"]["bytes"] > 60_000_000, record
 
 with case("a backup of what has not changed is a snapshot too"):
     before = snapshots("files")
@@ -835,14 +835,11 @@ with case("a repository that another process works on is passing trouble: status
     machine.succeed(f"systemctl start --no-block {unit('slow')}")
     tells(passes("slow", before), "lock")
     assert has_lock(slow)
-    machine.succeed("systemctl stop holder.service")
-    back_up("slow")
 
 with case("the lock of a dead process does not block for ever"):
-    hold_lock("slow", slow)
     machine.succeed("systemctl kill --signal=KILL holder.service")
     wait_for_end("holder.service")
-    machine.execute("systemctl reset-failed holder.service")
     assert has_lock(slow)
     back_up("slow")
+    assert not has_lock(slow)
 tell_cases()

@@ -69,7 +69,7 @@
         """A process of the instance's machine that works on the repository alone, slowly."""
         host = machine.succeed(f"cat /var/lib/backupservice/{instance}/provider/host-id")
         slowly = plain(repository, "with-lock :: sleep 600", host)
-        machine.succeed(f"systemd-run --unit=holder -- bash -c {shlex.quote(slowly)}")
+        machine.succeed(f"systemd-run --collect --unit=holder -- bash -c {shlex.quote(slowly)}")
         machine.wait_until_succeeds(f"ls {repository}/lock.exclusive/* > /dev/null 2>&1", timeout=60)
 
 

@@ -91,7 +91,7 @@
         """A process of the instance's machine that works on the repository alone, slowly."""
         slowly = f"restic --no-cache --repo {repository} --limit-download 20 check --read-data"
         machine.succeed(
-            "systemd-run --unit=holder --uid=backupservice --setenv=HOME=/tmp"
+            "systemd-run --collect --unit=holder --uid=backupservice --setenv=HOME=/tmp"
             f" --setenv=RESTIC_PASSWORD=\"$(cat {password_file})\" -- {slowly}"
         )
         machine.wait_until_succeeds(f"ls {repository}/locks/* > /dev/null 2>&1", timeout=60)

@@ -84,6 +84,7 @@ impl<'a> Call<'a> {
             arguments: self.arguments,
             environment: self.settings.environment.clone(),
             directory: self.directory,
+            input: Vec::new(),
         };
         let mut done = Done {
             settings: self.settings,

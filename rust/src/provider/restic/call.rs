@@ -74,6 +74,7 @@ impl<'a> Call<'a> {
             arguments: self.arguments,
             environment: self.settings.environment.clone(),
             directory: None,
+            input: Vec::new(),
         };
         let mut done = Done {
             settings: self.settings,

@@ -249,5 +249,6 @@ fn plan(root: &Path) -> Value {
         "guards": { "maxShrink": 50 },
         "conditions": { "acPower": false, "unmeteredNetwork": false },
         "maxConcurrent": null,
+        "schedule": { "calendar": "daily", "randomizedDelay": "1h" },
     })
 }

@@ -128,11 +128,11 @@ def hard_links():
 
 def sparse():
     with open("file", "wb") as file:
-        file.seek(40_000_000)
+        file.seek(15_000_000)
         file.write(b"middle")
-        file.truncate(100_000_000)
+        file.truncate(30_000_000)
     with open("nothing-but-a-hole", "wb") as file:
-        file.truncate(50_000_000)
+        file.truncate(20_000_000)
 
 
 def symbolic_links():
@@ -190,7 +190,7 @@ def many_files():
 
 
 def large_file():
-    write("large", random.Random(1).randbytes(60_000_001))
+    write("large", random.Random(1).randbytes(20_000_001))
 
 
 def unreadable():

@@ -1,0 +1,144 @@
+//! Calls of programs that know a secret URL.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::cancel::Cancel;
+use crate::problem::Problem;
+use crate::process::{self, Command, Line};
+use crate::watch::events::{Event, Kind};
+
+/// A server that does not answer must not keep others from being told.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Words of a URL that are shorter than this are not secret.
+const SECRET: usize = 6;
+
+/// Sends an event to whatever services the URLs in a file name.
+pub(super) fn apprise(program: &Path, urls: &Path, event: &Event) -> Result<(), Problem> {
+    let secret = secret(urls)?;
+    let kind = match event.kind {
+        kind if kind.is_good() => "success",
+        Kind::Incomplete | Kind::CleanupFailed => "warning",
+        _ => "failure",
+    };
+    let arguments = [
+        format!("--config={}", urls.display()),
+        format!("--title={}", event.title),
+        format!("--notification-type={kind}"),
+        "--input-format=text".to_owned(),
+    ];
+    let command = Command {
+        program: program.to_owned(),
+        arguments: arguments.map(Into::into).into(),
+        environment: environment(),
+        input: event.body().into_bytes(),
+        ..Command::default()
+    };
+    call(&command, &secret)
+}
+
+/// The URLs in a credential, whose words are kept out of all messages.
+pub(super) fn secret(file: &Path) -> Result<String, Problem> {
+    let remedy = || {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let option = name.replacen('-', ".", 1);
+        format!("Put the URL into the file that backupservice.notify.{option}.urlFile names")
+    };
+    let text = fs::read_to_string(file)
+        .map_err(|error| Problem::new(format!("its URL cannot be read: {error}"), remedy()))?;
+    if text.trim().is_empty() {
+        let message = "the file with its URL is missing or empty";
+        return Err(Problem::new(message, remedy()));
+    }
+    Ok(text)
+}
+
+/// Runs a program that is to succeed within the time there is.
+pub(super) fn call(command: &Command, secret: &str) -> Result<(), Problem> {
+    let cancel = Cancel::default();
+    let watchdog = cancel.clone();
+    thread::spawn(move || {
+        thread::sleep(TIMEOUT);
+        watchdog.request();
+    });
+    let mut said = String::new();
+    let exit = process::run(command, &cancel, &mut |line| {
+        let (Line::Out(line) | Line::Err(line)) = line;
+        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        if !line.is_empty() {
+            said = line;
+        }
+    });
+    let remedy = "It is tried again every few minutes; `systemctl start backupservice-watch.service` \
+                  tries now";
+    let exit = exit.map_err(|error| Problem::new(format!("{error:#}"), remedy))?;
+    let name = command
+        .program
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let said = without(&said, secret);
+    match exit.code {
+        Some(0) => Ok(()),
+        _ if exit.cancelled => {
+            let message = format!("{name} did not end in {} s", TIMEOUT.as_secs());
+            Err(Problem::new(message, remedy))
+        }
+        Some(code) => {
+            let message = format!("{name} failed with exit status {code}: {said}");
+            Err(Problem::new(message, remedy))
+        }
+        None => Err(Problem::new(format!("{name} was killed"), remedy)),
+    }
+}
+
+/// What programs need to find servers and certificates.
+pub(super) fn environment() -> Vec<(String, std::ffi::OsString)> {
+    let kept = ["PATH", "HOME", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE"];
+    let kept = kept
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
+    kept.chain([("LANG".to_owned(), "C.UTF-8".into())])
+        .collect()
+}
+
+/// A message without the words of a secret.
+fn without(message: &str, secret: &str) -> String {
+    let mut words: Vec<&str> = secret.split(|c: char| !c.is_alphanumeric()).collect();
+    words.retain(|word| word.len() >= SECRET);
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.iter().fold(message.to_owned(), |message, word| {
+        message.replace(word, "…")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_of_a_url_gets_into_a_message() {
+        let url = "ntfys://hunter2hunter@example.org/topic-secretpart?x=1\n";
+        let message = "could not reach example.org: secretpart of hunter2hunter refused";
+        assert_eq!(
+            without(message, url),
+            "could not reach ….org: … of … refused"
+        );
+    }
+
+    #[test]
+    fn what_fails_says_how() {
+        let shell = |script: &str| Command {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            input: b"topsecret".to_vec(),
+            ..Command::default()
+        };
+        assert!(call(&shell("grep -q topsecret"), "topsecret").is_ok());
+        let error = call(&shell("cat; echo >&2; exit 3"), "topsecret").unwrap_err();
+        assert_eq!(error.message, "sh failed with exit status 3: …");
+    }
+}

@@ -1,0 +1,29 @@
+//! Hooks: a unit of its own for each, which finds the event on its standard input.
+
+use crate::cancel::Cancel;
+use crate::paths::write_atomically;
+use crate::problem::Problem;
+use crate::units::Units;
+use crate::watch::config::Hook;
+use crate::watch::events::Event;
+
+/// Starts the unit of a hook, and waits for its end.
+pub(super) fn start(hook: &Hook, event: &Event, units: &dyn Units) -> Result<(), Problem> {
+    let unit = &hook.unit;
+    let remedy = format!(
+        "`journalctl -u {unit}` tells why; it is tried again every few minutes, and now by \
+         `systemctl start backupservice-watch.service`"
+    );
+    let failed = |why: String| Problem::new(why, remedy.clone());
+    let json = serde_json::to_vec(event).map_err(|error| failed(error.to_string()))?;
+    write_atomically(&hook.input, &json)
+        .map_err(|error| failed(format!("cannot write {}: {error}", hook.input.display())))?;
+    let result = units
+        .start_and_wait(unit, &Cancel::never())
+        .map_err(|error| failed(error.to_string()))?;
+    if result.succeeded() {
+        Ok(())
+    } else {
+        Err(failed(format!("{unit} {result}")))
+    }
+}
