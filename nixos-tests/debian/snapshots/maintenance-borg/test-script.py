@@ -41,6 +41,8 @@ def hold_a_lock():
 
 def back_up(instance):
     """Makes a snapshot of data that no other snapshot has; returns its id."""
+    # borg's rule for the last ones counts those of one second as one.
+    machine.succeed("now=$(date +%s); while [ $(date +%s) = $now ]; do sleep 0.05; done")
     machine.succeed(f"head -c 1M /dev/urandom > /var/lib/{instance}/data")
     machine.succeed(f"systemctl start backupservice-{instance}.service")
     return last_run(instance)["snapshot"]
