@@ -24,7 +24,16 @@ pub enum Mode {
 /// Held until dropped. The kernel drops it with the process, however that ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: OwnedFd,
+    file: OwnedFd,
+}
+
+impl Drop for Lock {
+    /// Closing the file would leave the lock to a child between its fork and its exec.
+    fn drop(&mut self) {
+        if let Err(error) = rustix::fs::flock(&self.file, FlockOperation::Unlock) {
+            log::warn!("cannot give up a lock: {error}");
+        }
+    }
 }
 
 /// Takes the lock of an instance; none if another process has it.
@@ -52,7 +61,7 @@ pub fn try_file(path: &Path, mode: Mode) -> anyhow::Result<Option<Lock>> {
         Mode::Together => FlockOperation::NonBlockingLockShared,
     };
     match rustix::fs::flock(&file, operation) {
-        Ok(()) => Ok(Some(Lock { _file: file })),
+        Ok(()) => Ok(Some(Lock { file })),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
     }
@@ -88,7 +97,10 @@ mod tests {
         let refused = take(&directories, "x").unwrap_err();
         assert_eq!(refused.kind, Kind::Passing);
         assert!(refused.problem.message.contains("of x holds the lock"));
+        // As a child has it between its fork and its exec.
+        let inherited = first.file.try_clone().unwrap();
         drop(first);
         take(&directories, "x").unwrap();
+        drop(inherited);
     }
 }
