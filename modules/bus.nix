@@ -128,6 +128,8 @@ in
           // sandbox.capabilities [ ]
           // {
             Type = "dbus";
+            # It holds nothing that would need more.
+            TimeoutStopSec = "10s";
             BusName = name;
             User = user;
             Group = user;

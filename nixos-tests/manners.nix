@@ -42,6 +42,7 @@ in
             user = "root";
             sourceDirectories = [ "/var/lib/${name}" ];
             repository.path = "/srv/backup/${name}";
+            randomizedDelay = "0";
           };
         in
         {
@@ -55,7 +56,6 @@ in
           };
           laptop = instance "laptop" // {
             schedule = "*:*:0/5";
-            randomizedDelay = "0";
             conditions.acPower = true;
             conditions.unmeteredNetwork = true;
           };
@@ -124,6 +124,14 @@ in
         machine.succeed("mv /var/lib/gone /var/lib/app")
         machine.succeed("systemctl start backupservice-app-maintain")
         assert told() == [], told()
+
+    with subtest("a run that was missed while the machine was off is made up for"):
+        machine.succeed(
+            "systemctl stop backupservice-app.timer",
+            "touch -d '-2 days' /var/lib/systemd/timers/stamp-backupservice-app.timer",
+            "systemctl start backupservice-app.timer",
+        )
+        tells("praise")
 
     with subtest("backups have a smaller share than what they serve"):
         weight = machine.succeed("systemctl show -P CPUWeight backupservice.slice").strip()
