@@ -13,7 +13,7 @@
     restic.real --no-cache --repo /srv/backup/app \
       --password-file /var/lib/backupservice-secrets/srv-backup-app \
       key add --new-password-file /var/lib/backupservice-secrets/srv-backup-app &
-    while kill -STOP $! 2> /dev/null; do sleep 0.1; kill -CONT $!; sleep 0.01; done
+    while kill -STOP $! 2> /dev/null; do sleep 0.1; kill -CONT $! || break; sleep 0.01; done
     wait $!
     cd /srv/backup/app/keys
     ls -t | tail -n +2 | xargs rm

@@ -1,18 +1,53 @@
 //! How ssh is called for any provider: it may ask nobody, and accepts no host that it
 //! was not told about.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::paths::remove_if_there;
 use crate::plan::Plan;
+
+/// Where ssh says why it gives up. The providers end without having read all that it says.
+#[derive(Debug)]
+pub struct Log(PathBuf);
+
+impl Log {
+    /// A file below `directory`, which is made.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn below(directory: &Path) -> Result<Self> {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
+        let name = format!("ssh-{}.log", std::process::id());
+        Ok(Self(directory.join(name)))
+    }
+
+    /// What ssh has said, line by line; the file is removed.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn take(&self) -> Result<Vec<Vec<u8>>> {
+        // There is none if ssh had nothing to say.
+        let text = fs::read(&self.0).unwrap_or_default();
+        remove_if_there(&self.0).with_context(|| format!("cannot remove {}", self.0.display()))?;
+        let lines = text.split(|byte| *byte == b'\n');
+        Ok(lines
+            .filter(|line| !line.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect())
+    }
+}
 
 /// Arguments of ssh, in one text that is to be split like a shell's.
 ///
 /// # Errors
-/// The directory of credentials has a name that cannot be quoted.
-pub fn arguments(plan: &Plan, credentials: &Path) -> Result<String> {
+/// A directory has a name that cannot be quoted.
+pub fn arguments(plan: &Plan, credentials: &Path, log: &Log) -> Result<String> {
     let mut arguments = vec![
+        format!("-E {}", quoted(&log.0)?),
         "-o BatchMode=yes".to_owned(),
         "-o StrictHostKeyChecking=yes".to_owned(),
         "-o ConnectTimeout=60".to_owned(),
@@ -52,14 +87,15 @@ mod tests {
     #[test]
     fn ssh_is_told_its_key_and_known_hosts_and_asks_nobody() {
         let plan = serde_json::from_value(crate::plan::fixture::good()).unwrap();
+        let log = Log("/state/ssh.log".into());
         assert_eq!(
-            arguments(&plan, Path::new("/run/my credentials")).unwrap(),
-            "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=60 \
+            arguments(&plan, Path::new("/run/my credentials"), &log).unwrap(),
+            "-E '/state/ssh.log' -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=60 \
              -o ServerAliveInterval=60 \
              -o IdentitiesOnly=yes -i '/run/my credentials/ssh-key' \
              -o 'UserKnownHostsFile=/run/my credentials/ssh-known-hosts' \
              -o GlobalKnownHostsFile=/dev/null"
         );
-        assert!(arguments(&plan, Path::new("/it's")).is_err());
+        assert!(arguments(&plan, Path::new("/it's"), &log).is_err());
     }
 }

@@ -4,14 +4,11 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
 use super::endings::{EMPTY_DIRECTORY, TABLE};
 use super::messages::{self, Message, Said};
 use super::settings::Settings;
 use crate::measure::Progress;
 use crate::outcome::{Failure, Kind};
-use crate::paths::remove_if_there;
 use crate::process::{self, Command, Exit, Line};
 use crate::provider::table::{self, Ending, Operation, Row, Verdict};
 use crate::provider::{Job, Observer};
@@ -105,12 +102,9 @@ impl<'a> Call<'a> {
             done.take(line, &mut *job.observer);
         })?;
         if let Some(log) = &self.settings.ssh_log {
-            // There is none if ssh had nothing to say.
-            let text = std::fs::read(log).unwrap_or_default();
-            for line in text.split(|byte| *byte == b'\n') {
-                done.take(Line::Err(line.to_vec()), &mut *job.observer);
+            for line in log.take()? {
+                done.take(Line::Err(line), &mut *job.observer);
             }
-            remove_if_there(log).with_context(|| format!("cannot remove {}", log.display()))?;
         }
         if done.exit.code == Some(NOT_A_REPOSITORY)
             && let Some(local) = &done.settings.local

@@ -24,8 +24,8 @@ pub struct Settings {
     pub environment: Vec<(String, OsString)>,
     /// The directory of the repository, if it is on this machine.
     pub local: Option<PathBuf>,
-    /// Where ssh says why it gives up: borg ends without having read all that ssh says.
-    pub ssh_log: Option<PathBuf>,
+    /// Where ssh says why it gives up, if it is called.
+    pub ssh_log: Option<ssh::Log>,
     /// What borg remembers to notice that a repository was replaced.
     pub security: PathBuf,
     /// The password's file on the host, for messages.
@@ -77,10 +77,9 @@ impl Settings {
         set("BORG_PASSCOMMAND", format!("cat {file}").into());
         let mut ssh_log = None;
         if repository.starts_with("ssh:") {
-            let log = state.join(format!("ssh-{}.log", std::process::id()));
-            let arguments = ssh::arguments(plan, credentials)?;
-            let command = format!("ssh -E {} {arguments}", ssh::quoted(&log)?);
-            set("BORG_RSH", command.into());
+            let log = ssh::Log::below(&state)?;
+            let arguments = ssh::arguments(plan, credentials, &log)?;
+            set("BORG_RSH", format!("ssh {arguments}").into());
             ssh_log = Some(log);
         }
         Ok(Self {

@@ -105,6 +105,11 @@ impl<'a> Call<'a> {
                 .or_else(|| done.patience.over(Instant::now()));
             gave_up.is_none()
         })?;
+        if let Some(log) = &self.settings.ssh_log {
+            for line in log.take()? {
+                done.take(Line::Err(line), &mut *job.observer);
+            }
+        }
         if let Some(reason) = gave_up
             && done.exit.code != Some(0)
         {

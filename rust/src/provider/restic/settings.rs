@@ -20,6 +20,8 @@ pub struct Settings {
     pub environment: Vec<(String, OsString)>,
     /// Before the subcommand.
     pub options: Vec<OsString>,
+    /// Where ssh says why it gives up, if it is called.
+    pub ssh_log: Option<ssh::Log>,
     /// The password's file on the host, for messages.
     pub password_file: PathBuf,
     /// The password was generated on this machine.
@@ -50,12 +52,16 @@ impl Settings {
             given::repository(credentials)?
         };
         let mut options = vec!["--stuck-request-timeout".into(), STUCK.into()];
+        let mut ssh_log = None;
         if repository.starts_with("sftp:") {
-            let arguments = ssh::arguments(plan, credentials)?;
+            let log = ssh::Log::below(cache)?;
+            let arguments = ssh::arguments(plan, credentials, &log)?;
             options.push("-o".into());
             options.push(format!("sftp.args={arguments}").into());
+            ssh_log = Some(log);
         }
         Ok(Self {
+            ssh_log,
             program: plan.provider.program.clone(),
             environment,
             options,
@@ -80,7 +86,8 @@ mod tests {
     fn settings(repository: &str, environment: &str) -> Settings {
         let credentials = tempfile::tempdir().unwrap();
         fs::write(credentials.path().join("environment"), environment).unwrap();
-        Settings::new(&plan(repository), credentials.path(), Path::new("/cache")).unwrap()
+        let cache = credentials.path().join("cache");
+        Settings::new(&plan(repository), credentials.path(), &cache).unwrap()
     }
 
     fn value<'a>(settings: &'a Settings, name: &str) -> Vec<&'a str> {
@@ -110,7 +117,7 @@ mod tests {
         let settings = settings("sftp:backup@host:/srv", "");
         let options = settings.options.last().unwrap().to_str().unwrap();
         assert!(
-            options.starts_with("sftp.args=-o BatchMode=yes"),
+            options.starts_with("sftp.args=-E ") && options.contains(" -o BatchMode=yes"),
             "{options}"
         );
     }
