@@ -26,6 +26,14 @@ with subtest("units hang on the success of one instance and on the failure of an
     machine.succeed("systemctl start backupservice-app-maintain")
     assert told() == [], told()
 
+with subtest("a run that was missed while the machine was off is made up for"):
+    machine.succeed(
+        "systemctl stop backupservice-app.timer",
+        "touch -d '-2 days' /var/lib/systemd/timers/stamp-backupservice-app.timer",
+        "systemctl start backupservice-app.timer",
+    )
+    tells("praise")
+
 with subtest("backups have a smaller share than what they serve"):
     weight = machine.succeed("systemctl show -P CPUWeight backupservice.slice").strip()
     assert weight == "33", weight
