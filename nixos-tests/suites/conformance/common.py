@@ -61,7 +61,7 @@ def tells(record, *words):
     for word in words:
         assert word in error["message"], (word, error)
     assert error["remedy"], error
-    journal = machine.succeed(f"journalctl --no-pager --output cat _SYSTEMD_INVOCATION_ID={record['runId']}")
+    journal = machine.succeed(f"journalctl --sync && journalctl --no-pager --output cat _SYSTEMD_INVOCATION_ID={record['runId']}")
     assert error["message"] in journal, journal
 
 

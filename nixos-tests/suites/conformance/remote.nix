@@ -83,7 +83,7 @@ in
             assert_secret("the arguments", arguments)
             wait_for_run(remote, before)
             judged(remote, before, "success")
-            assert_secret("the journal", machine.succeed("journalctl --no-pager --output cat"))
+            assert_secret("the journal", machine.succeed("journalctl --sync && journalctl --no-pager --output cat"))
             assert_secret("the plan", machine.succeed(f"cat /etc/backupservice/plans/{remote}.json"))
             assert_secret("the unit", machine.succeed(f"systemctl cat {unit(remote)}"))
 
