@@ -61,7 +61,7 @@ def tells(record, *words):
     for word in words:
         assert word in error["message"], (word, error)
     assert error["remedy"], error
-    journal = machine.succeed(f"journalctl --no-pager --output cat _SYSTEMD_INVOCATION_ID={record['runId']}")
+    journal = machine.succeed(f"journalctl --sync && journalctl --no-pager --output cat _SYSTEMD_INVOCATION_ID={record['runId']}")
     assert error["message"] in journal, journal
 
 
@@ -718,7 +718,7 @@ for remote in remotes:
         assert_secret("the arguments", arguments)
         wait_for_run(remote, before)
         judged(remote, before, "success")
-        assert_secret("the journal", machine.succeed("journalctl --no-pager --output cat"))
+        assert_secret("the journal", machine.succeed("journalctl --sync && journalctl --no-pager --output cat"))
         assert_secret("the plan", machine.succeed(f"cat /etc/backupservice/plans/{remote}.json"))
         assert_secret("the unit", machine.succeed(f"systemctl cat {unit(remote)}"))
 

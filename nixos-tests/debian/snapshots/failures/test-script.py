@@ -10,7 +10,7 @@ def fails(instance, *texts):
     assert error["remedy"], run
     for text in texts:
         assert text in error["message"] + error["remedy"], (text, error)
-    journal = machine.succeed(f"journalctl --no-pager -u backupservice-{instance}.service")
+    journal = machine.succeed(f"journalctl --sync && journalctl --no-pager -u backupservice-{instance}.service")
     assert error["message"] in journal and error["remedy"][1:] in journal, journal
 
 machine.start()
@@ -39,7 +39,7 @@ with subtest("an existing repository is not given a new password"):
     machine.succeed("mv /var/lib/backupservice-secrets/srv-backup-known /root/kept")
     fails("known", "/var/lib/backupservice-secrets/srv-backup-known")
     machine.fail("test -e /var/lib/backupservice-secrets/srv-backup-known")
-    secrets = machine.succeed("journalctl --no-pager -u backupservice-secrets.service")
+    secrets = machine.succeed("journalctl --sync && journalctl --no-pager -u backupservice-secrets.service")
     assert "/srv/backup/known" in secrets, secrets
     machine.succeed("cp /root/kept /var/lib/backupservice-secrets/srv-backup-known")
     machine.succeed("systemctl start backupservice-known.service")

@@ -59,4 +59,4 @@ with subtest("a restore runs its own hooks"):
     assert machine.succeed("cat /var/lib/myservice/data") == "precious"
 
 with subtest("what happened is in the journal, under the instance"):
-    machine.succeed("journalctl BACKUP_INSTANCE=failing _SYSTEMD_UNIT=backupservice-failing.service | grep refuse")
+    machine.succeed("journalctl --sync && journalctl BACKUP_INSTANCE=failing _SYSTEMD_UNIT=backupservice-failing.service | grep refuse")

@@ -3,12 +3,12 @@ import json
 UNIT = "backupservice-app.service"
 
 def messages(*matches, since="-1h"):
-    command = f"journalctl --output=json --since={since} BACKUP_INSTANCE=app {' '.join(matches)}"
+    command = f"journalctl --sync && journalctl --output=json --since={since} BACKUP_INSTANCE=app {' '.join(matches)}"
     return [json.loads(line) for line in machine.succeed(command).splitlines()]
 
 def explained(message_id):
     """What a person reads, of the last message of its kind."""
-    text = machine.succeed(f"journalctl -x --no-pager --lines=1 --unit={UNIT} MESSAGE_ID={message_id}")
+    text = machine.succeed(f"journalctl --sync && journalctl -x --no-pager --lines=1 --unit={UNIT} MESSAGE_ID={message_id}")
     machine.log(text)
     return text
 

@@ -96,7 +96,7 @@ with subtest("people, programs and the journal are told"):
     listed = {entry["instance"]: entry for entry in json.loads(machine.succeed("backupservice status --json"))}
     assert listed["few"]["lastMaintenance"]["kept"] == 2, listed
     machine.succeed(
-        "journalctl _SYSTEMD_UNIT=backupservice-few-maintain.service BACKUP_OUTCOME=success | grep -q sound"
+        "journalctl --sync && journalctl _SYSTEMD_UNIT=backupservice-few-maintain.service BACKUP_OUTCOME=success | grep -q sound"
     )
 
 with subtest("it has a timer of its own, unless there is to be none"):
@@ -169,7 +169,7 @@ with subtest("the lock of a killed process: backups stay green, maintenance heal
     assert record("few")["unlocked"] != unlocks_by_itself, record("few")
     assert not is_locked()
     told = "Killed stale lock" if unlocks_by_itself else "locked by another process"
-    machine.succeed(f"journalctl _SYSTEMD_UNIT=backupservice-few-maintain.service | grep -q '{told}'")
+    machine.succeed(f"journalctl --sync && journalctl _SYSTEMD_UNIT=backupservice-few-maintain.service | grep -q '{told}'")
 
 with subtest("the lock of a living process is left alone, and maintenance is told to be stuck"):
     hold_a_lock()

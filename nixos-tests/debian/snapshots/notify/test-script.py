@@ -75,7 +75,7 @@ with subtest("what cannot be told is seen, and told later"):
     for channel in ("apprise:phone", "ping:app", "hook:chat"):
         assert f"nobody is told through {channel}" in status, status
     undelivered = "d154f4edf39c4dab8559747463381e0b"
-    told = machine.succeed(f"journalctl -o cat -u {WATCH} MESSAGE_ID={undelivered} BACKUP_CHANNEL=ping:app")
+    told = machine.succeed(f"journalctl --sync && journalctl -o cat -u {WATCH} MESSAGE_ID={undelivered} BACKUP_CHANNEL=ping:app")
     assert "ping:app could not be told, and will be tried again: curl failed" in told, told
     machine.succeed("systemctl start server.service")
     machine.wait_for_open_port(8000)
@@ -97,7 +97,7 @@ with subtest("a file of a URL that is missing silences nobody else"):
     assert requests("/ping/hunter2hunter") == ["All is well with the backups of app"]
 
 with subtest("no secret is in the journal, and none in what everybody may read"):
-    machine.fail("journalctl | grep hunter2hunter")
+    machine.fail("journalctl --sync && journalctl | grep hunter2hunter")
     machine.fail("grep -r hunter2hunter /var/lib/backupservice")
 
 def overdue():
@@ -114,7 +114,7 @@ with subtest("a timer that is stopped is overdue"):
     assert "backupservice-soon.timer is stopped" in body, body
     assert "systemctl start backupservice-soon.timer" in body, body
     late = "MESSAGE_ID=a0d6a4596d464401a7007fa3e2662e8b BACKUP_INSTANCE=soon"
-    machine.succeed(f"journalctl -p err -u {WATCH} {late} | grep -q stopped")
+    machine.succeed(f"journalctl --sync && journalctl -p err -u {WATCH} {late} | grep -q stopped")
     machine.succeed("backupservice status | grep '^soon.*, overdue'")
 
 with subtest("and one that is masked"):

@@ -51,6 +51,6 @@ with subtest("a dump that fails leaves no snapshot"):
     query("CREATE TABLE secret (x int); REVOKE ALL ON secret FROM PUBLIC", user="postgres")
     machine.fail("systemctl start backupservice-wiki.service")
     machine.succeed(
-        "journalctl -u backupservice-wiki-dump-database.service | grep -q 'permission denied for table secret'"
+        "journalctl --sync && journalctl -u backupservice-wiki-dump-database.service | grep -q 'permission denied for table secret'"
     )
     assert snapshots == machine.succeed("backupservice snapshots wiki --json")

@@ -64,4 +64,4 @@ with subtest("the executor starts its own hooks, and no other unit"):
 with subtest("the state is there to be read, the password is not"):
     machine.succeed("setpriv --reuid nobody --clear-groups cat /var/lib/backupservice/myservice/last-run.json")
     machine.fail("setpriv --reuid nobody --clear-groups cat /var/lib/backupservice-secrets/srv-backup-myservice")
-    machine.fail("journalctl --no-pager | grep -F -f /var/lib/backupservice-secrets/srv-backup-myservice")
+    machine.fail("journalctl --sync && journalctl --no-pager | grep -F -f /var/lib/backupservice-secrets/srv-backup-myservice")

@@ -36,7 +36,7 @@ with subtest("a backup makes one snapshot and says so"):
     assert machine.get_unit_property("backupservice-myservice.service", "Result") == "success"
     assert len(snapshots()) == 1
     entries = machine.succeed(
-        "journalctl --output json _SYSTEMD_UNIT=backupservice-myservice.service"
+        "journalctl --sync && journalctl --output json _SYSTEMD_UNIT=backupservice-myservice.service"
         " BACKUP_OUTCOME=success"
     ).splitlines()
     entry = json.loads(entries[-1])

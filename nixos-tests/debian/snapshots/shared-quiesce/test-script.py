@@ -111,7 +111,7 @@ with subtest("an instance that is gone: what can be done is done, and the rest i
     machine.fail("systemctl start backupservice-recover.service")
     assert units() == UP, units()
     machine.succeed(f"test -z \"$(ls {state}/staging)\" && ! test -e {state}/intent.json")
-    told = machine.succeed("journalctl --no-pager -u backupservice-recover.service")
+    told = machine.succeed("journalctl --sync && journalctl --no-pager -u backupservice-recover.service")
     assert "systemctl start foreign.service" in told and "backupservice-gone-after-x.service" in told, told
     assert outcome("gone")["outcome"] == "failed", outcome("gone")
     # There is nothing left to do.

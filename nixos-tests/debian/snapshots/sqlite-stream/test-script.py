@@ -57,7 +57,7 @@ with subtest("a damaged database fails the backup and leaves no snapshot"):
     machine.succeed("systemctl stop notes.service")
     machine.succeed(f"dd if=/dev/urandom of={database} bs=4096 seek=2 count=8 conv=notrunc")
     machine.fail("systemctl start backupservice-notes.service")
-    machine.succeed("journalctl -u backupservice-notes-dump-database.service | grep -q 'is damaged'")
+    machine.succeed("journalctl --sync && journalctl -u backupservice-notes-dump-database.service | grep -q 'is damaged'")
     assert snapshots == machine.succeed("backupservice snapshots notes --json")
 
 with subtest("so does a missing one"):
