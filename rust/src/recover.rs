@@ -209,8 +209,12 @@ fn needs_rights(instance: &str) -> Problem {
     )
 }
 
+/// What is left for the exit status to tell; the others are told here.
 fn first(finished: Finished) -> Option<Problem> {
-    finished.problems.into_iter().next()
+    let mut problems = finished.problems.into_iter();
+    let first = problems.next();
+    problems.for_each(|problem| log::error!("{problem}"));
+    first
 }
 
 /// Nobody can undo what nobody can read. Setting it aside lets the next run begin.

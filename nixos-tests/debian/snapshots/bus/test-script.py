@@ -157,9 +157,10 @@ with subtest("people steer it by its name"):
     # On a terminal of its own, which has room for a bar.
     machine.succeed(
         "systemd-run --unit=by-hand --setenv=PATH=$PATH --setenv=TERM=xterm"
-        " script --quiet --return --command 'stty cols 100; backupservice run my-app --now' /run/typescript"
+        " script --quiet --flush --return --command 'stty cols 100; backupservice run my-app --now' /run/typescript"
     )
     wait_until_reading()
+    machine.wait_until_succeeds("grep -q 'GiB of' /run/typescript", timeout=30)
     table = machine.succeed("backupservice status")
     assert "backup " in table and " %" in table, table
     cancelled = machine.succeed("backupservice cancel my-app")
