@@ -2,6 +2,7 @@
 //! was not told about.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -30,8 +31,11 @@ impl Log {
     /// # Errors
     /// It cannot be removed.
     pub fn take(&self) -> Result<Vec<Vec<u8>>> {
-        // There is none if ssh had nothing to say.
-        let text = fs::read(&self.0).unwrap_or_default();
+        let text = match fs::read(&self.0) {
+            // ssh had nothing to say.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            text => text.with_context(|| format!("cannot read {}", self.0.display()))?,
+        };
         remove_if_there(&self.0).with_context(|| format!("cannot remove {}", self.0.display()))?;
         let lines = text.split(|byte| *byte == b'\n');
         Ok(lines
