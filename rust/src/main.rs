@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
+use backupservice::base::outcome::Failure;
+use backupservice::base::problem::Problem;
+use backupservice::cli::commands;
 use backupservice::cli::{self, Cli};
-use backupservice::commands;
-use backupservice::outcome::Failure;
 use backupservice::plan::Problems;
-use backupservice::problem::Problem;
 use clap::Parser;
 
 fn main() -> ExitCode {

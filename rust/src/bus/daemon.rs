@@ -17,9 +17,9 @@ use super::instance::Instance;
 use super::usage::Usage;
 use super::view::View;
 use super::{EVERY, Event, NAME, PATH, path, signals};
-use crate::paths::Host;
-use crate::schedule::{Schedule, unit};
-use crate::status::collect;
+use crate::base::paths::Host;
+use crate::client::status::collect;
+use crate::systemd::timers::{Schedule, unit};
 
 /// While something runs, systemd is asked at least this often, should a signal get lost.
 const DOUBT: Duration = Duration::from_secs(10);

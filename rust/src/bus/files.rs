@@ -13,7 +13,7 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
 use super::Event;
-use crate::paths::Host;
+use crate::base::paths::Host;
 
 /// What is in a directory.
 #[derive(Clone, Debug)]

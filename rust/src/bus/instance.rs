@@ -9,17 +9,17 @@ use zbus::object_server::{Interface, SignalEmitter};
 use zbus::wire::{OwnedObjectPath, Variant};
 use zbus::{Connection, interface};
 
-use super::aside::aside;
+use super::blocking::aside;
 use super::polkit::{self, Wish};
 use super::refusal::Refusal;
 use super::usage::Usage;
 use super::view::{View, microseconds};
-use crate::cancel::Cancel;
+use crate::base::cancel::Cancel;
+use crate::base::paths::Host;
 use crate::client::{Client, Reader};
-use crate::paths::Host;
 use crate::provider::Snapshot;
-use crate::schedule::{Activity, Schedule, unit};
-use crate::units::Systemd;
+use crate::systemd::Systemd;
+use crate::systemd::timers::{Activity, Schedule, unit};
 
 /// One entry of a list of snapshots.
 type Entry = HashMap<&'static str, Variant<'static>>;

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use zbus::Variant;
 
-use crate::outcome::Outcome;
-use crate::schedule::{Activity, TimerState};
-use crate::status::Status;
+use crate::base::outcome::Outcome;
+use crate::client::status::Status;
+use crate::systemd::timers::{Activity, TimerState};
 
 /// The properties of an instance. What is not known is empty or 0; times are in
 /// microseconds since 1970.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::measure::size;
+use crate::base::measure::size;
 use crate::provider::Snapshot;
 
 pub(super) fn table(snapshots: &[Snapshot]) -> String {

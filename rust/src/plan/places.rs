@@ -5,7 +5,7 @@ use std::path::Path;
 use super::check::Check;
 use super::repository::{borg_location, has_password, has_scheme};
 use super::{Plan, ProviderKind};
-use crate::store_path::STORE_DIR;
+use crate::plan::store_path::STORE_DIR;
 
 impl Check {
     pub(super) fn sources(&mut self, plan: &Plan) {

@@ -1,6 +1,6 @@
 //! Which snapshots a program is asked to keep, and which it kept.
 
-use crate::outcome::Failure;
+use crate::base::outcome::Failure;
 use crate::plan::Retention;
 use crate::provider::{Forgotten, Snapshot};
 

@@ -1,7 +1,7 @@
 //! Programs that make snapshots, behind one trait.
 
 pub mod borg;
-mod given;
+mod credentials;
 mod keep;
 pub mod restic;
 mod ssh;
@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cancel::Cancel;
-use crate::measure::{Progress, Totals};
-use crate::outcome::Failure;
-use crate::paths::Instance;
-use crate::pattern::Pattern;
+use crate::base::cancel::Cancel;
+use crate::base::measure::{Progress, Totals};
+use crate::base::outcome::Failure;
+use crate::base::paths::Instance;
+use crate::base::problem::Problem;
+use crate::plan::pattern::Pattern;
 use crate::plan::{Plan, ProviderKind, Retention};
-use crate::problem::Problem;
 
 /// A program that makes snapshots and gives them back.
 ///
@@ -27,13 +27,13 @@ use crate::problem::Problem;
 ///
 /// Rules for every method:
 ///
-/// - Start the program through [`crate::process`] with `job.cancel`, and nothing else.
+/// - Start the program through [`crate::base::process`] with `job.cancel`, and nothing else.
 ///   Secrets reach it through files or its environment, never as arguments.
 /// - Decide what an ending means with [`table::classify`] and your own table. What the
 ///   table does not know is a failure; so is an exit status of 0 without the message
 ///   that proves the work was done.
 /// - Never make up for a failure here. Initialising, retrying and cleaning up are
-///   decided by the pipeline, which is told by [`crate::outcome::Kind`].
+///   decided by the pipeline, which is told by [`crate::base::outcome::Kind`].
 /// - See only what belongs to the instance: repositories may be shared.
 /// - A line that cannot be parsed is a note, not an error.
 pub trait Provider {
@@ -50,7 +50,7 @@ pub trait Provider {
     ///
     /// # Errors
     /// There is no snapshot. A repository that does not exist is
-    /// [`crate::outcome::Kind::NoRepository`], and only if that is certain.
+    /// [`crate::base::outcome::Kind::NoRepository`], and only if that is certain.
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure>;
 
     /// Marks a snapshot as incomplete, in the repository, for good; returns the id that
@@ -125,13 +125,13 @@ pub trait Provider {
     /// instances need, and of the stored data itself at least `read_data` percent.
     ///
     /// # Errors
-    /// Damage was found ([`crate::outcome::Kind::Damaged`]), or it could not be checked.
+    /// Damage was found ([`crate::base::outcome::Kind::Damaged`]), or it could not be checked.
     fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure>;
 }
 
 /// What a provider is given along with every piece of work.
 pub struct Job<'a> {
-    /// To be passed on to [`crate::process`].
+    /// To be passed on to [`crate::base::process`].
     pub cancel: &'a Cancel,
     /// To be told what happens.
     pub observer: &'a mut dyn Observer,
@@ -216,8 +216,8 @@ pub fn open(
 #[must_use]
 pub fn tables() -> Vec<(&'static str, &'static [table::Row])> {
     vec![
-        (borg::NAME, borg::endings::TABLE),
-        (restic::NAME, restic::endings::TABLE),
+        (borg::NAME, borg::exits::TABLE),
+        (restic::NAME, restic::exits::TABLE),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::paths::remove_if_there;
+use crate::base::paths::remove_if_there;
 use crate::plan::Plan;
 
 /// Where ssh says why it gives up. The providers end without having read all that it says.

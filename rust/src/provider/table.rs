@@ -1,8 +1,8 @@
 //! The form of the tables that say what the ending of a program means.
 
-use crate::outcome::{Failure, Kind};
-use crate::problem::Problem;
-use crate::process::Exit;
+use crate::base::outcome::{Failure, Kind};
+use crate::base::problem::Problem;
+use crate::base::process::Exit;
 
 /// What a provider was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use systemd_journal_logger::{JournalLog, connected_to_journal};
 use super::maintenance::Maintenance;
 use super::messages::{self, Message};
 use super::record::Record;
-use crate::outcome::Outcome;
-use crate::problem::Problem;
+use crate::base::outcome::Outcome;
+use crate::base::problem::Problem;
 
 /// What to do about what has no remedy of its own.
 const LOOK: &str = "read what the run said, with the command below";

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Phase, Problem};
-use crate::measure::size;
-use crate::outcome::Outcome;
+use crate::base::measure::size;
+use crate::base::outcome::Outcome;
 
 /// A maintenance that ended: `last-maintenance.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use log::Level;
 
-use crate::measure::Progress;
-use crate::outcome::Outcome;
-use crate::paths::Instance;
+use crate::base::measure::Progress;
+use crate::base::outcome::Outcome;
+use crate::base::paths::Instance;
 use journal::Fields;
 use maintenance::{Maintenance, MaintenanceEnd};
 use record::{Phase, Problem, Record, State, VERSION};

@@ -2,7 +2,7 @@
 
 use sd_notify::NotifyState;
 
-use crate::measure::{Progress, size};
+use crate::base::measure::{Progress, size};
 
 /// Sets the line. Without systemd nothing happens.
 pub fn status(text: &str) {

@@ -5,9 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use crate::measure::{Progress, Totals};
-use crate::outcome::Outcome;
-pub use crate::problem::Problem;
+pub use crate::base::measure::{Progress, Totals};
+use crate::base::outcome::Outcome;
+pub use crate::base::problem::Problem;
 
 /// The version of [`Record`] and [`State`].
 pub const VERSION: u32 = 1;

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::maintenance::Maintenance;
 use super::record::{Record, State, Totals};
-use crate::outcome::Outcome;
-use crate::paths::{Instance, remove_if_there, write_atomically};
+use crate::base::outcome::Outcome;
+use crate::base::paths::{Instance, remove_if_there, write_atomically};
 
 /// So many runs are remembered.
 const HISTORY: usize = 100;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::timespan;
+use crate::plan::timespan;
 
 /// The version of the format that this executor understands.
 pub const VERSION: u32 = 1;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Outcome;
+use crate::base::outcome::Outcome;
 use crate::report::record::Record;
 
 /// A run that hangs is not waited for any longer.

@@ -7,7 +7,7 @@ use log::Level;
 use super::channels::{Channel, Ping, Way};
 use super::events::{Event, Seen};
 use super::store::{Cursor, Failing, Store, Told};
-use crate::problem::Problem;
+use crate::base::problem::Problem;
 use crate::report::{journal, messages};
 
 /// Tells everybody. What does not arrive is kept for the next time, and false returned.

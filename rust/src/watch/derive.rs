@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::deadline::Judged;
 use super::events::{Key, Kind, Seen};
-use super::systemd::UnitState;
+use super::system::UnitState;
 use super::wording;
-use crate::outcome::Outcome;
+use crate::base::outcome::Outcome;
 use crate::report::maintenance::Maintenance;
 use crate::report::record::{Problem, Record};
-use crate::retry::ATTEMPTS;
+use crate::systemd::retries::ATTEMPTS;
 
 /// A unit that failed, as systemd tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::events::{Event, Seen};
-use crate::paths::write_atomically;
+use crate::base::paths::write_atomically;
 
 /// The version of both files.
 pub const VERSION: u32 = 1;

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::deadline::{Judged, Next};
 use super::derive::{Crash, Draft, Facts};
 use super::events::Kind;
-use super::systemd::UnitState;
-use crate::outcome::Outcome;
-use crate::problem::Problem;
+use super::system::UnitState;
+use crate::base::outcome::Outcome;
+use crate::base::problem::Problem;
 use crate::report::maintenance::{Check, Maintenance};
 use crate::report::record::Record;
 

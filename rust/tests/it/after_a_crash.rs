@@ -4,10 +4,12 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::{Machine, RUN_ID, killed};
-use backupservice::intent::Operation;
-use backupservice::outcome::Outcome;
-use backupservice::paths::{Host, write_atomically};
-use backupservice::{lock, recover, report};
+use backupservice::base::lock;
+use backupservice::base::outcome::Outcome;
+use backupservice::base::paths::{Host, write_atomically};
+use backupservice::report;
+use backupservice::run::recover;
+use backupservice::steps::journal::Operation;
 use expect_test::expect;
 
 #[test]
@@ -204,7 +206,9 @@ fn what_a_killed_run_saved_is_marked_by_the_next() {
     machine.recover(Operation::Backup, &killed()).unwrap();
     assert!(machine.directories().doubt().exists());
 
-    let restored = machine.restore(&backupservice::restore::request::Request::whole("latest"));
+    let restored = machine.restore(&backupservice::run::restore::request::Request::whole(
+        "latest",
+    ));
     assert_eq!(
         restored.error.unwrap().message,
         "no snapshot of app is complete"
@@ -222,7 +226,7 @@ fn what_a_killed_run_saved_is_marked_by_the_next() {
 fn a_backup_leaves_an_interrupted_restore_to_those_who_can_finish_it() {
     let machine = Machine::new();
     machine.log.dies_at(3);
-    let request = backupservice::restore::request::Request::whole("latest");
+    let request = backupservice::run::restore::request::Request::whole("latest");
     catch_unwind(AssertUnwindSafe(|| machine.restore(&request))).unwrap_err();
     let ended = machine.back_up();
     let message = ended.record.error.unwrap().message;
@@ -260,7 +264,7 @@ fn two_directories_are_both_old_or_both_new() {
     // The second cannot be put into its place.
     let fresh = machine.path("srv/.more.backupservice-new-01234567/more");
     machine.script.borrow_mut().loses = Some(fresh);
-    let request = backupservice::restore::request::Request::whole("latest");
+    let request = backupservice::run::restore::request::Request::whole("latest");
     let restored = machine.restore(&request);
     assert_eq!(restored.outcome, Outcome::Failed);
     assert!(restored.safety_copies.is_empty() && restored.restored.is_empty());

@@ -10,7 +10,7 @@ use crate::common::real::{
     Program, archives, back_up, back_up_source, borg, machine, machine_without_repository, run,
     snapshots, with,
 };
-use backupservice::outcome::{Kind, Outcome};
+use backupservice::base::outcome::{Kind, Outcome};
 
 #[test]
 fn an_empty_directory_is_a_missing_repository_and_anything_else_is_not() {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::real::{Program, archives, back_up_source, borg, machine, run, snapshots, with};
-use backupservice::outcome::Kind;
+use backupservice::base::outcome::Kind;
 
 #[test]
 fn a_stopped_backup_leaves_neither_lock_nor_snapshot() {

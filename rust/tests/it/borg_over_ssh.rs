@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::common::real::{Program, back_up, machine_without_repository, with};
 use crate::common::{Machine, tools};
-use backupservice::outcome::{Kind, Outcome};
-use backupservice::restore::request::Request;
+use backupservice::base::outcome::{Kind, Outcome};
+use backupservice::run::restore::request::Request;
 
 struct Server {
     machine: Machine,

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::common::real::{Program, back_up, machine, only, with};
-use backupservice::outcome::Kind;
+use backupservice::base::outcome::Kind;
 
 with_each_provider! {
     odd_names_and_modes_survive

@@ -12,7 +12,7 @@ use crate::common::real::{
     Program, Told, archives, back_up, borg, machine, machine_without_repository, open, restic, run,
     with,
 };
-use backupservice::outcome::{Kind, Outcome};
+use backupservice::base::outcome::{Kind, Outcome};
 use backupservice::report::maintenance::Check;
 
 with_each_provider! {

@@ -3,9 +3,9 @@
 use std::fs;
 
 use crate::common::Machine;
-use backupservice::lock::{self, Mode};
-use backupservice::outcome::{Kind, Outcome};
-use backupservice::problem::Problem;
+use backupservice::base::lock::{self, Mode};
+use backupservice::base::outcome::{Kind, Outcome};
+use backupservice::base::problem::Problem;
 use backupservice::report;
 use expect_test::expect;
 

@@ -4,11 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::{Machine, killed};
-use backupservice::lock::{self, Mode};
-use backupservice::maintain;
-use backupservice::outcome::{Kind, Outcome};
-use backupservice::paths::Instance;
+use backupservice::base::lock::{self, Mode};
+use backupservice::base::outcome::{Kind, Outcome};
+use backupservice::base::paths::Instance;
 use backupservice::report::{self, maintenance::Check};
+use backupservice::run::maintain;
 use expect_test::expect;
 
 fn phases(ended: &maintain::Ended) -> String {
@@ -161,7 +161,7 @@ fn nothing_is_forgotten_before_a_killed_run_is_finished_and_what_it_saved_is_mar
     assert!(!machine.happened().contains("forget"));
 
     machine
-        .recover(backupservice::intent::Operation::Backup, &killed())
+        .recover(backupservice::steps::journal::Operation::Backup, &killed())
         .unwrap();
     let ended = machine.maintain();
     assert_eq!(ended.exit_status(), 0, "{}", ended.record);
@@ -214,7 +214,7 @@ fn maintenance_waits_for_backups_and_backups_for_maintenance_but_not_for_each_ot
     let maintenance = hold(Mode::Alone);
     let ended = machine.back_up();
     maintenance.join().unwrap();
-    let second = |ended: &backupservice::backup::Ended| ended.record.phases[1].name.clone();
+    let second = |ended: &backupservice::run::backup::Ended| ended.record.phases[1].name.clone();
     assert_eq!(second(&ended), "waiting");
 
     let other = hold(Mode::Together);

@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use crate::common::{Machine, killed};
-use backupservice::intent::Operation;
-use backupservice::outcome::Outcome;
-use backupservice::restore::request::{Request, Restored};
-use backupservice::{recover, report};
+use backupservice::base::outcome::Outcome;
+use backupservice::report;
+use backupservice::run::recover;
+use backupservice::run::restore::request::{Request, Restored};
+use backupservice::steps::journal::Operation;
 use expect_test::expect;
 
 #[test]

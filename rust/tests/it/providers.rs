@@ -8,10 +8,10 @@ use crate::common::real::{
     Program, Told, back_up, back_up_source, machine, machine_without_repository, only, open,
     snapshots, with,
 };
-use backupservice::doubt;
-use backupservice::outcome::{Kind, Outcome};
+use backupservice::base::outcome::{Kind, Outcome};
 use backupservice::provider::{Job, Selection};
-use backupservice::restore::request::Request;
+use backupservice::run::restore::request::Request;
+use backupservice::run::unverified;
 use jiff::Timestamp;
 
 with_each_provider! {
@@ -268,7 +268,7 @@ fn what_a_killed_run_saved_is_marked_by_the_next_one(program: Program) {
     };
     let since = Timestamp::now();
     back_up_source(&machine).unwrap();
-    doubt::raise(&machine.directories(), since).unwrap();
+    unverified::raise(&machine.directories(), since).unwrap();
     let ended = machine.back_up_for_real();
     assert_eq!(ended.record.outcome, Outcome::Success);
     let complete: Vec<bool> = snapshots(&machine)

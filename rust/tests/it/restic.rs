@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::common::Machine;
 use crate::common::real::{Program, back_up, machine, restic, with};
-use backupservice::outcome::Kind;
+use backupservice::base::outcome::Kind;
 use backupservice::provider::Snapshot;
 
 /// What it printed on a disk that was full, 65 times.

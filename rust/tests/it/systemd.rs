@@ -4,8 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::fake_bus::Bus;
-use backupservice::cancel::Cancel;
-use backupservice::units::{Activity, Reason, Units, taken_down_with};
+use backupservice::base::cancel::Cancel;
+use backupservice::systemd::units::{Activity, Reason, Units, taken_down_with};
 
 #[test]
 fn a_start_waits_for_the_end_of_its_job_and_reads_the_result() {

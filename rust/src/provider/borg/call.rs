@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::endings::{EMPTY_DIRECTORY, TABLE};
+use super::exits::{EMPTY_DIRECTORY, TABLE};
 use super::messages::{self, Message, Said};
 use super::settings::Settings;
-use crate::measure::Progress;
-use crate::outcome::{Failure, Kind};
-use crate::process::{self, Command, Exit, Line};
+use crate::base::measure::Progress;
+use crate::base::outcome::{Failure, Kind};
+use crate::base::process::{self, Command, Exit, Line};
 use crate::provider::table::{self, Ending, Operation, Row, Verdict};
 use crate::provider::{Job, Observer};
 

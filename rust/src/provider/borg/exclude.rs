@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::pattern::{Part, Pattern, Token};
+use crate::plan::pattern::{Part, Pattern, Token};
 
 /// A pattern for `--exclude`. borg's own styles of patterns cannot say all that the
 /// contract's can: `sh:` has no way to escape a bracket, and begins at the root.

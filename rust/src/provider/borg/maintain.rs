@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::call::Call;
 use super::messages::{self, List};
 use super::{Borg, NAME, archive};
-use crate::outcome::Failure;
+use crate::base::outcome::Failure;
 use crate::plan::Retention;
 use crate::provider::table::Operation;
 use crate::provider::{Forgotten, Job, Provider, keep};

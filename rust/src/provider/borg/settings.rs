@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::outcome::Failure;
-use crate::paths::{Instance, write_atomically};
+use crate::base::outcome::Failure;
+use crate::base::paths::{Instance, write_atomically};
 use crate::plan::{Plan, borg_location};
-use crate::provider::{given, ssh};
+use crate::provider::{credentials, ssh};
 
 /// Set by the user for one run to accept that a repository was moved.
 const MOVED: &str = "BORG_RELOCATED_REPO_ACCESS_IS_OK";
@@ -40,7 +40,7 @@ impl Settings {
         private_directory(&state)?;
         let repository = match &plan.repository.path {
             Some(path) => path.clone(),
-            None => given::repository(credentials)?,
+            None => credentials::repository(credentials)?,
         };
         borg_location(&repository).map_err(|(problem, remedy)| {
             Failure::new(format!("repository.path: {repository:?} {problem}"), remedy)
@@ -48,7 +48,7 @@ impl Settings {
         let security = state.join("security");
 
         // It says how a passphrase is found, and more than one way has a winner.
-        let mut environment = given::variables(plan, credentials)?;
+        let mut environment = credentials::variables(plan, credentials)?;
         environment.retain(|(name, _)| !name.contains("PASSPHRASE"));
         let moved = environment.iter().find(|(name, _)| name == MOVED);
         let moved = moved.map_or_else(|| "no".into(), |(_, value)| value.clone());
@@ -133,7 +133,7 @@ fn private_directory(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paths::Host;
+    use crate::base::paths::Host;
 
     fn settings(repository: &str, environment: &str) -> Result<Settings, Failure> {
         let root = tempfile::tempdir().unwrap();

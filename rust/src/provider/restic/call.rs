@@ -5,12 +5,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::endings::TABLE;
+use super::exits::TABLE;
 use super::messages::{self, Message, Summary};
-use super::patience::Patience;
+use super::retry_limit::Patience;
 use super::settings::Settings;
-use crate::outcome::{Failure, Kind};
-use crate::process::{self, Command, Exit, Line};
+use crate::base::outcome::{Failure, Kind};
+use crate::base::process::{self, Command, Exit, Line};
 use crate::provider::Job;
 use crate::provider::table::{self, Ending, Operation, Row, Verdict};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::pattern::{Part, Pattern, Token};
+use crate::plan::pattern::{Part, Pattern, Token};
 
 /// A pattern for `--exclude`.
 pub fn translate(pattern: &Pattern) -> String {

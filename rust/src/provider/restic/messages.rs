@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::measure::{Progress, Totals};
+use crate::base::measure::{Progress, Totals};
 use crate::provider::Snapshot;
 
 /// A line of output. Zero-valued fields are often left out, so everything has a default.

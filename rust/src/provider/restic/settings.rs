@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::patience::STUCK;
-use crate::outcome::Failure;
+use super::retry_limit::STUCK;
+use crate::base::outcome::Failure;
 use crate::plan::Plan;
-use crate::provider::{given, ssh};
+use crate::provider::{credentials, ssh};
 
 /// Progress messages a second.
 const UPDATES_PER_SECOND: &str = "2";
@@ -30,7 +30,7 @@ pub struct Settings {
 
 impl Settings {
     pub fn new(plan: &Plan, credentials: &Path, cache: &Path) -> Result<Self, Failure> {
-        let mut environment = given::variables(plan, credentials)?;
+        let mut environment = credentials::variables(plan, credentials)?;
         let mut set = |name: &str, value: OsString| {
             environment.retain(|(given, _)| given != name);
             environment.push((name.to_owned(), value));
@@ -49,7 +49,7 @@ impl Settings {
         } else {
             let file = credentials.join("repository");
             set("RESTIC_REPOSITORY_FILE", file.into());
-            given::repository(credentials)?
+            credentials::repository(credentials)?
         };
         let mut options = vec!["--stuck-request-timeout".into(), STUCK.into()];
         let mut ssh_log = None;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::cancel::Cancel;
-use crate::problem::Problem;
-use crate::process::{self, Command, Line};
+use crate::base::cancel::Cancel;
+use crate::base::problem::Problem;
+use crate::base::process::{self, Command, Line};
 use crate::watch::events::{Event, Kind};
 
 /// A server that does not answer must not keep others from being told.

@@ -1,9 +1,9 @@
 //! Hooks: a unit of its own for each, which finds the event on its standard input.
 
-use crate::cancel::Cancel;
-use crate::paths::write_atomically;
-use crate::problem::Problem;
-use crate::units::Units;
+use crate::base::cancel::Cancel;
+use crate::base::paths::write_atomically;
+use crate::base::problem::Problem;
+use crate::systemd::units::Units;
 use crate::watch::config::Hook;
 use crate::watch::events::Event;
 

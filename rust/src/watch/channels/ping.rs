@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::Ping;
 use super::call;
-use crate::problem::Problem;
-use crate::process::Command;
+use crate::base::problem::Problem;
+use crate::base::process::Command;
 
 /// As much as such services keep.
 const BODY: usize = 9_000;

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::Page;
-use crate::outcome::Outcome;
+use crate::base::outcome::Outcome;
 use crate::report::maintenance::Check;
-use crate::watch::look::Instance;
+use crate::watch::scan::Instance;
 
 /// How backups end.
 pub(super) fn runs(page: &mut Page<'_>) {

@@ -11,15 +11,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cancel::Cancel;
-use crate::outcome::Outcome;
+use crate::base::cancel::Cancel;
+use crate::base::outcome::Outcome;
 use crate::report::record::{Problem, Record, Totals, VERSION};
 use crate::report::{maintenance, write_record};
-use crate::units::{Activity, UnitError, UnitResult};
+use crate::systemd::units::{Activity, UnitError, UnitResult};
 use crate::watch::config::{Config, Hook};
 use crate::watch::deadline::Next;
 use crate::watch::derive::Crash;
-use crate::watch::systemd::{System, UnitState};
+use crate::watch::system::{System, UnitState};
 use crate::watch::*;
 
 /// The run `number`, an hour after the one before.

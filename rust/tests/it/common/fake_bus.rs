@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use backupservice::units::Systemd;
+use backupservice::systemd::Systemd;
 use zbus::object_server::SignalEmitter;
 use zbus::wire::OwnedObjectPath;
 use zbus::{Connection, connection, fdo, interface};

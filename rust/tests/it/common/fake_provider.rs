@@ -6,11 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use backupservice::cancel::Cancel;
-use backupservice::measure::Totals;
-use backupservice::outcome::{Failure, Kind};
+use backupservice::base::cancel::Cancel;
+use backupservice::base::measure::Totals;
+use backupservice::base::outcome::{Failure, Kind};
+use backupservice::base::problem::Problem;
 use backupservice::plan::Retention;
-use backupservice::problem::Problem;
 use backupservice::provider::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use jiff::Timestamp;
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use backupservice::cancel::Cancel;
-use backupservice::paths::Instance;
-use backupservice::problem::Problem;
-use backupservice::units::{Activity, Reason, UnitError, UnitResult, Units};
+use backupservice::base::cancel::Cancel;
+use backupservice::base::paths::Instance;
+use backupservice::base::problem::Problem;
+use backupservice::systemd::units::{Activity, Reason, UnitError, UnitResult, Units};
 
 use super::Log;
 

@@ -12,13 +12,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use backupservice::cancel::Cancel;
-use backupservice::invocation::{Invocation, Open};
-use backupservice::outcome::Failure;
-use backupservice::paths::{Host, Instance};
+use backupservice::base::cancel::Cancel;
+use backupservice::base::outcome::Failure;
+use backupservice::base::paths::{Host, Instance};
 use backupservice::plan::Plan;
 use backupservice::provider::{self, Provider};
-use backupservice::{backup, maintain, recover, restore};
+use backupservice::run::invocation::{Invocation, Open};
+use backupservice::run::{backup, maintain, recover, restore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -166,7 +166,7 @@ impl Machine {
 
     pub fn recover(
         &self,
-        operation: backupservice::intent::Operation,
+        operation: backupservice::steps::journal::Operation,
         ended: &recover::Ended,
     ) -> Result<(), Failure> {
         recover::recover(&self.directories(), "app", operation, ended, &self.units)

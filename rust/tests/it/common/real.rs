@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use backupservice::cancel::Cancel;
-use backupservice::measure::Progress;
-use backupservice::outcome::Failure;
+use backupservice::base::cancel::Cancel;
+use backupservice::base::measure::Progress;
+use backupservice::base::outcome::Failure;
 use backupservice::provider::{self, Backup, Job, Observer, Provider, Selection, Snapshot};
 
 use super::{Machine, tools};

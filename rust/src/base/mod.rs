@@ -1,0 +1,11 @@
+//! What every other module may use: outcomes, paths, processes, locks.
+
+pub mod cancel;
+pub mod env_file;
+pub mod lock;
+pub mod measure;
+pub mod mounts;
+pub mod outcome;
+pub mod paths;
+pub mod problem;
+pub mod process;

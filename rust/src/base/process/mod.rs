@@ -1,0 +1,218 @@
+//! The only place that starts processes.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal};
+
+use crate::base::cancel::Cancel;
+
+/// How often a waiting loop looks at [`Cancel`].
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// How long output is read on after the end: a grandchild (ssh) may hold the pipe.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// What ignores a request to end is killed after this time: long enough to remove a lock
+/// from a slow repository.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A program to run, with nothing inherited from our own environment.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    /// Absolute path.
+    pub program: PathBuf,
+    /// Arguments, each passed as it is.
+    pub arguments: Vec<OsString>,
+    /// The whole environment.
+    pub environment: Vec<(String, OsString)>,
+    /// The working directory, unless it is ours.
+    pub directory: Option<PathBuf>,
+    /// What it reads from standard input.
+    pub input: Vec<u8>,
+}
+
+/// A line of output without its newline; need not be UTF-8.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// From standard output.
+    Out(Vec<u8>),
+    /// From standard error.
+    Err(Vec<u8>),
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// Exit code, unless a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// We sent SIGTERM because of [`Cancel`].
+    pub cancelled: bool,
+}
+
+/// Runs a program to its end and hands over each line as it comes. On a cancel
+/// request it is sent SIGTERM once, and SIGKILL if it does not end for half a minute.
+///
+/// # Errors
+/// If it cannot be started or waited for. A failing program is not an error here.
+pub fn run(command: &Command, cancel: &Cancel, on_line: &mut dyn FnMut(Line)) -> Result<Exit> {
+    run_while(command, cancel, &mut |line| {
+        if let Some(line) = line {
+            on_line(line);
+        }
+        true
+    })
+}
+
+/// Like [`run`], and `goes_on` is also asked a few times a second, without a line. Once it
+/// says no, the program is ended as for a cancel request, which it then was not.
+///
+/// # Errors
+/// See [`run`].
+pub fn run_while(
+    command: &Command,
+    cancel: &Cancel,
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
+) -> Result<Exit> {
+    run_with(command, cancel, GRACE, goes_on)
+}
+
+fn run_with(
+    command: &Command,
+    cancel: &Cancel,
+    grace: Duration,
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
+) -> Result<Exit> {
+    let mut process = std::process::Command::new(&command.program);
+    if let Some(directory) = &command.directory {
+        process.current_dir(directory);
+    }
+    let mut child = process
+        .args(&command.arguments)
+        .env_clear()
+        .envs(command.environment.iter().map(|(k, v)| (k, v)))
+        .stdin(if command.input.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.program.display()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = command.input.clone();
+        // It may end without having read everything.
+        thread::spawn(move || drop(stdin.write_all(&input)));
+    }
+    // A bounded queue: a chatty program waits for us instead of filling the memory.
+    let (sender, lines) = sync_channel(256);
+    let out = child.stdout.take();
+    let err = child.stderr.take();
+    read_lines(out, Line::Out, sender.clone());
+    read_lines(err, Line::Err, sender);
+    follow(&mut child, &lines, cancel, grace, goes_on)
+}
+
+fn follow(
+    child: &mut Child,
+    lines: &Receiver<Line>,
+    cancel: &Cancel,
+    grace: Duration,
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
+) -> Result<Exit> {
+    let mut cancelled = false;
+    let mut enough = false;
+    let mut asked: Option<Instant> = None;
+    let mut killed = false;
+    let mut ended: Option<(ExitStatus, Instant)> = None;
+    loop {
+        match asked {
+            _ if ended.is_some() || killed => {}
+            None if enough || cancel.requested() => {
+                cancelled = !enough;
+                asked = Some(Instant::now());
+                send(child, Signal::TERM);
+            }
+            Some(since) if since.elapsed() > grace => {
+                log::warn!("process {} ignores SIGTERM and is killed", child.id());
+                killed = true;
+                send(child, Signal::KILL);
+            }
+            _ => {}
+        }
+        let line = match lines.recv_timeout(TICK) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) if ended.is_some() => break,
+            Err(RecvTimeoutError::Disconnected) => {
+                thread::sleep(TICK / 10);
+                None
+            }
+        };
+        enough |= !goes_on(line);
+        match ended {
+            Some((_, since)) if since.elapsed() > LINGER => break,
+            Some(_) => {}
+            None => {
+                let status = child.try_wait().context("cannot wait for a child")?;
+                ended = status.map(|status| (status, Instant::now()));
+            }
+        }
+    }
+    let status = match ended {
+        Some((status, _)) => status,
+        None => child.wait().context("cannot wait for a child")?,
+    };
+    Ok(Exit {
+        code: status.code(),
+        signal: status.signal(),
+        cancelled,
+    })
+}
+
+/// The child has not been waited for, so its id cannot belong to another process.
+fn send(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid
+        && let Err(error) = rustix::process::kill_process(pid, signal)
+    {
+        log::warn!("cannot send {signal:?} to process {}: {error}", child.id());
+    }
+}
+
+fn read_lines(
+    pipe: Option<impl Read + Send + 'static>,
+    tag: fn(Vec<u8>) -> Line,
+    sender: SyncSender<Line>,
+) {
+    let Some(pipe) = pipe else { return };
+    thread::spawn(move || {
+        let mut reader = BufReader::new(pipe);
+        loop {
+            let mut line = Vec::new();
+            match reader.read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            }
+            if sender.send(tag(line)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;

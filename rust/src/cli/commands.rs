@@ -1,0 +1,216 @@
+//! Each command of the command line, and what does it.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::base::cancel::Cancel;
+use crate::base::outcome::Failure;
+use crate::base::paths::Host;
+use crate::cli::check_plan;
+use crate::cli::{self, Cli, Command, Instance};
+use crate::client::terminal::Terminal;
+use crate::client::{Client, Reader};
+use crate::client::{logs, status};
+use crate::plan::Plan;
+use crate::report::journal;
+use crate::run::invocation::Invocation;
+use crate::run::recover::{self, Ended};
+use crate::run::restore::{self, request};
+use crate::run::{backup, maintain, prepare, secrets, snapshots};
+use crate::steps::journal::Operation;
+use crate::systemd::Systemd;
+use crate::systemd::inhibitor;
+use crate::systemd::timers::Schedule;
+use crate::watch::desktop;
+use crate::{bus, watch};
+
+/// Does what was asked, and returns the exit status.
+///
+/// # Errors
+/// It could not be done.
+pub fn execute(cli: Cli) -> anyhow::Result<u8> {
+    let host = Host::new(cli.root);
+    match cli.command {
+        Command::Run(args) => run(&host, &args),
+        Command::Restore(args) => restore(&host, args),
+        Command::Snapshots(args) => snapshots(&host, &args),
+        Command::Maintain(args) => maintain(&host, &args),
+        Command::Check(args) => ask(&host, args.json, |client| client.maintain(&args.name, true)),
+        Command::Cancel(args) => ask(&host, args.json, |client| client.cancel(&args.name)),
+        Command::Logs(args) => logs::run(&host, &args.name, args.follow, args.lines).map(|()| 0),
+        Command::Recover(args) => recover(&host, &args),
+        Command::Status(args) => status(&host, &args).map(|()| 0),
+        Command::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, &host).map(|()| 0),
+        Command::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),
+        Command::Watch(args) => watch(&host, &args),
+        Command::NotifyDesktop => {
+            journal::install();
+            desktop::run(&host).map(|()| 0)
+        }
+        Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
+        Command::Bus { idle } => {
+            journal::install();
+            bus::run(&host, Duration::from_secs(idle)).map(|()| 0)
+        }
+        Command::Completions { shell } => print(&cli::completions(shell)).map(|()| 0),
+        Command::Man { dir } => cli::manual_pages(&dir)
+            .with_context(|| format!("cannot write manual pages into {}", dir.display()))
+            .map(|()| 0),
+    }
+}
+
+fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
+    match &args.instance {
+        Instance {
+            plan: Some(file), ..
+        } => in_unit(host, file, |plan, invocation| {
+            let _awake = inhibitor::inhibit(&format!("backup of {}", plan.instance));
+            Ok(backup::run(plan, invocation).exit_status())
+        }),
+        Instance { name, .. } => ask(host, args.json, |client| {
+            client.run(given(name.as_ref())?, args.accept_shrink)
+        }),
+    }
+}
+
+fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
+    if let Some(file) = &args.instance.plan {
+        return in_unit(host, file, |plan, invocation| {
+            let request = request::Request::take(&invocation.directories, &args.snapshot)?;
+            let _awake = inhibitor::inhibit(&format!("restore of {}", plan.instance));
+            Ok(restore::run(plan, &request, invocation).exit_status())
+        });
+    }
+    let request = request::Request {
+        version: request::VERSION,
+        snapshot: args.snapshot,
+        target: args.target,
+        path: args.path,
+    };
+    ask(host, args.json, |client| {
+        client.restore(given(args.instance.name.as_ref())?, &request)
+    })
+}
+
+fn snapshots(host: &Host, args: &cli::Snapshots) -> anyhow::Result<u8> {
+    match &args.instance.plan {
+        Some(file) => in_unit(host, file, snapshots::run),
+        None => ask(host, args.json, |client| {
+            client.snapshots(given(args.instance.name.as_ref())?)
+        }),
+    }
+}
+
+fn maintain(host: &Host, args: &cli::Maintain) -> anyhow::Result<u8> {
+    match &args.instance {
+        Instance {
+            plan: Some(file), ..
+        } => in_unit(host, file, |plan, invocation| {
+            let _awake = inhibitor::inhibit(&format!("maintenance of {}", plan.instance));
+            Ok(maintain::run(plan, invocation).exit_status())
+        }),
+        Instance { name, .. } => ask(host, args.json, |client| {
+            client.maintain(given(name.as_ref())?, false)
+        }),
+    }
+}
+
+fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
+    journal::install();
+    if args.all {
+        recover::all(host, &Systemd::connect()?)?;
+        return Ok(0);
+    }
+    let name = given(args.name.as_ref())?;
+    if args.maintenance {
+        maintain::recover(&host.instance(name), name, &Ended::current());
+        return Ok(0);
+    }
+    let operation = if args.restore {
+        Operation::Restore
+    } else {
+        Operation::Backup
+    };
+    recover::recover(
+        &host.instance(name),
+        name,
+        operation,
+        &Ended::current(),
+        &Systemd::connect()?,
+    )?;
+    Ok(0)
+}
+
+fn watch(host: &Host, args: &cli::Watch) -> anyhow::Result<u8> {
+    journal::install();
+    let config = watch::config::Config::load(&args.config)?;
+    if args.check {
+        return Ok(0);
+    }
+    let system = watch::Machine::new(&config.systemd_analyze)?;
+    watch::run(host, &config, &system, &Systemd::connect()?)
+}
+
+fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {
+    let now = jiff::Zoned::now();
+    let format = if args.json {
+        status::Format::Json
+    } else {
+        status::Format::Text(Terminal::of_output())
+    };
+    let text = status::run(host, args.name.as_deref(), format, &now, &Schedule::ask)?;
+    print(text.as_bytes())
+}
+
+/// Works as the unit of an instance.
+fn in_unit(
+    host: &Host,
+    plan: &Path,
+    work: impl FnOnce(&Plan, &Invocation<'_>) -> anyhow::Result<u8>,
+) -> anyhow::Result<u8> {
+    journal::install();
+    let plan = Plan::load(plan)?;
+    let cancel = Cancel::on_signals()?;
+    let units = Systemd::connect()?;
+    work(
+        &plan,
+        &Invocation::current(host, &plan.instance, &units, &cancel)?,
+    )
+}
+
+/// Asks the units of an instance to do the work.
+fn ask<T>(
+    host: &Host,
+    json: bool,
+    question: impl FnOnce(&mut Client<'_>) -> Result<T, Failure>,
+) -> anyhow::Result<T> {
+    let cancel = Cancel::on_signals()?;
+    let units = Systemd::connect()?;
+    Ok(question(&mut Client {
+        host,
+        units: &units,
+        cancel: &cancel,
+        out: &mut io::stdout(),
+        reader: if json {
+            Reader::Program
+        } else {
+            Reader::Person
+        },
+    })?)
+}
+
+/// The command line requires a name where there is no plan.
+fn given(name: Option<&String>) -> anyhow::Result<&str> {
+    name.map(String::as_str).context("no instance is named")
+}
+
+/// Writes to standard output, whose reader (`head`) may have had enough.
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,52 @@
+//! `logs`: what the units of an instance have written, as journalctl shows it.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::base::paths::Host;
+use crate::client::status::collect;
+use crate::systemd::timers::unit;
+
+/// Becomes journalctl, and so does not return.
+///
+/// # Errors
+/// There is no such instance, or no journalctl.
+pub fn run(host: &Host, name: &str, follow: bool, lines: Option<u32>) -> anyhow::Result<()> {
+    collect::find(&collect::instances(host)?, name)?;
+    Err(Command::new("journalctl")
+        .args(arguments(name, follow, lines))
+        .exec())
+    .context("journalctl cannot be started")
+}
+
+fn arguments(name: &str, follow: bool, lines: Option<u32>) -> Vec<String> {
+    // Any process can write the field, and `app*` are also the units of `app-2`: so both.
+    let mut arguments = vec![
+        format!("BACKUP_INSTANCE={name}"),
+        "--unit".to_owned(),
+        unit(name, "", "service"),
+        "--unit".to_owned(),
+        unit(name, "-*", "service"),
+    ];
+    if follow {
+        arguments.push("--follow".to_owned());
+    }
+    arguments.extend(lines.map(|lines| format!("--lines={lines}")));
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_forged_fields_nor_other_instances_are_shown() {
+        assert_eq!(
+            arguments("app", true, Some(5)).join(" "),
+            "BACKUP_INSTANCE=app --unit backupservice-app.service \
+             --unit backupservice-app-*.service --follow --lines=5"
+        );
+    }
+}

@@ -1,0 +1,303 @@
+//! The command line's side of `run`, `restore` and `snapshots`: the work is done by the
+//! instance's units, with their rights; here they are started, and their answers shown.
+
+pub mod logs;
+pub mod progress;
+pub mod status;
+mod table;
+pub mod terminal;
+
+use std::fmt::Display;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::base::cancel::Cancel;
+use crate::base::outcome::{Failure, exit_status};
+use crate::base::paths::{Host, Instance, remove_if_there, write_atomically};
+use crate::plan::check_instance_name;
+use crate::provider::Snapshot;
+use crate::report;
+use crate::run::restore::request::{Request, Restored};
+use crate::run::snapshots::Listing;
+use crate::systemd::timers;
+use crate::systemd::units::{Activity, UnitError, UnitResult, Units};
+
+/// For whom answers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A person, who also sees how far it is.
+    Person,
+    /// A program, which gets JSON.
+    Program,
+}
+
+/// What the command line needs of the machine.
+pub struct Client<'a> {
+    /// Its directories.
+    pub host: &'a Host,
+    /// systemd.
+    pub units: &'a dyn Units,
+    /// Ctrl-C, which stops what was started.
+    pub cancel: &'a Cancel,
+    /// Standard output.
+    pub out: &'a mut dyn Write,
+    /// Who reads it.
+    pub reader: Reader,
+}
+
+impl Client<'_> {
+    /// Starts a backup, perhaps of data that shrank on purpose, and waits for its end.
+    /// Returns the exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or systemd did not start it.
+    pub fn run(&mut self, name: &str, accept_shrink: bool) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let unit = format!("backupservice-{name}.service");
+        let before = report::last_run(&directories)?.map(|record| record.run_id);
+        let accepted = directories.accept_shrink();
+        if accept_shrink {
+            leave(&directories, &accepted, b"")?;
+        }
+        let demand = directories.demand();
+        if report::running(&directories)?.is_some_and(|state| state.phase == "waiting") {
+            leave(&directories, &demand, b"")?;
+        }
+        let started = self.start(&unit, &directories.run_state());
+        // It is said for this run, not for a later one.
+        if accept_shrink {
+            remove_if_there(&accepted).map_err(anyhow::Error::from)?;
+        }
+        remove_if_there(&demand).map_err(anyhow::Error::from)?;
+        let result = started?;
+        let record = report::last_run(&directories)?;
+        let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
+            result.check("the backup", &unit)?;
+            return Ok(0);
+        };
+        self.answer(&record)?;
+        let status = exit_status(record.outcome, false);
+        Ok(if record.cleanup_failed {
+            status.max(1)
+        } else {
+            status
+        })
+    }
+
+    /// Starts a maintenance, perhaps only its check, and waits for its end. Returns the
+    /// exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or systemd did not start it.
+    pub fn maintain(&mut self, name: &str, only_check: bool) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let unit = format!("backupservice-{name}-maintain.service");
+        let before = report::last_maintenance(&directories)?.map(|record| record.run_id);
+        let only = directories.check_only();
+        if only_check {
+            leave(&directories, &only, b"")?;
+        }
+        let started = self.start(&unit, &directories.maintenance_state());
+        // It is said for this one, not for a later one.
+        if only_check {
+            remove_if_there(&only).map_err(anyhow::Error::from)?;
+        }
+        let result = started?;
+        let record = report::last_maintenance(&directories)?;
+        let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
+            result.check("the maintenance", &unit)?;
+            return Ok(0);
+        };
+        self.answer(&record)?;
+        Ok(exit_status(record.outcome, false))
+    }
+
+    /// Starts a restore and waits for its end. Returns the exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or systemd did not start the restore.
+    pub fn restore(&mut self, name: &str, request: &Request) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let unit = restore_unit(name, &request.snapshot)?;
+        let before: Option<Restored> = read(&directories.restore_result())?;
+        let before = before.map(|restored| restored.run_id);
+        let json = serde_json::to_vec(request).map_err(anyhow::Error::from)?;
+        leave(&directories, &directories.restore_request(), &json)?;
+        let started = self.start(&unit, &directories.restore_state());
+        // A request that was not taken must not be found by a later restore.
+        remove_if_there(&directories.restore_request()).map_err(anyhow::Error::from)?;
+        let result = started?;
+        let restored: Option<Restored> = read(&directories.restore_result())?;
+        let Some(restored) = restored.filter(|restored| is_of(&restored.run_id, before, &result))
+        else {
+            result.check("the restore", &unit)?;
+            return Ok(0);
+        };
+        self.answer(&restored)?;
+        Ok(restored.exit_status())
+    }
+
+    /// Lists the snapshots of an instance, for people or as JSON. Returns the exit status.
+    ///
+    /// # Errors
+    /// There is no such instance, or its repository cannot be read.
+    pub fn snapshots(&mut self, name: &str) -> Result<u8, Failure> {
+        let snapshots = self.listing(name)?;
+        let text = if self.reader == Reader::Program {
+            serde_json::to_string_pretty(&snapshots).map_err(anyhow::Error::from)?
+        } else {
+            table::table(&snapshots)
+        };
+        self.print(&text)?;
+        Ok(0)
+    }
+
+    /// The snapshots of an instance, oldest first, as its unit lists them.
+    ///
+    /// # Errors
+    /// There is no such instance, or its repository cannot be read.
+    pub fn listing(&self, name: &str) -> Result<Vec<Snapshot>, Failure> {
+        let directories = self.instance(name)?;
+        let unit = format!("backupservice-{name}-snapshots.service");
+        let before: Option<Listing> = read(&directories.snapshots())?;
+        let before = before.map(|listing| listing.run_id);
+        let result = self.units.start_and_wait(&unit, self.cancel)?;
+        let listing: Option<Listing> = read(&directories.snapshots())?;
+        let Some(listing) = listing.filter(|listing| is_of(&listing.run_id, before, &result))
+        else {
+            result.check("the listing", &unit)?;
+            return Err(Failure::new(
+                format!("{unit} left no list"),
+                format!("look at `systemctl status {unit}`"),
+            ));
+        };
+        match listing.error {
+            Some(problem) => Err(Failure::from(anyhow::Error::from(problem))),
+            None => Ok(listing.snapshots),
+        }
+    }
+
+    /// Stops the backup or maintenance that is under way, and waits until it has cleaned up.
+    ///
+    /// # Errors
+    /// Nothing is under way, or systemd does not stop it.
+    pub fn cancel(&mut self, name: &str) -> Result<u8, Failure> {
+        let directories = self.instance(name)?;
+        let mut cancelled = false;
+        for suffix in ["", "-maintain"] {
+            let unit = timers::unit(name, suffix, "service");
+            if self.units.activity(&unit)? == Activity::Inactive {
+                continue;
+            }
+            self.units.stop_and_wait(&unit)?;
+            cancelled = true;
+            if suffix.is_empty() {
+                if let Some(record) = report::last_run(&directories)? {
+                    self.answer(&record)?;
+                }
+            } else if let Some(record) = report::last_maintenance(&directories)? {
+                self.answer(&record)?;
+            }
+        }
+        if cancelled {
+            return Ok(0);
+        }
+        Err(Failure::new(
+            format!("neither a backup nor a maintenance of {name} is under way"),
+            format!("`backupservice status {name}` tells what was done last"),
+        ))
+    }
+
+    /// Starts a unit and waits for its end, while a person sees how far it is.
+    fn start(&self, unit: &str, state: &Path) -> Result<UnitResult, UnitError> {
+        let work = || {
+            let result = self.units.start_and_wait(unit, self.cancel)?;
+            if result.job == "canceled" && !result.cancelled {
+                // Somebody else stops it: then our job is gone before the unit has ended.
+                self.units.stop_and_wait(unit)?;
+            }
+            Ok(result)
+        };
+        match self.reader {
+            Reader::Person => progress::shown(state, work),
+            Reader::Program => work(),
+        }
+    }
+
+    fn answer<T: Display + Serialize>(&mut self, record: &T) -> Result<(), Failure> {
+        let text = match self.reader {
+            Reader::Person => record.to_string(),
+            Reader::Program => serde_json::to_string_pretty(record).map_err(anyhow::Error::from)?,
+        };
+        self.print(&text)
+    }
+
+    fn instance(&self, name: &str) -> Result<Instance, Failure> {
+        let plans = self.host.plans();
+        // A name is a file name only once it is known to be one.
+        if check_instance_name(name).is_ok() && plans.join(format!("{name}.json")).exists() {
+            return Ok(self.host.instance(name));
+        }
+        let mut known: Vec<String> = fs::read_dir(&plans)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|file| Some(file.strip_suffix(".json")?.to_owned()))
+            .collect();
+        known.sort();
+        Err(Failure::new(
+            format!("there is no instance {name:?} on this machine"),
+            format!("give one of: {}", known.join(", ")),
+        ))
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), Failure> {
+        writeln!(self.out, "{}", text.trim_end()).map_err(anyhow::Error::from)?;
+        Ok(())
+    }
+}
+
+/// Whether an answer is the one to the unit that was started. systemd forgets a unit
+/// that succeeded, and with it the id of the invocation: then the answer is a new one.
+fn is_of(run_id: &str, before: Option<String>, result: &UnitResult) -> bool {
+    if result.invocation_id.is_empty() {
+        before.is_none_or(|before| before != run_id)
+    } else {
+        result.invocation_id == run_id
+    }
+}
+
+fn restore_unit(name: &str, snapshot: &str) -> Result<String, Failure> {
+    // What is neither a letter nor a digit would have to be escaped, and is in no id.
+    if snapshot.is_empty() || !snapshot.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(Failure::new(
+            format!("--snapshot {snapshot:?} is not the id of a snapshot"),
+            format!(
+                "give an id, the beginning of one, or latest; `backupservice snapshots {name}` lists them"
+            ),
+        ));
+    }
+    Ok(format!("backupservice-{name}-restore@{snapshot}.service"))
+}
+
+fn leave(directories: &Instance, path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let leaving = || format!("cannot write {}", path.display());
+    fs::create_dir_all(&directories.runtime).with_context(leaving)?;
+    write_atomically(path, content).with_context(leaving)
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        json => {
+            let reading = || format!("cannot read {}", path.display());
+            Ok(Some(
+                serde_json::from_slice(&json.with_context(reading)?).with_context(reading)?,
+            ))
+        }
+    }
+}

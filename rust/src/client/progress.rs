@@ -1,0 +1,120 @@
+//! What the command line shows while it waits for a unit: how far that is, as its state
+//! file tells. On a terminal, a bar; elsewhere, a line for each phase.
+
+use std::io::{IsTerminal, stderr};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::base::measure::size;
+use crate::report::doing;
+use crate::report::record::State;
+
+/// The state file is looked at so often.
+const TICK: Duration = Duration::from_millis(200);
+/// The bar counts in these steps.
+const STEPS: u64 = 1000;
+
+/// Does `work`, and meanwhile shows on standard error what the state file says.
+pub fn shown<T>(file: &Path, work: impl FnOnce() -> T) -> T {
+    let began = Timestamp::now();
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let shower = scope.spawn(|| {
+            let mut shower = Shower::new();
+            while !ended.load(Ordering::SeqCst) {
+                // One that a killed run has left is older.
+                if let Some(state) = read(file).filter(|state| state.started >= began) {
+                    shower.show(&state);
+                }
+                thread::park_timeout(TICK);
+            }
+            shower.end();
+        });
+        let result = work();
+        ended.store(true, Ordering::SeqCst);
+        shower.thread().unpark();
+        result
+    })
+}
+
+fn read(file: &Path) -> Option<State> {
+    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+}
+
+enum Shower {
+    Bar(ProgressBar),
+    Lines(String),
+}
+
+impl Shower {
+    fn new() -> Self {
+        if !stderr().is_terminal() {
+            return Self::Lines(String::new());
+        }
+        let bar = ProgressBar::new(STEPS);
+        bar.set_style(style("{spinner} {msg}"));
+        bar.enable_steady_tick(TICK);
+        Self::Bar(bar)
+    }
+
+    fn show(&mut self, state: &State) {
+        match self {
+            Self::Lines(last) if *last == state.phase => {}
+            Self::Lines(last) => {
+                last.clone_from(&state.phase);
+                eprintln!("{}: {}", state.instance, doing(&state.phase));
+            }
+            Self::Bar(bar) => {
+                bar.set_message(doing(&state.phase).to_owned());
+                let Some(progress) = state.progress.filter(|progress| progress.bytes_total > 0)
+                else {
+                    bar.set_style(style("{spinner} {msg}"));
+                    return;
+                };
+                bar.set_style(style("{spinner} {msg} {wide_bar} {percent} % {prefix}"));
+                let done = size(progress.bytes_done);
+                bar.set_prefix(format!("{done} of {}", size(progress.bytes_total)));
+                bar.set_position(steps(progress.fraction));
+            }
+        }
+    }
+
+    fn end(self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A file may say anything.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn steps(fraction: f64) -> u64 {
+    (fraction.clamp(0.0, 1.0) * 1000.0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_fraction_is_out_of_the_bar() {
+        for (fraction, expected) in [
+            (0.437, 437),
+            (-1.0, 0),
+            (7.0, STEPS),
+            (f64::NAN, 0),
+            (f64::INFINITY, STEPS),
+        ] {
+            assert_eq!(steps(fraction), expected);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The words and tables of `status`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jiff::{SignedDuration, Timestamp, Zoned};
+
+use super::Status;
+use super::layout::{Cell, align};
+use crate::base::measure::size;
+use crate::base::outcome::Outcome;
+use crate::client::terminal::{Look, Terminal};
+use crate::report::maintenance::Check;
+use crate::report::record::{Phase, Record};
+use crate::systemd::timers::{Activity, TimerState};
+use crate::watch::store::Failing;
+
+/// Runs shown of one instance.
+const SHOWN_RUNS: usize = 10;
+/// What the table can do without on a narrow terminal, the first first.
+const DISPENSABLE: [&str; 5] = [
+    "LAST SNAPSHOT",
+    "PROVIDER",
+    "MAINTENANCE",
+    "ADDED",
+    "NEXT RUN",
+];
+
+/// All instances, a line each.
+pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
+    if all.is_empty() {
+        return "No instances. Define one in backupservice.instances.\n".to_owned();
+    }
+    let head = [
+        "INSTANCE",
+        "PROVIDER",
+        "STATE",
+        "LAST RUN",
+        "LAST SUCCESS",
+        "NEXT RUN",
+        "LAST SNAPSHOT",
+        "ADDED",
+        "MAINTENANCE",
+    ];
+    let rows: Vec<_> = all
+        .iter()
+        .map(|one| {
+            [
+                one.instance.as_str().into(),
+                one.provider.as_str().into(),
+                state(one),
+                one.last_run
+                    .as_ref()
+                    .map_or_else(|| Cell::new(Look::Odd, "never"), outcome),
+                last_success(one, now),
+                next_run(one, now),
+                snapshot(one.last_snapshot.as_deref()),
+                added(one.last_bytes_added),
+                maintenance(one, now),
+            ]
+        })
+        .collect();
+    align(head, &rows, &DISPENSABLE, terminal).join("\n") + "\n"
+}
+
+/// Through which channels nobody can be told of all this.
+pub(super) fn failing(
+    failing: &BTreeMap<String, Failing>,
+    now: &Zoned,
+    terminal: Terminal,
+) -> String {
+    let mut text = String::new();
+    for (channel, Failing { since, error }) in failing {
+        let line = format!(
+            "nobody is told through {}, since {}: {}",
+            printable(channel),
+            age(*since, now),
+            printable(error)
+        );
+        let _ = writeln!(text, "{}", terminal.paint(Look::Bad, &line));
+    }
+    text
+}
+
+/// One instance with its last runs, newest first.
+pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
+    let state = state(one).paint(terminal);
+    let mut text = format!("{} ({}): {state}\n", one.instance, one.provider);
+    let success = last_success(one, now).paint(terminal);
+    let _ = writeln!(text, "last success: {success}");
+    let _ = writeln!(text, "next run: {}", next_run(one, now).paint(terminal));
+    if let Some(last) = &one.last_maintenance {
+        let text_of = printable(&last.to_string());
+        let _ = writeln!(text, "{text_of} ({})", age(last.finished, now));
+    }
+    let history = one.history.as_deref().unwrap_or_default();
+    let newest: Vec<_> = match (history, &one.last_run) {
+        ([], Some(last)) => vec![last],
+        _ => history.iter().rev().take(SHOWN_RUNS).collect(),
+    };
+    if newest.is_empty() {
+        return text;
+    }
+    let head = ["STARTED", "OUTCOME", "TOOK", "SNAPSHOT", "ADDED"];
+    let row = |record: &&Record| {
+        let started = record.started.to_zoned(now.time_zone().clone());
+        let took = record.finished.duration_since(record.started);
+        [
+            started.strftime("%Y-%m-%d %H:%M:%S %Z").to_string().into(),
+            outcome(record),
+            duration(took.as_secs_f64()).into(),
+            snapshot(record.snapshot.as_deref()),
+            added(record.totals.map(|totals| totals.bytes_added)),
+        ]
+    };
+    let rows: Vec<_> = newest.iter().map(row).collect();
+    let aligned = align(head, &rows, &["ADDED", "SNAPSHOT"], terminal);
+    let mut lines = aligned.iter();
+    let _ = writeln!(text, "\n{}", lines.next().map_or("", String::as_str));
+    for (line, record) in lines.zip(newest) {
+        let _ = writeln!(text, "{line}");
+        if !record.phases.is_empty() {
+            let phases: Vec<_> = record.phases.iter().map(phase).collect();
+            let _ = writeln!(text, "  {}", phases.join(", "));
+        }
+        if let Some(problem) = &record.error {
+            let problem = printable(&problem.to_string());
+            let _ = writeln!(text, "  {}", terminal.paint(look(record), &problem));
+        }
+        let journal = journal(&record.run_id);
+        let _ = writeln!(text, "  {}", terminal.paint(Look::Faint, &journal));
+    }
+    text
+}
+
+/// What shows everything that the journal has of a run: its own words, and systemd's.
+fn journal(run_id: &str) -> String {
+    let id = printable(run_id);
+    format!("journalctl _SYSTEMD_INVOCATION_ID={id} + INVOCATION_ID={id}")
+}
+
+fn last_success(one: &Status, now: &Zoned) -> Cell {
+    let age = one.last_success.map(|then| age(then, now));
+    match (age, one.overdue) {
+        (age, true) => {
+            let age = age.unwrap_or_else(|| "never".to_owned());
+            Cell::new(Look::Bad, format!("{age}, overdue"))
+        }
+        (Some(age), false) => age.into(),
+        (None, false) => Cell::new(Look::Odd, "never"),
+    }
+}
+
+fn next_run(one: &Status, now: &Zoned) -> Cell {
+    match (one.timer, one.next_run) {
+        (TimerState::Waiting, Some(next)) => until(next, now).into(),
+        (TimerState::Running, _) => "after this one".into(),
+        (TimerState::Waiting | TimerState::Unknown, _) => Cell::new(Look::Odd, "unknown"),
+        (TimerState::Elapsed, _) => Cell::new(Look::Bad, "never, over"),
+        (TimerState::Dead, _) => Cell::new(Look::Bad, "never, timer dead"),
+        (TimerState::Masked, _) => Cell::new(Look::Bad, "never, timer masked"),
+        (TimerState::Missing, _) => Cell::new(Look::Bad, "never, no timer"),
+    }
+}
+
+fn maintenance(one: &Status, now: &Zoned) -> Cell {
+    let Some(last) = &one.last_maintenance else {
+        return "never".into();
+    };
+    let (what, look) = match (last.done.check, last.outcome) {
+        (Some(Check::Damaged), _) => ("damaged", Look::Bad),
+        (_, outcome) => (outcome.as_str(), look_of(outcome)),
+    };
+    Cell::new(look, format!("{what}, {}", age(last.finished, now)))
+}
+
+fn state(one: &Status) -> Cell {
+    let (look, text) = match (one.state, &one.phase, &one.progress) {
+        (Activity::Idle, ..) => (Look::Plain, "idle".to_owned()),
+        (Activity::Unknown, ..) => (Look::Odd, "unknown".to_owned()),
+        (Activity::Running, None, _) => (Look::Busy, "running".to_owned()),
+        (Activity::Running, Some(phase), None) => (Look::Busy, printable(phase)),
+        (Activity::Running, Some(phase), Some(progress)) => {
+            let percent = (progress.fraction * 100.0).floor();
+            (Look::Busy, format!("{} {percent:.0} %", printable(phase)))
+        }
+    };
+    Cell::new(look, text)
+}
+
+fn outcome(record: &Record) -> Cell {
+    let cleanup = if record.cleanup_failed {
+        ", cleanup failed"
+    } else {
+        ""
+    };
+    let text = format!("{}{cleanup}", record.outcome.as_str());
+    Cell::new(look(record), text)
+}
+
+fn look(record: &Record) -> Look {
+    if record.cleanup_failed {
+        Look::Bad
+    } else {
+        look_of(record.outcome)
+    }
+}
+
+fn look_of(outcome: Outcome) -> Look {
+    match outcome {
+        Outcome::Success => Look::Good,
+        Outcome::Skipped => Look::Plain,
+        Outcome::Incomplete | Outcome::Cancelled => Look::Odd,
+        Outcome::Failed => Look::Bad,
+    }
+}
+
+fn snapshot(id: Option<&str>) -> Cell {
+    id.map_or_else(nothing, |id| {
+        printable(&id.chars().take(8).collect::<String>()).into()
+    })
+}
+
+fn added(count: Option<u64>) -> Cell {
+    count.map_or_else(nothing, |count| size(count).into())
+}
+
+fn nothing() -> Cell {
+    "-".into()
+}
+
+fn phase(phase: &Phase) -> String {
+    format!("{} {}", printable(&phase.name), duration(phase.seconds))
+}
+
+fn age(then: Timestamp, now: &Zoned) -> String {
+    match now.timestamp().duration_since(then).as_mins() {
+        ..0 => "in the future".to_owned(),
+        0 => "just now".to_owned(),
+        minutes => format!("{} ago", coarse(minutes)),
+    }
+}
+
+fn until(then: Timestamp, now: &Zoned) -> String {
+    match then.duration_since(now.timestamp()).as_mins() {
+        ..=0 => "any moment".to_owned(),
+        minutes => format!("in {}", coarse(minutes)),
+    }
+}
+
+fn coarse(minutes: i64) -> String {
+    match minutes {
+        ..60 => format!("{minutes} min"),
+        60..2880 => format!("{} h", minutes / 60),
+        _ => format!("{} d", minutes / (24 * 60)),
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    let whole = SignedDuration::try_from_secs_f64(seconds.round()).unwrap_or_default();
+    match whole.as_secs() {
+        0 => "<1 s".to_owned(),
+        seconds @ ..60 => format!("{seconds} s"),
+        seconds @ ..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Names of files and messages of programs may contain anything, and go to a terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_and_durations_have_one_unit_or_two() {
+        let now: Zoned = "2026-03-10T12:00:00[UTC]".parse().unwrap();
+        for (seconds, expected) in [
+            (-90, "in the future"),
+            (59, "just now"),
+            (60, "1 min ago"),
+            (3 * 3600 + 1, "3 h ago"),
+            (47 * 3600, "47 h ago"),
+            (49 * 3600, "2 d ago"),
+        ] {
+            let then = now.timestamp() - SignedDuration::from_secs(seconds);
+            assert_eq!(age(then, &now), expected);
+        }
+        for (seconds, expected) in [
+            (0.2, "<1 s"),
+            (59.4, "59 s"),
+            (59.6, "1 min 0 s"),
+            (3661.0, "1 h 1 min"),
+            (f64::NAN, "<1 s"),
+        ] {
+            assert_eq!(duration(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_not_told_what_to_do() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    }
+}

@@ -1,0 +1,185 @@
+//! What borg says with `--log-json` and `--json`.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::base::measure::{Progress, Totals};
+
+/// A line on standard error.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message {
+    /// How far a backup is; what there is to do is not known.
+    ArchiveProgress(Counted),
+    /// How far a restore is.
+    ProgressPercent(Percent),
+    /// A warning or an error.
+    #[serde(rename = "log_message")]
+    Words(Said),
+    /// Something else.
+    #[serde(other)]
+    Other,
+}
+
+/// The message, unless the line is something else.
+pub fn parse(line: &[u8]) -> Option<Message> {
+    serde_json::from_slice(line).ok()
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Counted {
+    original_size: u64,
+    nfiles: u64,
+    finished: bool,
+}
+
+impl Counted {
+    pub fn progress(&self) -> Option<Progress> {
+        // The last one has no numbers.
+        (!self.finished).then_some(Progress {
+            bytes_done: self.original_size,
+            files_done: self.nfiles,
+            ..Progress::default()
+        })
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Percent {
+    msgid: Option<String>,
+    current: u64,
+    total: u64,
+}
+
+impl Percent {
+    #[allow(clippy::cast_precision_loss)] // it is for people
+    pub fn progress(&self) -> Option<Progress> {
+        (self.msgid.as_deref() == Some("extract") && self.total > 0).then(|| Progress {
+            fraction: (self.current as f64 / self.total as f64).clamp(0.0, 1.0),
+            bytes_done: self.current,
+            bytes_total: self.total,
+            ..Progress::default()
+        })
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Said {
+    levelname: String,
+    message: String,
+    msgid: Option<String>,
+}
+
+impl Said {
+    pub fn is_error(&self) -> bool {
+        matches!(self.levelname.as_str(), "ERROR" | "CRITICAL")
+    }
+
+    /// It is about one item that was selected.
+    pub fn is_about_an_item(&self) -> bool {
+        self.msgid.as_deref().is_some_and(|id| {
+            id.starts_with("Backup")
+                || ["FileChangedWarning", "IncludePatternNeverMatchedWarning"].contains(&id)
+        })
+    }
+
+    /// Without the way that led to an exception.
+    pub fn text(&self) -> &str {
+        let message = self.message.trim();
+        if !message.starts_with("Traceback ") {
+            return message;
+        }
+        let traceback = message.split("\n\nPlatform: ").next().unwrap_or(message);
+        traceback.lines().next_back().unwrap_or(traceback)
+    }
+
+    /// It only says that an exception follows.
+    pub fn announces_exception(&self) -> bool {
+        self.msgid.as_deref() == Some("Exception")
+    }
+}
+
+/// How a `check --verbose` ends that found nothing.
+pub const SOUND: &str = "Archive consistency check complete, no problems found";
+
+/// The bytes that `compact` says it freed, in the units of SI.
+pub fn freed(message: &str) -> Option<u64> {
+    let rest = message.split_once("compaction freed about ")?.1;
+    let mut words = rest.split_whitespace();
+    let number: f64 = words.next()?.parse().ok()?;
+    let factor = match words.next()? {
+        "B" => 1.0,
+        "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        _ => return None,
+    };
+    // Three digits are all there is; a few bytes do not matter.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Some((number * factor).round().max(0.0) as u64)
+}
+
+/// What `create --json` prints once the archive is saved.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct Created {
+    pub archive: CreatedArchive,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct CreatedArchive {
+    pub id: String,
+    pub name: String,
+    stats: Stats,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Stats {
+    nfiles: u64,
+    original_size: u64,
+    deduplicated_size: u64,
+}
+
+impl CreatedArchive {
+    pub fn totals(&self) -> Totals {
+        Totals {
+            files: self.stats.nfiles,
+            bytes: self.stats.original_size,
+            bytes_added: self.stats.deduplicated_size,
+        }
+    }
+}
+
+/// What `list --json` prints.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct List {
+    pub archives: Vec<Listed>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct Listed {
+    pub id: String,
+    pub name: String,
+    comment: String,
+}
+
+impl Listed {
+    /// The paths that were selected, unless somebody else wrote the comment.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        serde_json::from_str(&self.comment).unwrap_or_default()
+    }
+}
+
+/// A comment that [`Listed::paths`] reads.
+pub fn comment(paths: &[PathBuf]) -> serde_json::Result<String> {
+    // borg fills in what is in braces.
+    let json = serde_json::to_string(paths)?;
+    Ok(json.replace('{', "{{").replace('}', "}}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! What the endings of restic mean. 0.17 and later; 0.19 exits with 130 on SIGTERM and
+//! with 3 for a missing source, where earlier versions exit with 1 and 0.
+
+use super::retry_limit::{GAVE_UP, NO_BUCKET, UNKNOWN_KEY, WRONG_KEY};
+use crate::base::outcome::Kind;
+use crate::provider::table::{Operation, Row, Sign, Verdict};
+
+const FAILED: Verdict = Verdict::Failure(Kind::Failed);
+const PASSING: Verdict = Verdict::Failure(Kind::Passing);
+const LOCKED: Verdict = Verdict::Failure(Kind::Locked);
+const DAMAGED: Verdict = Verdict::Failure(Kind::Damaged);
+const CANCELLED: Verdict = Verdict::Failure(Kind::Cancelled);
+
+const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
+const LOOK: &str = "read restic's own words above and the journal of the run";
+
+/// The first row that fits counts.
+pub const TABLE: &[Row] = &[
+    row(&[], Sign::Cancelled, CANCELLED, "stopped on request", ""),
+    row(
+        &[],
+        Sign::Code(10),
+        Verdict::Failure(Kind::NoRepository),
+        "the repository does not exist",
+        "check repository.path; the next backup creates the repository",
+    ),
+    row(
+        &[],
+        Sign::Code(11),
+        LOCKED,
+        "the repository is locked by another process",
+        "wait for the other process; if there is none any more, the next maintenance removes its lock: `backupservice maintain NAME`",
+    ),
+    row(
+        &[],
+        Sign::Code(12),
+        FAILED,
+        "the password does not open the repository",
+        "put the password of this repository into {passwordFile}, or set repository.passwordFile to a file that has it",
+    ),
+    row(
+        &[Operation::Backup],
+        Sign::NoProof(0),
+        FAILED,
+        "it ended without having made a snapshot",
+        LOOK,
+    ),
+    row(
+        &[Operation::Backup],
+        Sign::NoProof(3),
+        FAILED,
+        "it ended without having made a snapshot",
+        LOOK,
+    ),
+    row(
+        &[Operation::Backup],
+        Sign::Code(3),
+        Verdict::Incomplete,
+        "some of the data could not be read",
+        "make it readable or exclude it with excludePatterns",
+    ),
+    row(
+        &[Operation::Backup],
+        Sign::ZeroBut("does not exist, skipping"),
+        Verdict::Incomplete,
+        "a source disappeared while the backup began",
+        "check that the directory exists, and what removes it",
+    ),
+    row(
+        &[],
+        Sign::Code(130),
+        CANCELLED,
+        "interrupted by a signal that backupservice did not send",
+        "start it again",
+    ),
+    row(
+        &[],
+        Sign::Says("no space left on device"),
+        FAILED,
+        "there is no space left",
+        "free space where the repository or the cache is, or restore elsewhere with --target",
+    ),
+    row(
+        &[],
+        Sign::Says("Host key verification failed"),
+        FAILED,
+        "the server's host key is not among the known ones",
+        "put the server's key into repository.sshKnownHostsFile",
+    ),
+    row(
+        &[],
+        Sign::Says("Permission denied (publickey"),
+        FAILED,
+        "the server does not accept the key",
+        "check repository.sshKeyFile and the server's authorized_keys",
+    ),
+    network("ssh: connect to host", "the server cannot be reached"),
+    network(
+        "Could not resolve hostname",
+        "the server's name cannot be resolved",
+    ),
+    network("no such host", "the server's name cannot be resolved"),
+    network("connection refused", "the server cannot be reached"),
+    network("network is unreachable", "there is no network"),
+    network("no route to host", "the server cannot be reached"),
+    network("i/o timeout", "the server does not answer"),
+    network("request timeout", "the server does not answer"),
+    key(WRONG_KEY),
+    key(UNKNOWN_KEY),
+    row(
+        &[],
+        Sign::Says(NO_BUCKET),
+        FAILED,
+        "there is no such bucket",
+        "create the bucket, or check repository.path",
+    ),
+    network(GAVE_UP, "the server does not do what it is asked"),
+    row(
+        &[Operation::Init],
+        Sign::Says("repository already contains"),
+        FAILED,
+        "the repository has lost its file `config`, and is not made anew over what it still holds",
+        "put the file back from a copy of the repository; or move the repository away, and the next backup begins a new one",
+    ),
+    row(
+        &[Operation::Init],
+        Sign::Says("already exists"),
+        FAILED,
+        "there is a repository already",
+        "check repository.path",
+    ),
+    row(
+        &[Operation::Init],
+        Sign::NoProof(0),
+        FAILED,
+        "it ended without having created the repository",
+        LOOK,
+    ),
+    row(
+        &[Operation::Mark],
+        Sign::NoProof(0),
+        FAILED,
+        "it ended without having marked the snapshot",
+        LOOK,
+    ),
+    row(
+        &[Operation::Restore],
+        Sign::NoProof(0),
+        FAILED,
+        "it ended without having restored anything",
+        LOOK,
+    ),
+    row(
+        &[Operation::Check],
+        Sign::NoProof(0),
+        FAILED,
+        "it ended without having checked the repository",
+        LOOK,
+    ),
+    row(
+        &[Operation::Check],
+        Sign::Proved(1),
+        DAMAGED,
+        "the repository is damaged",
+        "look for a failing disk or memory, then repair it as https://restic.readthedocs.io/en/stable/077_troubleshooting.html says, as the user backupservice",
+    ),
+    row(&[], Sign::Code(0), Verdict::Success, "done", ""),
+    row(&[], Sign::Code(1), FAILED, "it failed", LOOK),
+    row(
+        &[],
+        Sign::Code(2),
+        FAILED,
+        "it crashed",
+        "look for a known bug of this version of restic; memory may have run out",
+    ),
+    row(
+        &[],
+        Sign::Signal,
+        FAILED,
+        "something killed it",
+        "look into the journal for the out-of-memory killer",
+    ),
+    row(
+        &[],
+        Sign::Other,
+        FAILED,
+        "it ended in a way that is not known",
+        LOOK,
+    ),
+];
+
+/// A trouble with the network, recognised by restic's or ssh's own words.
+const fn network(words: &'static str, meaning: &'static str) -> Row {
+    row(&[], Sign::Says(words), PASSING, meaning, NETWORK)
+}
+
+/// What an S3 server says of keys that it does not accept.
+const fn key(words: &'static str) -> Row {
+    row(
+        &[],
+        Sign::Says(words),
+        FAILED,
+        "the server does not accept the key",
+        "check the key and its secret in repository.environmentFile",
+    )
+}
+
+const fn row(
+    operations: &'static [Operation],
+    sign: Sign,
+    verdict: Verdict,
+    meaning: &'static str,
+    remedy: &'static str,
+) -> Row {
+    Row {
+        operations,
+        sign,
+        verdict,
+        meaning,
+        remedy,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! restic, 0.17 or newer.
+
+mod call;
+mod exclude;
+pub mod exits;
+mod messages;
+mod retry_limit;
+mod settings;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::keep;
+use super::table::{Operation, Verdict};
+use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
+use crate::base::outcome::Failure;
+use crate::base::problem::Problem;
+use crate::plan::{Plan, Retention};
+use call::Call;
+use settings::Settings;
+
+/// The word for restic in plans, records and the journal.
+pub const NAME: &str = "restic";
+
+/// On a snapshot that does not hold everything that was promised.
+const INCOMPLETE: &str = "incomplete";
+
+/// restic with one repository, seen as one instance.
+#[derive(Debug)]
+pub struct Restic {
+    settings: Settings,
+    tag: String,
+}
+
+impl Restic {
+    /// See [`super::open`].
+    ///
+    /// # Errors
+    /// A credential cannot be read.
+    pub fn new(plan: &Plan, credentials: &Path, cache: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            settings: Settings::new(plan, credentials, cache)?,
+            tag: format!("instance:{}", plan.instance),
+        })
+    }
+}
+
+impl Provider for Restic {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn init(&self, job: &mut Job<'_>) -> Result<(), Failure> {
+        Call::new(&self.settings, Operation::Init)
+            .arguments(["init", "--json"])
+            .run(job)?
+            .verdict()
+            .map(|_| ())
+    }
+
+    fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
+        let mut call = Call::new(&self.settings, Operation::Backup)
+            .arguments(["backup", "--json", "--tag", &self.tag]);
+        if selection.one_file_system {
+            call = call.arguments(["--one-file-system"]);
+        }
+        for pattern in super::patterns(selection)? {
+            call = call.arguments(["--exclude", &exclude::translate(&pattern)]);
+        }
+        let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
+        let row = done.verdict()?;
+        let summary = done.summary.as_ref().context("restic printed no summary")?;
+        let incomplete = (row.verdict == Verdict::Incomplete).then(|| {
+            let message = format!("{}: {}", row.meaning, done.unread());
+            Problem::new(message, row.remedy)
+        });
+        Ok(Backup {
+            snapshot: summary.snapshot_id.clone(),
+            totals: summary.totals(),
+            incomplete,
+        })
+    }
+
+    fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure> {
+        let done = Call::new(&self.settings, Operation::Mark)
+            .arguments(["tag", "--json", "--add", INCOMPLETE, "--", snapshot])
+            .run(job)?;
+        done.verdict()?;
+        Ok(done.changed.unwrap_or_else(|| snapshot.to_owned()))
+    }
+
+    fn unlock(&self, job: &mut Job<'_>) -> Result<bool, Failure> {
+        // Never --remove-all: plain `unlock` leaves the lock of whoever may be alive.
+        Call::new(&self.settings, Operation::Unlock)
+            .arguments(["unlock"])
+            .run(job)?
+            .verdict()
+            .map(|_| true)
+    }
+
+    fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
+        let done = Call::new(&self.settings, Operation::Snapshots)
+            .arguments(["snapshots", "--json", "--no-lock", "--tag", &self.tag])
+            .run(job)?;
+        done.verdict()?;
+        let list = messages::snapshots(&done.text, INCOMPLETE)
+            .context("restic's list of snapshots cannot be read")?;
+        Ok(list)
+    }
+
+    fn missing(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        job: &mut Job<'_>,
+    ) -> Result<Vec<PathBuf>, Failure> {
+        let done = Call::new(&self.settings, Operation::Contents)
+            .looking_for(paths)
+            .arguments(["ls", "--json", "--no-lock", "--", &snapshot.id])
+            .arguments(paths)
+            .run(job)?;
+        done.verdict()?;
+        Ok(done.sought)
+    }
+
+    fn restore(
+        &self,
+        snapshot: &Snapshot,
+        path: &Path,
+        into: &Path,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        let unusable = || {
+            Failure::new(
+                format!("{} cannot be restored by name", path.display()),
+                "restore the directory that holds it",
+            )
+        };
+        let parent = path.parent().and_then(Path::to_str).ok_or_else(unusable)?;
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(unusable)?;
+        let target: OsString = into.into();
+        Call::new(&self.settings, Operation::Restore)
+            .arguments(["restore", "--json", "--sparse", "--include"])
+            .arguments([exclude::literal(name)])
+            .arguments(["--target".into(), target])
+            .arguments(["--".to_owned(), format!("{}:{parent}", snapshot.id)])
+            .run(job)?
+            .verdict()
+            .map(|_| ())
+    }
+
+    fn forget(&self, keep: &Retention, job: &mut Job<'_>) -> Result<Forgotten, Failure> {
+        let before = self.snapshots(job)?;
+        let outdated = keep::outdated(&before);
+        if !outdated.is_empty() {
+            Call::new(&self.settings, Operation::Forget)
+                .arguments(["forget", "--json", "--"])
+                .arguments(&outdated)
+                .run(job)?
+                .verdict()?;
+        }
+        // Tags are part of the grouping, so that incomplete snapshots do not count among
+        // the complete ones. Paths are not: a source that was renamed would leave a
+        // group behind that is kept for ever.
+        Call::new(&self.settings, Operation::Forget)
+            .arguments(["forget", "--json", "--group-by", "host,tags"])
+            .arguments(["--tag", &self.tag])
+            .arguments(keep::rules(keep))
+            .run(job)?
+            .verdict()?;
+        keep::compare(NAME, &before, &self.snapshots(job)?, &outdated)
+    }
+
+    fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {
+        let done = Call::new(&self.settings, Operation::Prune)
+            .arguments(["prune"])
+            .run(job)?;
+        done.verdict()?;
+        Ok(done.freed())
+    }
+
+    fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure> {
+        let mut call = Call::new(&self.settings, Operation::Check).arguments(["check", "--json"]);
+        match read_data {
+            0 => {}
+            1..100 => call = call.arguments([format!("--read-data-subset={read_data}%")]),
+            _ => call = call.arguments(["--read-data"]),
+        }
+        call.run(job)?.verdict().map(|_| ())
+    }
+}

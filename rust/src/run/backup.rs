@@ -1,0 +1,316 @@
+//! The order of a backup. Nothing else knows it.
+
+use crate::base::cancel::Cancel;
+use crate::base::lock::{self, Lock, Mode};
+use crate::base::outcome::{self, Failure, Kind, Outcome};
+use crate::plan::Plan;
+use crate::provider::{self, Backup, Job, Provider, Selection};
+use crate::report::record::Record;
+use crate::report::{End, Report};
+use crate::run::invocation::Invocation;
+use crate::run::observer::watched;
+use crate::run::{conditions, guards, locks, recover, shrink, unverified};
+use crate::steps::hooks::{self, Facts};
+use crate::steps::journal::{Action, Intent, Journal, Operation};
+use crate::steps::quiesce::{self, Stopped};
+use crate::steps::streams;
+use crate::steps::undo::{self, UndoReport};
+use crate::systemd::retries;
+
+/// A backup that ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was recorded.
+    pub record: Record,
+    /// It failed for something that may pass by itself.
+    pub passing: bool,
+}
+
+impl Ended {
+    /// What the process exits with. A service that did not come back fails the unit.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match outcome::exit_status(self.record.outcome, self.passing) {
+            0 if self.record.cleanup_failed => 1,
+            status => status,
+        }
+    }
+}
+
+/// Makes one backup, whatever happens leaves everything as it was, and tells the truth
+/// about it.
+#[must_use]
+pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
+    let provider = provider::name(plan.provider.kind);
+    let number = retries::attempt(invocation.units, &plan.instance);
+    let mut report = Report::of_backup(
+        &invocation.directories,
+        &plan.instance,
+        provider,
+        &invocation.id,
+    )
+    .at_attempt(number);
+    let mut left = Left::default();
+    let result = attempt(plan, invocation, &mut report, &mut left);
+    let result = result.map_err(|failure| retries::judge(failure, number));
+    for problem in &left.cleanup.problems {
+        report.problem(problem);
+    }
+    let passing = matches!(&result, Err(failure) if failure.is_passing());
+    let record = report.finish(end(result, &left.cleanup));
+    left.close();
+    Ended { record, passing }
+}
+
+/// What is kept until the record is written: a run that is killed before has one written
+/// by recovery, from the journal.
+#[derive(Default)]
+struct Left {
+    cleanup: UndoReport,
+    journal: Option<Journal>,
+    lock: Option<Lock>,
+    turn: Option<Lock>,
+}
+
+impl Left {
+    fn close(self) {
+        if let Some(journal) = self.journal
+            && !self.cleanup.postponed
+            && let Err(error) = journal.close()
+        {
+            log::error!("{error:#}");
+        }
+    }
+}
+
+fn attempt(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+    left: &mut Left,
+) -> Result<Backup, Failure> {
+    conditions::wait(plan, invocation, report)?;
+    report.phase("lock");
+    left.lock = Some(lock::take(&invocation.directories, &plan.instance)?);
+    recover::leftovers(invocation, Operation::Backup, report)?;
+    left.turn = Some(locks::repository(plan, Mode::Together, invocation, report)?);
+    let _slot = locks::slot(plan, invocation, report)?;
+
+    report.phase("guard");
+    guards::prepared(plan, &invocation.directories)?;
+    guards::sources(plan)?;
+    guards::credentials(plan, &invocation.credentials)?;
+    let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;
+    unverified::settle(
+        &invocation.directories,
+        &*provider,
+        report,
+        invocation.cancel,
+    )?;
+
+    let mut journal = begin(plan, invocation, report)?;
+    let result = work(plan, invocation, report, &*provider, &mut journal);
+    let mut noted = Ok(());
+    if result.is_err() && ["backup", "mark"].contains(&journal.intent().phase.as_str()) {
+        // There may be a snapshot nevertheless.
+        noted = unverified::raise(&invocation.directories, report.started());
+    }
+    let snapshot = result.as_ref().ok().map(|backup| backup.snapshot.clone());
+    let concluded = journal.conclude(outcome_of(&result), snapshot);
+    let mut context = undo::UndoContext {
+        units: invocation.units,
+        directories: &invocation.directories,
+        on_phase: &mut |phase| report.phase(phase),
+    };
+    left.cleanup = undo::undo(&mut journal, &mut context);
+    left.journal = Some(journal);
+    for error in [noted.err(), concluded.err()].into_iter().flatten() {
+        left.cleanup.problems.push(Failure::from(error).problem);
+    }
+    result
+}
+
+fn work(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+    provider: &dyn Provider,
+    journal: &mut Journal,
+) -> Result<Backup, Failure> {
+    let units = invocation.units;
+    let staging = invocation.directories.staging();
+    if !plan.hooks.before_backup.is_empty() {
+        enter("before-backup", report, journal)?;
+    }
+    let facts = Facts {
+        instance: &plan.instance,
+        run_id: &invocation.id,
+        outcome: None,
+        snapshot: None,
+    };
+    hooks::before(
+        "before-backup",
+        &plan.hooks.before_backup,
+        &facts,
+        &invocation.directories,
+        units,
+        invocation.cancel,
+    )?;
+    let mut stopped = Stopped::default();
+    if !plan.quiesce.is_empty() {
+        invocation.cancel.check("quiesce")?;
+        enter("quiesce", report, journal)?;
+        stopped = quiesce::stop(
+            &plan.quiesce,
+            units,
+            journal,
+            &invocation.directories,
+            invocation.cancel,
+        )?;
+    }
+    let mut paths = plan.sources.clone();
+    if !plan.streams.is_empty() {
+        enter("dump", report, journal)?;
+        streams::make(&staging)?;
+        for stream in &plan.streams {
+            invocation.cancel.check("dump")?;
+            streams::dump(stream, &staging, units, invocation.cancel)?;
+        }
+        paths.push(staging);
+    }
+    invocation.cancel.check("backup")?;
+    enter("backup", report, journal)?;
+    let selection = Selection {
+        paths: &paths,
+        exclude: &plan.exclude,
+        one_file_system: plan.one_file_system,
+    };
+    let mut backup = snapshot(plan, &selection, invocation, report, provider)?;
+    if backup.incomplete.is_none() {
+        backup.incomplete = stopped.came_back(units)?;
+    }
+    if backup.incomplete.is_none() {
+        backup.incomplete = shrink::problem(plan, &invocation.directories, &backup.totals)?;
+    }
+    if backup.incomplete.is_some() {
+        enter("mark", report, journal)?;
+        // A cancel request must not leave a snapshot that claims to be complete.
+        let marked = unlocking(provider, report, &Cancel::never(), |job| {
+            provider.mark_incomplete(&backup.snapshot, job)
+        });
+        backup.snapshot = marked.map_err(|failure| unmarked(&backup, failure))?;
+    }
+    Ok(backup)
+}
+
+/// Backs up first and asks later: only if there is no repository one is created, and
+/// only by one of the instances that share it.
+fn snapshot(
+    plan: &Plan,
+    selection: &Selection<'_>,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+    provider: &dyn Provider,
+) -> Result<Backup, Failure> {
+    let cancel = invocation.cancel;
+    let backup = |report: &mut Report| {
+        unlocking(provider, report, cancel, |job| {
+            provider.backup(selection, job)
+        })
+    };
+    match backup(report) {
+        Err(failure) if failure.kind == Kind::NoRepository => {}
+        result => return result,
+    }
+    invocation.cancel.check("init")?;
+    let alone = locks::creation(plan, invocation, report)?;
+    report.phase("init");
+    // Whoever had the lock before may have made it.
+    match watched(report, cancel, |job| provider.snapshots(job)) {
+        Err(failure) if failure.kind == Kind::NoRepository => {
+            watched(report, cancel, |job| provider.init(job))?;
+        }
+        result => drop(result?),
+    }
+    drop(alone);
+    report.phase("backup");
+    backup(report)
+}
+
+/// What a lock stands in the way of is tried again without the locks of the dead.
+fn unlocking<T>(
+    provider: &dyn Provider,
+    report: &mut Report,
+    cancel: &Cancel,
+    mut work: impl FnMut(&mut Job<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let failure = match watched(report, cancel, &mut work) {
+        Err(failure) if failure.kind == Kind::Locked => failure,
+        result => return result,
+    };
+    match watched(report, cancel, |job| provider.unlock(job)) {
+        Ok(true) => watched(report, cancel, work),
+        _ => Err(failure),
+    }
+}
+
+fn begin(plan: &Plan, invocation: &Invocation<'_>, report: &Report) -> Result<Journal, Failure> {
+    let mut intent = Intent::new(plan, Operation::Backup, &invocation.id, report.started());
+    intent.attempt = report.attempt();
+    let mut journal = Journal::begin(&invocation.directories.intent(), intent)?;
+    let dumps = plan.streams.iter().map(|stream| &stream.dump_unit);
+    let own = plan.hooks.before_backup.iter().map(|hook| &hook.unit);
+    let stops = own
+        .chain(dumps)
+        .map(|unit| Action::Stop { unit: unit.clone() });
+    journal.add(stops.chain(hooks::after("after-backup", &plan.hooks.after_backup)))?;
+    Ok(journal)
+}
+
+/// A phase whose traces outlive a crash of the machine.
+fn enter(phase: &str, report: &mut Report, journal: &mut Journal) -> Result<(), Failure> {
+    report.phase(phase);
+    Ok(journal.enter(phase)?)
+}
+
+fn unmarked(backup: &Backup, mut failure: Failure) -> Failure {
+    let problem = backup.incomplete.as_ref().map(ToString::to_string);
+    failure.problem.message = format!(
+        "the snapshot {} is incomplete ({}), and could not be marked as such: {}",
+        backup.snapshot,
+        problem.unwrap_or_default(),
+        failure.problem.message
+    );
+    failure
+}
+
+fn outcome_of(result: &Result<Backup, Failure>) -> Outcome {
+    match result {
+        Ok(backup) if backup.incomplete.is_some() => Outcome::Incomplete,
+        Ok(_) => Outcome::Success,
+        Err(failure) => failure.outcome(),
+    }
+}
+
+fn end(result: Result<Backup, Failure>, cleanup: &UndoReport) -> End {
+    let outcome = outcome_of(&result);
+    let cleanup_failed = cleanup.cleanup_failed();
+    match result {
+        Ok(backup) => End {
+            outcome,
+            cleanup_failed,
+            error: backup
+                .incomplete
+                .or_else(|| cleanup.problems.first().cloned()),
+            snapshot: Some(backup.snapshot),
+            totals: Some(backup.totals),
+        },
+        Err(failure) => End {
+            outcome,
+            cleanup_failed,
+            error: Some(failure.problem),
+            snapshot: None,
+            totals: None,
+        },
+    }
+}

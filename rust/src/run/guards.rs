@@ -1,0 +1,210 @@
+//! What must hold before anything is touched: a backup that would lie is refused.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::base::outcome::Failure;
+use crate::base::paths::Instance;
+use crate::plan::Plan;
+use crate::run::prepare::Verdict;
+
+/// The repository was prepared, unless it is not on this machine.
+///
+/// # Errors
+/// It was not, with the reason that `prepare` gave.
+pub fn prepared(plan: &Plan, directories: &Instance) -> Result<(), Failure> {
+    if plan.repository.local_path().is_none() {
+        return Ok(());
+    }
+    let unit = format!("backupservice-{}-prepare.service", plan.instance);
+    match Verdict::read(&directories.prepare_verdict())? {
+        Some(Verdict { error: None }) => Ok(()),
+        Some(Verdict { error: Some(error) }) => Err(Failure::from(anyhow::Error::from(error))),
+        None => Err(Failure::new(
+            format!("{unit} did not prepare the repository"),
+            format!("look at `systemctl status {unit}`"),
+        )),
+    }
+}
+
+/// Every credential that the plan names arrived and is not empty.
+///
+/// # Errors
+/// One did not.
+pub fn credentials(plan: &Plan, directory: &Path) -> Result<(), Failure> {
+    let given = &plan.repository.credentials;
+    let all = [
+        ("password", "passwordFile", Some(&given.password)),
+        ("repository", "pathFile", given.repository.as_ref()),
+        ("environment", "environmentFile", given.environment.as_ref()),
+        ("ssh-key", "sshKeyFile", given.ssh_key.as_ref()),
+        (
+            "ssh-known-hosts",
+            "sshKnownHostsFile",
+            given.ssh_known_hosts.as_ref(),
+        ),
+    ];
+    for (credential, field, on_host) in all {
+        let Some(on_host) = on_host else { continue };
+        if has_text(&directory.join(credential))? {
+            continue;
+        }
+        let remedy = if credential == "password" && plan.repository.password_generated {
+            format!(
+                "if the repository exists, put the password that you kept into {}; otherwise `systemctl status backupservice-secrets.service` tells why none was generated",
+                on_host.display()
+            )
+        } else {
+            format!("create {} with the right content", on_host.display())
+        };
+        return Err(Failure::new(
+            format!(
+                "repository.{field} {} is missing or empty",
+                on_host.display()
+            ),
+            remedy,
+        ));
+    }
+    Ok(())
+}
+
+/// Every source holds something that can be read.
+///
+/// # Errors
+/// One does not.
+pub fn sources(plan: &Plan) -> Result<(), Failure> {
+    plan.sources
+        .iter()
+        .try_for_each(|source| holds_something(source))
+}
+
+fn has_text(file: &Path) -> Result<bool, anyhow::Error> {
+    match fs::read(file) {
+        // One newline stands for a file that is not there.
+        Ok(content) => Ok(!content.trim_ascii().is_empty()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(anyhow::anyhow!(
+            "cannot read the credential {}: {error}",
+            file.display()
+        )),
+    }
+}
+
+fn holds_something(source: &Path) -> Result<(), Failure> {
+    let shown = source.display();
+    let refused = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Failure::new(
+            format!("the source {shown} does not exist"),
+            "create it, start the service that does, or mount it; otherwise correct sourceDirectories",
+        ),
+        _ => Failure::new(
+            format!("the source {shown} cannot be read: {error}"),
+            "check its file system and the directories above it",
+        ),
+    };
+    let kind = source.symlink_metadata().map_err(refused)?.file_type();
+    if kind.is_symlink() {
+        return Err(Failure::new(
+            format!(
+                "the source {shown} is only a symbolic link, and a snapshot would hold nothing else"
+            ),
+            "name the directory that it points to in sourceDirectories",
+        ));
+    }
+    let empty = if kind.is_dir() {
+        fs::read_dir(source).map_err(refused)?.next().is_none()
+    } else {
+        fs::File::open(source)
+            .map_err(refused)?
+            .metadata()
+            .map_err(refused)?
+            .len()
+            == 0
+    };
+    if empty {
+        return Err(Failure::new(
+            format!("the source {shown} is empty"),
+            "check that its disk is mounted and that the service has data; otherwise remove it from sourceDirectories",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(result: Result<(), Failure>) -> String {
+        result.unwrap_err().problem.message
+    }
+
+    #[test]
+    fn a_source_that_would_give_an_empty_snapshot_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir(path("empty")).unwrap();
+        fs::create_dir(path("full")).unwrap();
+        fs::write(path("full/file"), "x").unwrap();
+        fs::write(path("nothing"), "").unwrap();
+        std::os::unix::fs::symlink(path("full"), path("link")).unwrap();
+
+        assert!(holds_something(&path("full")).is_ok());
+        assert!(holds_something(&path("full/file")).is_ok());
+        for (name, words) in [
+            ("missing", "does not exist"),
+            ("empty", "is empty"),
+            ("nothing", "is empty"),
+            ("link", "is only a symbolic link"),
+            ("full/file/below", "cannot be read"),
+        ] {
+            let message = problem(holds_something(&path(name)));
+            assert!(message.contains(words), "{name}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_newline_is_a_missing_credential() {
+        let plan: Plan = serde_json::from_value(crate::plan::fixture::good()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        for name in ["password", "environment", "ssh-key", "ssh-known-hosts"] {
+            write(name, "content\n");
+        }
+        credentials(&plan, directory.path()).unwrap();
+        write("environment", "\n");
+        assert_eq!(
+            problem(credentials(&plan, directory.path())),
+            "repository.environmentFile /run/secrets/environment is missing or empty"
+        );
+        fs::remove_file(directory.path().join("password")).unwrap();
+        let failure = credentials(&plan, directory.path()).unwrap_err();
+        assert!(
+            failure
+                .problem
+                .message
+                .contains("repository.passwordFile /var/lib/backupservice-secrets/")
+        );
+        assert!(
+            failure
+                .problem
+                .remedy
+                .unwrap()
+                .contains("backupservice-secrets.service")
+        );
+    }
+
+    #[test]
+    fn the_verdict_of_prepare_is_passed_on() {
+        let plan: Plan = serde_json::from_value(crate::plan::fixture::good()).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let directories = crate::base::paths::Host::new(root.path()).instance("myservice");
+        fs::create_dir_all(&directories.runtime).unwrap();
+        assert!(problem(prepared(&plan, &directories)).contains("did not prepare"));
+        let verdict = r#"{"error":{"message":"not mounted","remedy":"mount it"}}"#;
+        fs::write(directories.prepare_verdict(), verdict).unwrap();
+        assert_eq!(problem(prepared(&plan, &directories)), "not mounted");
+        fs::write(directories.prepare_verdict(), r#"{"error":null}"#).unwrap();
+        prepared(&plan, &directories).unwrap();
+    }
+}

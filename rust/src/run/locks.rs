@@ -1,0 +1,153 @@
+//! What instances of one machine share, and how they take turns.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::base::lock::{self, Lock, Mode};
+use crate::base::outcome::Failure;
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::run::invocation::Invocation;
+
+/// How often a lock that another process has is tried again.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Takes the repository's lock on this machine: backups and restores go together,
+/// maintenance is alone. The provider's own locks, which other machines heed too, come
+/// on top of it. Waiting is a phase.
+///
+/// # Errors
+/// The unit is to stop, or the lock file cannot be opened.
+pub fn repository(
+    plan: &Plan,
+    mode: Mode,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+) -> Result<Lock, Failure> {
+    let file = lock_of_repository("repository", plan, invocation)?;
+    let others = match mode {
+        Mode::Alone => "the end of what else works on the repository",
+        Mode::Together => "the end of the repository's maintenance",
+    };
+    wait(others, invocation, report, || lock::try_file(&file, mode))
+}
+
+/// Takes the lock of whoever creates the repository: two that do so at once leave one
+/// whose parts do not belong together.
+///
+/// # Errors
+/// The unit is to stop, or the lock file cannot be opened.
+pub fn creation(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+) -> Result<Lock, Failure> {
+    let file = lock_of_repository("creation", plan, invocation)?;
+    let others = "another instance to create the repository";
+    wait(others, invocation, report, || {
+        lock::try_file(&file, Mode::Alone)
+    })
+}
+
+/// Takes one of the places of those that work at once on this machine. To be taken after
+/// the repository: who has a place waits for nobody, so that all get on.
+///
+/// # Errors
+/// The unit is to stop, or a lock file cannot be opened.
+pub fn slot(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+) -> Result<Option<Lock>, Failure> {
+    let Some(limit) = plan.max_concurrent else {
+        return Ok(None);
+    };
+    let locks = &invocation.directories.locks;
+    let free = || {
+        let mut slots = (0..limit).map(|slot| locks.join(format!("slot-{slot}")));
+        let taken = slots.find_map(|slot| lock::try_file(&slot, Mode::Alone).transpose());
+        taken.transpose()
+    };
+    let others = format!("one of {limit} instances to end (backupservice.maxConcurrent)");
+    wait(&others, invocation, report, free).map(Some)
+}
+
+/// Waits as a phase, which says for what.
+///
+/// # Errors
+/// The unit is to stop, or `try_it` failed.
+pub fn wait<T>(
+    what: &str,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+    mut try_it: impl FnMut() -> anyhow::Result<Option<T>>,
+) -> Result<T, Failure> {
+    if let Some(taken) = try_it()? {
+        return Ok(taken);
+    }
+    report.phase("waiting");
+    report.note(&format!("waiting for {what}"));
+    loop {
+        invocation.cancel.check("waiting")?;
+        thread::sleep(TICK);
+        if let Some(taken) = try_it()? {
+            return Ok(taken);
+        }
+    }
+}
+
+fn lock_of_repository(
+    what: &str,
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+) -> anyhow::Result<PathBuf> {
+    let place = place(plan, invocation)?;
+    let locks = &invocation.directories.locks;
+    fs::create_dir_all(locks).with_context(|| format!("cannot create {}", locks.display()))?;
+    Ok(locks.join(format!("{what}-{:016x}", digest(&place))))
+}
+
+/// Where the repository is, without who asks: instances may have users of their own.
+fn place(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<String> {
+    let place = if let Some(path) = &plan.repository.path {
+        path.clone()
+    } else {
+        let file = invocation.credentials.join("repository");
+        fs::read_to_string(&file)
+            .with_context(|| format!("cannot read the credential {}", file.display()))?
+    };
+    let place = place.trim().trim_end_matches('/');
+    let without_user = match place.split_once("//") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let host = authority
+                .rsplit_once('@')
+                .map_or(authority, |(_, host)| host);
+            format!("{scheme}//{host}/{path}")
+        }
+        None => place.to_owned(),
+    };
+    Ok(without_user)
+}
+
+/// FNV-1a: the same in every version of this program, which may run side by side.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_fnv() {
+        assert_eq!(digest(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(digest("foobar"), 0x8594_4171_f739_67e8);
+    }
+}

@@ -1,0 +1,219 @@
+//! The order of a maintenance. Nothing else knows it.
+
+use crate::base::lock::Mode;
+use crate::base::outcome::{self, Failure, Kind, Outcome};
+use crate::base::paths::Instance;
+use crate::base::problem::Problem;
+use crate::plan::Plan;
+use crate::provider::{self, Job, Provider};
+use crate::report::maintenance::{Check, Done, Maintenance, MaintenanceEnd};
+use crate::report::{self, Report};
+use crate::run::conditions;
+use crate::run::guards;
+use crate::run::invocation::Invocation;
+use crate::run::locks;
+use crate::run::observer::watched;
+use crate::run::recover;
+use crate::run::unverified;
+use crate::steps::journal::{Journal, Operation};
+use crate::systemd::retries;
+
+/// A maintenance that ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was recorded.
+    pub record: Maintenance,
+    /// It failed for something that may pass by itself.
+    pub passing: bool,
+}
+
+impl Ended {
+    /// What the process exits with.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        outcome::exit_status(self.record.outcome, self.passing)
+    }
+}
+
+/// Forgets what retention does not ask for, frees its space, and checks the repository.
+///
+/// Takes no lock of the instance but only the repository's: were a run killed while
+/// this waits, `recover` would find the instance's lock taken and leave things as they are.
+#[must_use]
+pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
+    let number = retries::attempt(invocation.units, &format!("{}-maintain", plan.instance));
+    let mut work = Work {
+        plan,
+        invocation,
+        report: Report::of_maintenance(
+            &invocation.directories,
+            &plan.instance,
+            provider::name(plan.provider.kind),
+            &invocation.id,
+        ),
+        done: Done::default(),
+    };
+    let result = work.attempt();
+    let result = result.map_err(|failure| retries::judge(failure, number));
+    let Work { report, done, .. } = work;
+    let (outcome, passing, error) = match result {
+        Ok(()) => (Outcome::Success, false, None),
+        Err(failure) if is_new(&failure, &invocation.directories) => {
+            (Outcome::Skipped, false, Some(failure.problem))
+        }
+        Err(failure) => (
+            failure.outcome(),
+            failure.is_passing(),
+            Some(failure.problem),
+        ),
+    };
+    let record = report.finish_maintenance(MaintenanceEnd {
+        outcome,
+        error,
+        done,
+    });
+    Ended { record, passing }
+}
+
+/// Writes the record of a maintenance that was killed before it could.
+pub fn recover(directories: &Instance, instance: &str, ended: &recover::Ended) {
+    let Some(run_id) = &ended.invocation else {
+        return;
+    };
+    let last = report::last_maintenance(directories).ok().flatten();
+    if last.as_ref().is_some_and(|last| last.run_id == *run_id) {
+        return;
+    }
+    let state = report::maintaining(directories).ok().flatten();
+    let state = state.filter(|state| state.run_id == *run_id);
+    let provider = last.map_or_else(|| "unknown".to_owned(), |last| last.provider);
+    let mut report = Report::of_maintenance(directories, instance, &provider, run_id);
+    if let Some(state) = &state {
+        report.began(state.started);
+    }
+    let phase = state.as_ref().map(|state| state.phase.as_str());
+    let problem = Problem::new(
+        ended.problem(phase).message,
+        format!("start it again with `backupservice maintain {instance}`"),
+    );
+    let _record = report.finish_maintenance(MaintenanceEnd {
+        outcome: ended.outcome(),
+        error: Some(problem),
+        done: Done::default(),
+    });
+}
+
+struct Work<'a> {
+    plan: &'a Plan,
+    invocation: &'a Invocation<'a>,
+    report: Report,
+    done: Done,
+}
+
+impl Work<'_> {
+    fn attempt(&mut self) -> Result<(), Failure> {
+        let (plan, invocation) = (self.plan, self.invocation);
+        self.report.phase("guard");
+        guards::prepared(plan, &invocation.directories)?;
+        guards::credentials(plan, &invocation.credentials)?;
+
+        conditions::wait(plan, invocation, &mut self.report)?;
+        self.report.phase("lock");
+        let _alone = locks::repository(plan, Mode::Alone, invocation, &mut self.report)?;
+        let _slot = locks::slot(plan, invocation, &mut self.report)?;
+        let open = invocation.open;
+        let provider = open(plan, &invocation.credentials, &invocation.directories)?;
+        let provider = &*provider;
+        // Retention must not take for complete what nobody saw complete.
+        self.no_run_is_open()?;
+        let directories = &invocation.directories;
+        unverified::settle(directories, provider, &mut self.report, invocation.cancel)?;
+
+        let cleared = if directories.check_only().exists() {
+            Ok(())
+        } else {
+            self.clear(provider)
+        };
+        match &cleared {
+            // What is damaged may be what it failed on.
+            Ok(()) => {}
+            Err(failure) if failure.kind == Kind::Failed => self.report.problem(&failure.problem),
+            Err(_) => return cleared,
+        }
+        self.check(provider)?;
+        cleared
+    }
+
+    /// Since this has the repository alone, no run of the instance works on it. One that
+    /// was killed still has to be finished, and what it saved to be doubted.
+    fn no_run_is_open(&self) -> Result<(), Failure> {
+        let open = Journal::load(&self.invocation.directories.intent())?;
+        let open = open.filter(|journal| journal.intent().operation == Operation::Backup);
+        let Some(journal) = open else { return Ok(()) };
+        let instance = &journal.intent().instance;
+        let problem = Problem::new(
+            format!("a run of {instance} was interrupted, and is not finished"),
+            "it is finished by itself; `systemctl start backupservice-recover.service` does it now",
+        );
+        Err(Failure::of(Kind::Passing, problem))
+    }
+
+    fn clear(&mut self, provider: &dyn Provider) -> Result<(), Failure> {
+        let plan = self.plan;
+        if plan.retention.rules().next().is_some() {
+            let forgotten = self.step("forget", provider, |job| {
+                provider.forget(&plan.retention, job)
+            })?;
+            self.done.kept = Some(forgotten.kept);
+            self.done.removed = Some(forgotten.removed);
+        }
+        self.done.bytes_freed = self.step("prune", provider, |job| provider.prune(job))?;
+        Ok(())
+    }
+
+    fn check(&mut self, provider: &dyn Provider) -> Result<(), Failure> {
+        let read_data = self.plan.maintenance.read_data;
+        let checked = self.step("check", provider, |job| provider.check(read_data, job));
+        self.done.check = match &checked {
+            Ok(()) => Some(Check::Sound),
+            Err(failure) if failure.kind == Kind::Damaged => Some(Check::Damaged),
+            Err(_) => None,
+        };
+        checked
+    }
+
+    /// A step with the provider. If the repository is locked, the lock may be one that a
+    /// killed process left behind: nobody but maintenance would ever meet it.
+    fn step<T>(
+        &mut self,
+        phase: &str,
+        provider: &dyn Provider,
+        work: impl Fn(&mut Job<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let cancel = self.invocation.cancel;
+        self.invocation.cancel.check(phase)?;
+        self.report.phase(phase);
+        let locked = match watched(&mut self.report, cancel, &work) {
+            Err(failure) if failure.kind == Kind::Locked && !self.done.unlocked => failure,
+            result => return result,
+        };
+        self.report.problem(&Problem::new(
+            locked.problem.message.clone(),
+            "nothing to do yet: if the process that locked it is gone, its lock is removed now",
+        ));
+        self.report.phase("unlock");
+        if !watched(&mut self.report, cancel, |job| provider.unlock(job))? {
+            return Err(locked);
+        }
+        self.report.phase(phase);
+        let result = watched(&mut self.report, cancel, &work);
+        let again = |failure: &Failure| failure.kind == Kind::Locked;
+        self.done.unlocked = !result.as_ref().is_err_and(again);
+        result
+    }
+}
+
+/// There is no repository because there never was a snapshot.
+fn is_new(failure: &Failure, directories: &Instance) -> bool {
+    failure.kind == Kind::NoRepository && matches!(report::has_snapshots(directories), Ok(false))
+}

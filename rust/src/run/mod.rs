@@ -1,0 +1,16 @@
+//! The order of things: what each unit of an instance does, from start to end.
+
+pub mod backup;
+pub mod conditions;
+pub mod guards;
+pub mod invocation;
+pub mod locks;
+pub mod maintain;
+pub mod observer;
+pub mod prepare;
+pub mod recover;
+pub mod restore;
+pub mod secrets;
+pub mod shrink;
+pub mod snapshots;
+pub mod unverified;

@@ -1,0 +1,26 @@
+//! What the provider tells goes to the report: neither knows the other.
+
+use crate::base::cancel::Cancel;
+use crate::base::measure::Progress;
+use crate::provider::{Job, Observer};
+use crate::report::Report;
+
+/// Gives `work` a job whose progress and words are reported.
+pub fn watched<T>(report: &mut Report, cancel: &Cancel, work: impl FnOnce(&mut Job<'_>) -> T) -> T {
+    work(&mut Job {
+        cancel,
+        observer: &mut Watch(report),
+    })
+}
+
+struct Watch<'a>(&'a mut Report);
+
+impl Observer for Watch<'_> {
+    fn progress(&mut self, progress: &Progress) {
+        self.0.progress(progress);
+    }
+
+    fn note(&mut self, text: &str) {
+        self.0.note(text);
+    }
+}

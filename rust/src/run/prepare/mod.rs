@@ -1,0 +1,167 @@
+//! `prepare`: makes the directory of a local repository.
+//!
+//! Runs before a backup in a unit of its own, as the user of the backup with the rights to
+//! create and hand over directories. What it finds goes to a file, so that the record of
+//! the run tells why there was none.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::base::mounts;
+use crate::base::paths::{Host, write_atomically};
+use crate::base::problem::Problem;
+use crate::plan::Plan;
+
+/// What `prepare` found: `prepare.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Why the repository cannot be used, if it cannot.
+    pub error: Option<Problem>,
+}
+
+impl Verdict {
+    /// The verdict in a file; none if `prepare` did not run.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is something else.
+    pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
+        let text = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let verdict = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not a verdict of prepare", path.display()))?;
+        Ok(Some(verdict))
+    }
+}
+
+/// Prepares the repository of `plan` and leaves the verdict where the run looks for it.
+///
+/// # Errors
+/// The repository cannot be used (a [`Problem`]), or the verdict cannot be written.
+pub fn run(plan: &Plan, host: &Host) -> anyhow::Result<()> {
+    let error = prepare(plan).err();
+    let path = host.instance(&plan.instance).prepare_verdict();
+    let verdict = Verdict { error };
+    write_atomically(&path, &serde_json::to_vec(&verdict)?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    verdict.error.map_or(Ok(()), |problem| Err(problem.into()))
+}
+
+fn prepare(plan: &Plan) -> Result<(), Problem> {
+    let Some(repository) = plan.repository.local_path() else {
+        return Ok(());
+    };
+    if let Some(mount_point) = &plan.repository.mount_point
+        && !mounts::is_mounted(mount_point)?
+    {
+        let shown = mount_point.display();
+        return Err(Problem::new(
+            format!(
+                "{shown} is not mounted, and what is below it is not the repository {}",
+                repository.display()
+            ),
+            format!("Mount it (`mount {shown}`), or connect the disk"),
+        ));
+    }
+    match fs::symlink_metadata(repository) {
+        Ok(_) => existing(repository),
+        Err(error) if is_missing(&error) => create(repository, 0o700),
+        Err(error) => Err(refused("look at", repository, &error)),
+    }
+}
+
+/// A repository outlives a machine, and may come from one where the user had another uid.
+fn existing(repository: &Path) -> Result<(), Problem> {
+    match fs::metadata(repository) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(not_a_directory(repository)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(not_a_directory(repository));
+        }
+        Err(error) => return Err(refused("look at", repository, &error)),
+    }
+    let uid = rustix::process::geteuid().as_raw();
+    let Some(owner) =
+        foreign_owner(repository, uid).map_err(|error| refused("list", repository, &error))?
+    else {
+        return Ok(());
+    };
+    let shown = repository.display();
+    Err(Problem::new(
+        format!(
+            "repository.path {shown} belongs to the user with the uid {owner}, but backups run as uid {uid}; perhaps it was made by another program or on another machine"
+        ),
+        format!("If it is the right repository: `chown -R backupservice:backupservice {shown}`"),
+    ))
+}
+
+/// Who else the directory, or something directly in it, belongs to.
+fn foreign_owner(directory: &Path, uid: u32) -> std::io::Result<Option<u32>> {
+    let own = fs::metadata(directory)?.uid();
+    if own != uid {
+        return Ok(Some(own));
+    }
+    for entry in fs::read_dir(directory)? {
+        let owner = entry?.metadata()?.uid();
+        if owner != uid {
+            return Ok(Some(owner));
+        }
+    }
+    Ok(None)
+}
+
+/// Creates a directory and what is missing above it. Directories above belong to
+/// whom the next existing one belongs, as if its owner had made them.
+fn create(directory: &Path, mode: u32) -> Result<(), Problem> {
+    let failed = |error| refused("create", directory, &error);
+    let parent = directory.parent().unwrap_or(Path::new("/"));
+    match fs::metadata(parent) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(not_a_directory(parent)),
+        Err(error) if is_missing(&error) => {
+            if fs::symlink_metadata(parent).is_ok() {
+                return Err(not_a_directory(parent));
+            }
+            create(parent, 0o755)?;
+            let above = parent.parent().unwrap_or(Path::new("/"));
+            let owner = fs::metadata(above).map_err(failed)?;
+            std::os::unix::fs::chown(parent, Some(owner.uid()), Some(owner.gid()))
+                .map_err(failed)?;
+        }
+        Err(error) => return Err(refused("look at", parent, &error)),
+    }
+    fs::create_dir(directory).map_err(failed)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(mode)).map_err(failed)
+}
+
+/// Not there, or not there because something above it is a file.
+fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn not_a_directory(path: &Path) -> Problem {
+    let shown = path.display();
+    Problem::new(
+        format!("{shown} is in the way of repository.path: it is not a directory"),
+        "Remove or rename it, or choose another repository.path",
+    )
+}
+
+fn refused(verb: &str, path: &Path, error: &std::io::Error) -> Problem {
+    Problem::new(
+        format!(
+            "cannot {verb} {} for repository.path: {error}",
+            path.display()
+        ),
+        "Create the directory and give it to the user backupservice, or choose another repository.path",
+    )
+}
+
+#[cfg(test)]
+mod tests;

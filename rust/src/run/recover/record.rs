@@ -1,0 +1,63 @@
+//! The record of a run that could not write its own.
+
+use jiff::Timestamp;
+
+use super::Ended;
+use crate::base::paths::{Instance, remove_if_there};
+use crate::report::{self, End, Report};
+use crate::steps::journal::Intent;
+use crate::steps::undo::UndoReport;
+
+/// What there is to know about a run that may have left no record.
+pub struct Left<'a> {
+    pub instance: &'a str,
+    pub run_id: &'a str,
+    /// As the run left it, before anything was undone.
+    pub intent: Option<&'a Intent>,
+    pub finished: &'a UndoReport,
+}
+
+/// Writes the record, unless there is one.
+pub fn write(directories: &Instance, left: &Left<'_>, ended: &Ended) {
+    let last = report::last_run(directories).ok().flatten();
+    if last
+        .as_ref()
+        .is_some_and(|record| record.run_id == left.run_id)
+    {
+        if let Err(error) = remove_if_there(&directories.run_state()) {
+            log::warn!(
+                "cannot remove {}: {error}",
+                directories.run_state().display()
+            );
+        }
+        return;
+    }
+    let intent = left.intent;
+    let state = report::running(directories).ok().flatten();
+    let state = state.filter(|state| state.run_id == left.run_id);
+    let state = state.as_ref();
+    let provider = intent.map(|intent| intent.provider.clone());
+    let provider = provider.or_else(|| last.map(|record| record.provider));
+    let started = intent.map(|intent| intent.started);
+    let started = started.or_else(|| state.map(|state| state.started));
+    // A crash of the machine takes the state along.
+    let phase = state.map(|state| state.phase.as_str());
+    let phase = phase.or_else(|| intent.and_then(Intent::phase));
+    let report = Report::resumed(
+        directories,
+        left.instance,
+        provider.as_deref().unwrap_or("unknown"),
+        left.run_id,
+        started.unwrap_or_else(Timestamp::now),
+    );
+    let report = report.at_attempt(intent.map_or(1, |intent| intent.attempt));
+    let _record = report.finish(End {
+        outcome: intent
+            .and_then(|intent| intent.outcome)
+            .unwrap_or_else(|| ended.outcome()),
+        cleanup_failed: left.finished.cleanup_failed(),
+        error: Some(ended.problem(phase)),
+        snapshot: intent.and_then(|intent| intent.snapshot.clone()),
+        totals: None,
+    });
+}

@@ -1,0 +1,185 @@
+//! The order of a restore. Nothing else knows it.
+
+mod place;
+mod replace;
+pub mod request;
+pub mod select;
+mod swap;
+
+use std::path::{Path, PathBuf};
+
+use crate::base::lock;
+use crate::base::lock::Mode;
+use crate::base::outcome::{Failure, Outcome};
+use crate::plan::Plan;
+use crate::provider::{self, Provider, Snapshot};
+use crate::report::Report;
+use crate::run::invocation::Invocation;
+use crate::run::observer::watched;
+use crate::run::{guards, locks, recover, unverified};
+use crate::steps::journal::{Intent, Journal, Operation};
+use crate::steps::undo::{self, UndoReport};
+use request::{Request, Restored};
+use swap::Beside;
+
+/// Restores what is asked for, in place or elsewhere, and leaves the result for the
+/// command line.
+#[must_use]
+pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Restored {
+    let provider = provider::name(plan.provider.kind);
+    let mut work = Work {
+        plan,
+        request,
+        invocation,
+        report: Report::of_restore(
+            &invocation.directories,
+            &plan.instance,
+            provider,
+            &invocation.id,
+        )
+        .shown_in(invocation.directories.restore_state()),
+        done: Restored::new(&invocation.id),
+        cleanup: UndoReport::default(),
+    };
+    let result = work.attempt();
+    let Work {
+        report,
+        mut done,
+        cleanup,
+        ..
+    } = work;
+    for problem in &cleanup.problems {
+        report.problem(problem);
+    }
+    done.cleanup_failed = cleanup.cleanup_failed();
+    match result {
+        Ok(()) => done.error = cleanup.problems.into_iter().next(),
+        Err(failure) => {
+            done.outcome = failure.outcome();
+            done.passing = failure.is_passing();
+            done.error = Some(failure.problem);
+        }
+    }
+    report.finish_restore(done.outcome, done.error.as_ref(), &done.to_string());
+    request::leave_result(&invocation.directories, &done);
+    done
+}
+
+struct Work<'a> {
+    plan: &'a Plan,
+    request: &'a Request,
+    invocation: &'a Invocation<'a>,
+    report: Report,
+    done: Restored,
+    cleanup: UndoReport,
+}
+
+impl Work<'_> {
+    fn attempt(&mut self) -> Result<(), Failure> {
+        let invocation = self.invocation;
+        self.report.phase("lock");
+        let _lock = lock::take(&invocation.directories, &self.plan.instance)?;
+        recover::leftovers(invocation, Operation::Restore, &mut self.report)?;
+
+        self.report.phase("guard");
+        guards::credentials(self.plan, &invocation.credentials)?;
+        let _turn = locks::repository(self.plan, Mode::Together, invocation, &mut self.report)?;
+        let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
+        let provider =
+            (invocation.open)(self.plan, &invocation.credentials, &invocation.directories)?;
+
+        self.report.phase("select");
+        let snapshot = self.select(&*provider, &wanted)?;
+        self.done.snapshot = Some(snapshot.id.clone());
+        if let Some(target) = &self.request.target {
+            self.report.phase("restore");
+            return self.elsewhere(&*provider, &snapshot, &wanted, target);
+        }
+        let beside = wanted
+            .paths
+            .iter()
+            .map(|path| Beside::plan(path, &self.plan.sources, &invocation.id))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.in_place(&*provider, &snapshot, &beside)
+    }
+
+    fn select(
+        &mut self,
+        provider: &dyn Provider,
+        wanted: &place::Wanted,
+    ) -> Result<Snapshot, Failure> {
+        let cancel = self.invocation.cancel;
+        let mut snapshots = watched(&mut self.report, cancel, |job| provider.snapshots(job))?;
+        unverified::apply(&self.invocation.directories, &mut snapshots)?;
+        let snapshot = select::choose(&snapshots, &self.request.snapshot, &self.plan.instance)?;
+        let all: Vec<PathBuf> = wanted.paths.iter().chain(&wanted.dumps).cloned().collect();
+        let missing = watched(&mut self.report, cancel, |job| {
+            provider.missing(snapshot, &all, job)
+        })?;
+        if let Some(path) = missing.first() {
+            return Err(Failure::new(
+                format!(
+                    "the snapshot {} does not hold {}",
+                    snapshot.id,
+                    path.display()
+                ),
+                "choose another snapshot, or restore only what it holds with --path",
+            ));
+        }
+        Ok(snapshot.clone())
+    }
+
+    /// Everything at its full path below `target`; nothing else is touched.
+    fn elsewhere(
+        &mut self,
+        provider: &dyn Provider,
+        snapshot: &Snapshot,
+        wanted: &place::Wanted,
+        target: &Path,
+    ) -> Result<(), Failure> {
+        for path in wanted.paths.iter().chain(&wanted.dumps) {
+            self.invocation.cancel.check("restore")?;
+            let (directory, restored) = place::below(target, path)?;
+            watched(&mut self.report, self.invocation.cancel, |job| {
+                provider.restore(snapshot, path, &directory, job)
+            })?;
+            self.done.restored.push(restored);
+        }
+        Ok(())
+    }
+
+    fn in_place(
+        &mut self,
+        provider: &dyn Provider,
+        snapshot: &Snapshot,
+        beside: &[Beside],
+    ) -> Result<(), Failure> {
+        let directories = &self.invocation.directories;
+        let started = self.report.started();
+        let intent = Intent::new(self.plan, Operation::Restore, &self.invocation.id, started);
+        let mut journal = Journal::begin(&directories.intent(), intent)?;
+        let result = self.replace(provider, snapshot, beside, &mut journal);
+
+        let outcome = result
+            .as_ref()
+            .map_or_else(Failure::outcome, |()| Outcome::Success);
+        let concluded = journal.conclude(outcome, Some(snapshot.id.clone()));
+        self.cleanup = undo::undo(
+            &mut journal,
+            &mut undo::UndoContext {
+                units: self.invocation.units,
+                directories,
+                on_phase: &mut |phase| self.report.phase(phase),
+            },
+        );
+        let closed = if self.cleanup.postponed {
+            Ok(())
+        } else {
+            journal.close()
+        };
+        for error in [concluded.err(), closed.err()].into_iter().flatten() {
+            self.cleanup.problems.push(Failure::from(error).problem);
+        }
+        result
+    }
+}

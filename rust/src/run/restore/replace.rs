@@ -1,0 +1,165 @@
+//! The data of today gives way to that of the snapshot.
+
+use crate::base::cancel::Cancel;
+use crate::base::outcome::Failure;
+use crate::plan::Stream;
+use crate::provider::{Provider, Snapshot};
+use crate::run::observer::watched;
+use crate::steps::hooks::{self, Facts};
+use crate::steps::journal::{Action, Journal};
+use crate::steps::{quiesce, streams};
+
+use super::swap::{Beside, Swap};
+use super::{Work, request};
+
+impl Work<'_> {
+    pub(super) fn replace(
+        &mut self,
+        provider: &dyn Provider,
+        snapshot: &Snapshot,
+        beside: &[Beside],
+        journal: &mut Journal,
+    ) -> Result<(), Failure> {
+        let invocation = self.invocation;
+        let units = invocation.units;
+        if !self.plan.restore_units.is_empty() {
+            self.enter("stop", journal)?;
+            quiesce::stop(
+                &self.plan.restore_units,
+                units,
+                journal,
+                &invocation.directories,
+                invocation.cancel,
+            )?;
+        }
+        let hooks = &self.plan.hooks;
+        let own = hooks.before_restore.iter().map(|hook| Action::Stop {
+            unit: hook.unit.clone(),
+        });
+        journal.add(own.chain(hooks::after("after-restore", &hooks.after_restore)))?;
+        if !hooks.before_restore.is_empty() {
+            self.enter("before-restore", journal)?;
+        }
+        let facts = Facts {
+            instance: &self.plan.instance,
+            run_id: &invocation.id,
+            outcome: None,
+            snapshot: Some(&snapshot.id),
+        };
+        hooks::before(
+            "before-restore",
+            &hooks.before_restore,
+            &facts,
+            &invocation.directories,
+            invocation.units,
+            invocation.cancel,
+        )?;
+
+        self.enter("restore", journal)?;
+        for item in beside {
+            invocation.cancel.check("restore")?;
+            item.make(journal)?;
+            watched(&mut self.report, invocation.cancel, |job| {
+                provider.restore(snapshot, &item.stored, &item.directory, job)
+            })?;
+            item.check()?;
+        }
+        // A restore of one path leaves databases alone.
+        let streams = match self.request.path {
+            None => &self.plan.streams[..],
+            Some(_) => &[],
+        };
+        self.fetch_dumps(
+            provider,
+            snapshot,
+            streams.iter().map(|stream| &stream.name),
+        )?;
+        invocation.cancel.check("restore")?;
+
+        self.enter("swap", journal)?;
+        let swapped = self.swap(beside, streams, snapshot, journal);
+        if swapped.is_err() {
+            // The journal puts everything back.
+            self.done.restored.clear();
+            self.done.safety_copies.clear();
+        }
+        swapped?;
+        self.load(streams, journal)
+    }
+
+    fn swap(
+        &mut self,
+        beside: &[Beside],
+        streams: &[Stream],
+        snapshot: &Snapshot,
+        journal: &mut Journal,
+    ) -> Result<(), Failure> {
+        let swaps = beside
+            .iter()
+            .map(Beside::swaps)
+            .collect::<Result<Vec<_>, _>>()?;
+        journal.add(swaps.iter().flatten().map(Swap::put_back))?;
+        for (item, swaps) in beside.iter().zip(&swaps) {
+            item.swap(swaps, &mut self.done)?;
+        }
+        let loads = streams.iter().rev().map(|stream| Action::Load {
+            name: stream.name.clone(),
+            unit: stream.load_unit.clone(),
+        });
+        Ok(journal.commit(&snapshot.id, loads)?)
+    }
+
+    /// The old files are gone from their place: going on is better than stopping.
+    fn load(&mut self, streams: &[Stream], journal: &mut Journal) -> Result<(), Failure> {
+        if !streams.is_empty() {
+            self.report.phase("load");
+        }
+        let mut failed = None;
+        for stream in streams {
+            let unit = &stream.load_unit;
+            let units = self.invocation.units;
+            let loaded = streams::load(&stream.name, unit, units, &Cancel::never());
+            failed = failed.or(loaded.err());
+            journal.settle(
+                |action| matches!(action, Action::Load { unit: other, .. } if other == unit),
+            )?;
+        }
+        failed.map_or(Ok(()), |failure| Err(self.explain(failure)))
+    }
+
+    fn enter(&mut self, phase: &str, journal: &mut Journal) -> Result<(), Failure> {
+        self.report.phase(phase);
+        Ok(journal.enter(phase)?)
+    }
+
+    fn fetch_dumps<'s>(
+        &mut self,
+        provider: &dyn Provider,
+        snapshot: &Snapshot,
+        names: impl Iterator<Item = &'s String>,
+    ) -> Result<(), Failure> {
+        let directory = self.invocation.directories.staging();
+        let mut made = false;
+        for name in names {
+            if !made {
+                streams::make(&directory)?;
+                made = true;
+            }
+            watched(&mut self.report, self.invocation.cancel, |job| {
+                provider.restore(snapshot, &directory.join(name), &directory, job)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn explain(&self, mut failure: Failure) -> Failure {
+        if !self.done.safety_copies.is_empty() {
+            failure.problem.message = format!(
+                "{}; the data from before is in {}",
+                failure.problem.message,
+                request::list(&self.done.safety_copies)
+            );
+        }
+        failure
+    }
+}

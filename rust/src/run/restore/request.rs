@@ -1,0 +1,157 @@
+//! What the command line asks a restore unit for, and what it answers.
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::base::outcome::{self, Outcome};
+use crate::base::paths::{Instance, remove_if_there, write_atomically};
+use crate::base::problem::Problem;
+
+/// The version of [`Request`] and [`Restored`].
+pub const VERSION: u32 = 1;
+
+/// What to restore: `restore-request.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// Format; see [`VERSION`].
+    pub version: u32,
+    /// Id, beginning of an id, or `latest`.
+    pub snapshot: String,
+    /// Everything goes below this directory, and nothing else is touched.
+    pub target: Option<PathBuf>,
+    /// Only this path of the snapshot.
+    pub path: Option<PathBuf>,
+}
+
+impl Request {
+    /// Everything, in place.
+    #[must_use]
+    pub fn whole(snapshot: &str) -> Self {
+        Self {
+            version: VERSION,
+            snapshot: snapshot.to_owned(),
+            target: None,
+            path: None,
+        }
+    }
+
+    /// The request that was left for this restore of `snapshot`, which is then removed;
+    /// without one everything is restored in place.
+    ///
+    /// # Errors
+    /// There is one that cannot be understood, or that is for another snapshot.
+    pub fn take(directories: &Instance, snapshot: &str) -> anyhow::Result<Self> {
+        let path = directories.restore_request();
+        let json = match fs::read(&path) {
+            Ok(json) => json,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::whole(snapshot)),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        remove_if_there(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        let request: Self = serde_json::from_slice(&json)
+            .with_context(|| format!("{} is not a restore request", path.display()))?;
+        anyhow::ensure!(
+            request.version == VERSION && request.snapshot == snapshot,
+            "{} is a request for the snapshot {}, and this is a restore of {snapshot}; start it again",
+            path.display(),
+            request.snapshot
+        );
+        Ok(request)
+    }
+}
+
+/// How a restore ended: `restore-result.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restored {
+    /// Format; see [`VERSION`].
+    pub version: u32,
+    /// systemd's invocation id of the unit.
+    pub run_id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// It failed for something that may pass by itself.
+    pub passing: bool,
+    /// Something that was stopped or changed could not be put back.
+    pub cleanup_failed: bool,
+    /// Why it is not a success.
+    pub error: Option<Problem>,
+    /// The snapshot that was chosen.
+    pub snapshot: Option<String>,
+    /// What is there now.
+    pub restored: Vec<PathBuf>,
+    /// Where the data from before is.
+    pub safety_copies: Vec<PathBuf>,
+}
+
+impl Restored {
+    pub(super) fn new(run_id: &str) -> Self {
+        Self {
+            version: VERSION,
+            run_id: run_id.to_owned(),
+            outcome: Outcome::Success,
+            passing: false,
+            cleanup_failed: false,
+            error: None,
+            snapshot: None,
+            restored: Vec::new(),
+            safety_copies: Vec::new(),
+        }
+    }
+
+    /// What the process exits with.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match outcome::exit_status(self.outcome, self.passing) {
+            0 if self.cleanup_failed => 1,
+            status => status,
+        }
+    }
+}
+
+impl fmt::Display for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "restore: {}", self.outcome.as_str())?;
+        if let Some(error) = &self.error {
+            write!(f, ": {error}")?;
+        }
+        if !self.restored.is_empty() {
+            write!(f, "; restored {}", list(&self.restored))?;
+        }
+        if !self.safety_copies.is_empty() {
+            write!(
+                f,
+                "; the data from before is in {}, remove it when it is not needed any more",
+                list(&self.safety_copies)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Paths, with commas between them.
+pub(super) fn list(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    paths.join(", ")
+}
+
+pub(super) fn leave_result(directories: &Instance, restored: &Restored) {
+    let path = directories.restore_result();
+    let written = serde_json::to_vec(restored)
+        .map_err(Into::into)
+        .and_then(|json| write_atomically(&path, &json));
+    if let Err(error) = written {
+        log::error!("cannot write {}: {error}", path.display());
+    }
+}

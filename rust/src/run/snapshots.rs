@@ -1,0 +1,68 @@
+//! Listing the snapshots of an instance, in its unit, for the command line.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::outcome::{self, Failure};
+use crate::base::paths::write_atomically;
+use crate::base::problem::Problem;
+use crate::plan::Plan;
+use crate::provider::{self, Snapshot};
+use crate::report::Report;
+use crate::run::invocation::Invocation;
+use crate::run::observer::watched;
+use crate::run::{guards, unverified};
+
+/// The version of [`Listing`].
+pub const VERSION: u32 = 1;
+
+/// The answer: `snapshots.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listing {
+    /// Format; see [`VERSION`].
+    pub version: u32,
+    /// systemd's invocation id of the unit.
+    pub run_id: String,
+    /// Why there is no list.
+    pub error: Option<Problem>,
+    /// Oldest first.
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// Lists the snapshots and leaves the answer for the command line. Returns the exit
+/// status.
+///
+/// # Errors
+/// The answer cannot be written.
+pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<u8> {
+    let result = list(plan, invocation);
+    let status = match &result {
+        Ok(_) => 0,
+        Err(failure) => {
+            log::error!("{failure}");
+            outcome::exit_status(failure.outcome(), failure.is_passing())
+        }
+    };
+    let listing = Listing {
+        version: VERSION,
+        run_id: invocation.id.clone(),
+        error: result.as_ref().err().map(|failure| failure.problem.clone()),
+        snapshots: result.unwrap_or_default(),
+    };
+    let json = serde_json::to_vec(&listing)?;
+    write_atomically(&invocation.directories.snapshots(), &json)?;
+    Ok(status)
+}
+
+fn list(plan: &Plan, invocation: &Invocation<'_>) -> Result<Vec<Snapshot>, Failure> {
+    guards::credentials(plan, &invocation.credentials)?;
+    let directories = &invocation.directories;
+    let provider = (invocation.open)(plan, &invocation.credentials, directories)?;
+    let name = provider::name(plan.provider.kind);
+    let mut report = Report::of_restore(directories, &plan.instance, name, &invocation.id);
+    let mut snapshots = watched(&mut report, invocation.cancel, |job| {
+        provider.snapshots(job)
+    })?;
+    unverified::apply(directories, &mut snapshots)?;
+    Ok(snapshots)
+}

@@ -1,0 +1,156 @@
+//! Snapshots of which nobody knows whether they are complete.
+//!
+//! A provider saves a snapshot before it tells what is missing from it, and whether the
+//! data held still meanwhile is only known afterwards. A run that is killed in between
+//! leaves a snapshot that claims to be complete. So recovery notes *when* that run made
+//! snapshots; nothing believes them from then on, and the next run marks them. The same
+//! note tells it that there may be locks of the dead.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::base::cancel::Cancel;
+use crate::base::outcome::{Failure, Kind};
+use crate::base::paths::{Instance, remove_if_there, sync_parent, write_atomically};
+use crate::provider::{Provider, Snapshot};
+use crate::report::Report;
+use crate::run::observer::watched;
+
+/// The time in which a killed run may have made snapshots: `doubt.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Doubt {
+    since: Timestamp,
+    until: Timestamp,
+}
+
+/// What the instance has saved since `since` is not to be believed.
+///
+/// # Errors
+/// It cannot be written down.
+pub fn raise(directories: &Instance, since: Timestamp) -> Result<()> {
+    let before = read(directories).unwrap_or_default();
+    let doubt = Doubt {
+        since: before.map_or(since, |before| before.since.min(since)),
+        until: Timestamp::now(),
+    };
+    let path = directories.doubt();
+    write_atomically(&path, &serde_json::to_vec(&doubt)?)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Takes what is in doubt for incomplete.
+///
+/// # Errors
+/// The note of it cannot be read.
+pub fn apply(directories: &Instance, snapshots: &mut [Snapshot]) -> Result<()> {
+    if let Some(doubt) = read(directories)? {
+        for snapshot in snapshots {
+            snapshot.complete &= !doubt.concerns(snapshot);
+        }
+    }
+    Ok(())
+}
+
+/// After a run that was killed: removes the provider's locks that it has left, and marks
+/// what it has saved as incomplete. Costs nothing if there was none.
+///
+/// # Errors
+/// The repository cannot be reached, or something could not be marked.
+pub fn settle(
+    directories: &Instance,
+    provider: &dyn Provider,
+    report: &mut Report,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let Some(doubt) = read(directories)? else {
+        return Ok(());
+    };
+    report.phase("settle");
+    match mark(doubt, provider, report, cancel) {
+        Err(failure) if failure.kind == Kind::NoRepository => {}
+        result => result?,
+    }
+    let path = directories.doubt();
+    remove_if_there(&path)
+        .and_then(|()| sync_parent(&path))
+        .with_context(|| format!("cannot remove {}", path.display()))?;
+    Ok(())
+}
+
+fn mark(
+    doubt: Doubt,
+    provider: &dyn Provider,
+    report: &mut Report,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    watched(report, cancel, |job| provider.unlock(job))?;
+    let snapshots = watched(report, cancel, |job| provider.snapshots(job))?;
+    for snapshot in snapshots.iter().filter(|one| doubt.concerns(one)) {
+        report.note(&format!(
+            "nobody saw that the snapshot {} became complete: marking it as incomplete",
+            snapshot.id
+        ));
+        watched(report, cancel, |job| {
+            provider.mark_incomplete(&snapshot.id, job)
+        })?;
+    }
+    Ok(())
+}
+
+impl Doubt {
+    fn concerns(self, snapshot: &Snapshot) -> bool {
+        snapshot.complete && (self.since..=self.until).contains(&snapshot.time)
+    }
+}
+
+fn read(directories: &Instance) -> Result<Option<Doubt>> {
+    let path = directories.doubt();
+    let json = match fs::read(&path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let doubt = serde_json::from_slice(&json)
+        .with_context(|| format!("{} is not what it should be", path.display()))?;
+    Ok(Some(doubt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::paths::Host;
+
+    #[test]
+    fn only_what_was_saved_meanwhile_is_in_doubt() {
+        let root = tempfile::tempdir().unwrap();
+        let directories = Host::new(root.path()).instance("x");
+        fs::create_dir_all(&directories.state).unwrap();
+        let started: Timestamp = "2026-11-21T03:00:00.5Z".parse().unwrap();
+        let snapshot = |time: &str| Snapshot {
+            id: "a".to_owned(),
+            time: time.parse().unwrap(),
+            complete: true,
+            paths: Vec::new(),
+            totals: None,
+        };
+        let mut snapshots = [
+            snapshot("2026-11-21T03:00:00.4Z"),
+            snapshot("2026-11-21T03:00:00.6Z"),
+            snapshot("2996-11-21T03:00:00Z"),
+        ];
+        apply(&directories, &mut snapshots).unwrap();
+        assert!(snapshots.iter().all(|snapshot| snapshot.complete));
+        raise(&directories, started).unwrap();
+        raise(&directories, Timestamp::now()).unwrap();
+        apply(&directories, &mut snapshots).unwrap();
+        assert_eq!(
+            snapshots.map(|snapshot| snapshot.complete),
+            [true, false, true]
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! Running a hook: a unit that is started with facts about the run.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::base::cancel::Cancel;
+use crate::base::outcome::{Failure, Outcome};
+use crate::base::paths::{Instance, write_atomically};
+use crate::plan::Hook;
+use crate::steps::journal::Action;
+use crate::systemd::units::{UnitError, Units};
+
+/// A hook to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// `before-backup`, `after-backup`, `before-restore`, `after-restore`.
+    pub phase: &'a str,
+    /// Name given in the contract.
+    pub name: &'a str,
+    /// Its unit.
+    pub unit: &'a str,
+}
+
+/// What a hook is told, in `BACKUP_*` variables.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Instance name.
+    pub instance: &'a str,
+    /// Id of the run.
+    pub run_id: &'a str,
+    /// How the run ended, once that is known.
+    pub outcome: Option<Outcome>,
+    /// The snapshot, once it is known.
+    pub snapshot: Option<&'a str>,
+}
+
+/// Why a hook did not do its work.
+#[derive(Debug)]
+pub enum Error {
+    /// systemd did not start it.
+    Unit(UnitError),
+    /// It failed.
+    Failed(Failure),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unit(error) => error.into(),
+            Error::Failed(failure) => failure,
+        }
+    }
+}
+
+/// Runs the hooks of a phase before the work, up to the first that fails.
+///
+/// # Errors
+/// One failed, or the run is to stop.
+pub fn before(
+    phase: &str,
+    hooks: &[Hook],
+    facts: &Facts<'_>,
+    directories: &Instance,
+    units: &dyn Units,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let environment = directories.hook_environment();
+    for hook in hooks {
+        cancel.check(phase)?;
+        let call = Call {
+            phase,
+            name: &hook.name,
+            unit: &hook.unit,
+        };
+        run(units, &call, facts, &environment, cancel)?;
+    }
+    Ok(())
+}
+
+/// The hooks of a phase after the work, for the journal: undone last first, and so run
+/// in the order of the contract.
+pub fn after<'a>(phase: &'a str, hooks: &'a [Hook]) -> impl Iterator<Item = Action> + 'a {
+    hooks.iter().rev().map(|hook| Action::Hook {
+        phase: phase.to_owned(),
+        name: hook.name.clone(),
+        unit: hook.unit.clone(),
+    })
+}
+
+/// Runs a hook to its end, which its unit limits in time.
+///
+/// # Errors
+/// It was not started, or did not succeed.
+pub fn run(
+    units: &dyn Units,
+    hook: &Call<'_>,
+    facts: &Facts<'_>,
+    environment: &Path,
+    cancel: &Cancel,
+) -> Result<(), Error> {
+    write_atomically(environment, variables(hook.phase, facts).as_bytes()).map_err(|error| {
+        Error::Failed(Failure::new(
+            format!("cannot write {}: {error}", environment.display()),
+            "check that /run has space",
+        ))
+    })?;
+    let result = units
+        .start_and_wait(hook.unit, cancel)
+        .map_err(Error::Unit)?;
+    let what = format!("the hook {:?} of {}", hook.name, hook.phase);
+    result.check(&what, hook.unit).map_err(Error::Failed)
+}
+
+fn variables(phase: &str, facts: &Facts<'_>) -> String {
+    let mut text = String::new();
+    let mut add = |name: &str, value: &str| {
+        // The quoting of EnvironmentFile=; writing to a String cannot fail.
+        let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
+        let _ = writeln!(text, "{name}=\"{quoted}\"");
+    };
+    add("BACKUP_INSTANCE", facts.instance);
+    add("BACKUP_RUN_ID", facts.run_id);
+    add("BACKUP_PHASE", phase);
+    if let Some(outcome) = facts.outcome {
+        add("BACKUP_OUTCOME", outcome.as_str());
+    }
+    if let Some(snapshot) = facts.snapshot {
+        add("BACKUP_SNAPSHOT", snapshot);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_survive_the_syntax_of_environment_files() {
+        let facts = Facts {
+            instance: "my\"ser\\vice",
+            run_id: "0af",
+            outcome: Some(Outcome::Incomplete),
+            snapshot: Some("abc"),
+        };
+        let text = variables("after-backup", &facts);
+        let parsed = crate::base::env_file::parse(&text).unwrap();
+        let expected = [
+            ("BACKUP_INSTANCE", "my\"ser\\vice"),
+            ("BACKUP_RUN_ID", "0af"),
+            ("BACKUP_PHASE", "after-backup"),
+            ("BACKUP_OUTCOME", "incomplete"),
+            ("BACKUP_SNAPSHOT", "abc"),
+        ];
+        let expected: Vec<(String, String)> = expected
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        assert_eq!(parsed, expected);
+    }
+}

@@ -1,0 +1,8 @@
+//! The steps of a run that act on other units, and how each is undone.
+
+pub mod claims;
+pub mod hooks;
+pub mod journal;
+pub mod quiesce;
+pub mod streams;
+pub mod undo;

@@ -1,0 +1,81 @@
+//! The directory of dumps: filled by dump units, emptied after each run.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::base::cancel::Cancel;
+use crate::base::outcome::Failure;
+use crate::plan::Stream;
+use crate::systemd::units::Units;
+
+/// Makes the directory, empty and for nobody else's eyes.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make(directory: &Path) -> anyhow::Result<()> {
+    let making = || format!("cannot make the staging directory {}", directory.display());
+    empty(directory).with_context(making)?;
+    fs::create_dir_all(directory).with_context(making)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).with_context(making)
+}
+
+/// Removes what is in the directory, if there is one.
+///
+/// # Errors
+/// Something cannot be removed.
+pub fn empty(directory: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Dumps one stream into the directory.
+///
+/// # Errors
+/// The dump failed, or there is nothing in it.
+pub fn dump(
+    stream: &Stream,
+    directory: &Path,
+    units: &dyn Units,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let what = format!("the dump of the stream {:?}", stream.name);
+    let result = units.start_and_wait(&stream.dump_unit, cancel)?;
+    result.check(&what, &stream.dump_unit)?;
+    let file = directory.join(&stream.name);
+    let size = fs::metadata(&file).map_or(0, |metadata| metadata.len());
+    if size == 0 {
+        return Err(Failure::new(
+            format!("{what} ({}) succeeded but is empty", stream.dump_unit),
+            format!(
+                "check what streams.{}.dump writes to standard output",
+                stream.name
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Loads one stream from the directory.
+///
+/// # Errors
+/// It failed.
+pub fn load(name: &str, unit: &str, units: &dyn Units, cancel: &Cancel) -> Result<(), Failure> {
+    let what = format!("loading the stream {name:?}");
+    let result = units.start_and_wait(unit, cancel)?;
+    result.check(&what, unit)
+}

@@ -1,0 +1,241 @@
+//! Undoing what a journal names.
+
+mod files;
+
+use super::journal::{Action, Journal};
+use crate::base::cancel::Cancel;
+use crate::base::outcome::{Failure, Outcome};
+use crate::base::paths::Instance;
+use crate::base::problem::Problem;
+use crate::steps::hooks::{self, Facts};
+use crate::steps::{claims, streams};
+use crate::systemd::units::{Activity, Reason, UnitError, Units};
+
+/// What undoing needs of the world.
+pub struct UndoContext<'a> {
+    /// systemd.
+    pub units: &'a dyn Units,
+    /// The instance's directories.
+    pub directories: &'a Instance,
+    /// Is told each phase.
+    pub on_phase: &'a mut dyn FnMut(&str),
+}
+
+/// How undoing went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UndoReport {
+    /// What could not be undone.
+    pub problems: Vec<Problem>,
+    /// The machine goes down: what is left is undone when it comes up again.
+    pub postponed: bool,
+}
+
+impl UndoReport {
+    /// Something is not as it was before.
+    #[must_use]
+    pub fn cleanup_failed(&self) -> bool {
+        self.postponed || !self.problems.is_empty()
+    }
+}
+
+/// Undoes everything that is not done yet, last first, going on when one thing fails.
+/// Nothing cancels it. Each step is recorded as done once it was tried to its end. The
+/// journal stays until the caller has recorded the run and closes it.
+pub fn undo(journal: &mut Journal, context: &mut UndoContext<'_>) -> UndoReport {
+    let mut report = UndoReport::default();
+    stop_what_runs(journal, context, &mut report);
+    let mut phase = String::new();
+    for index in (0..journal.intent.steps.len()).rev() {
+        let step = journal.intent.steps[index].clone();
+        if step.done || matches!(step.action, Action::Stop { .. }) {
+            continue;
+        }
+        let now = step.action.phase();
+        if now != phase {
+            (context.on_phase)(now);
+            now.clone_into(&mut phase);
+        }
+        match undo_action(&step.action, journal, context) {
+            Undone::Yes => {}
+            Undone::No(problem) => {
+                if matches!(step.action, Action::Load { .. }) {
+                    journal.intent.outcome = Some(Outcome::Failed);
+                }
+                report.problems.push(problem);
+            }
+            Undone::NotNow => {
+                report.postponed = true;
+                continue;
+            }
+        }
+        if let Err(error) = journal.complete(index) {
+            report.problems.push(Failure::from(error).problem);
+        }
+    }
+    if !report.postponed {
+        claims::forget(context.directories);
+        let staging = context.directories.staging();
+        if let Err(error) = streams::empty(&staging) {
+            report.problems.push(Problem::new(
+                format!("cannot remove the dumps of this run: {error}"),
+                format!("remove what is in {}", staging.display()),
+            ));
+        }
+    }
+    report
+}
+
+/// A hook or dump outlives the executor that was killed: whatever it does must have an
+/// end before anything is put back. Normally none runs, and nothing is written.
+fn stop_what_runs(journal: &mut Journal, context: &UndoContext<'_>, report: &mut UndoReport) {
+    let units = context.units;
+    for step in &mut journal.intent.steps {
+        let Action::Stop { unit } = &step.action else {
+            continue;
+        };
+        if step.done || units.activity(unit) != Ok(Activity::Active) {
+            step.done = true;
+            continue;
+        }
+        log::info!("stopping {unit}, which a killed run has left running");
+        let Err(error) = units.stop_and_wait(unit) else {
+            step.done = true;
+            continue;
+        };
+        match of_error(units, error) {
+            Undone::No(problem) => {
+                step.done = true;
+                report.problems.push(problem);
+            }
+            _ => report.postponed = true,
+        }
+    }
+}
+
+enum Undone {
+    Yes,
+    No(Problem),
+    NotNow,
+}
+
+fn undo_action(action: &Action, journal: &Journal, context: &mut UndoContext<'_>) -> Undone {
+    match action {
+        Action::Start { unit } => start_for_the_last(unit, context),
+        Action::Stop { .. } => Undone::Yes,
+        Action::Load { name, unit } => {
+            let result = streams::load(name, unit, context.units, &Cancel::never());
+            result.map_or_else(
+                |failure| failed_unless_down(context.units, failure.problem),
+                |()| Undone::Yes,
+            )
+        }
+        Action::Hook { phase, name, unit } => {
+            let hook = hooks::Call { phase, name, unit };
+            run_hook(&hook, journal, context)
+        }
+        Action::PutBack {
+            from,
+            to,
+            fresh,
+            existed,
+        } => of_result(files::put_back(from, to, fresh, *existed)),
+        Action::Remove { path } => of_result(files::remove(path)),
+    }
+}
+
+fn of_result(result: Result<(), Problem>) -> Undone {
+    result.map_or_else(Undone::No, |()| Undone::Yes)
+}
+
+/// The last instance that needs a unit to be down starts it.
+fn start_for_the_last(unit: &str, context: &UndoContext<'_>) -> Undone {
+    let units = context.units;
+    let claims = match claims::claims(context.directories, "resume", &Cancel::never()) {
+        Ok(claims) => claims,
+        Err(failure) => {
+            log::warn!("starting {unit} without asking other instances: {failure}");
+            return start(unit, units);
+        }
+    };
+    let undone = match claims.other(unit) {
+        Some(other) => {
+            log::info!("{unit} stays stopped, and is started by {other}, which reads its data");
+            Undone::Yes
+        }
+        None => start(unit, units),
+    };
+    if !matches!(undone, Undone::NotNow)
+        && let Err(error) = claims.drop(unit)
+    {
+        log::warn!("{error:#}");
+    }
+    undone
+}
+
+fn start(unit: &str, units: &dyn Units) -> Undone {
+    // A socket refuses to start once its service runs; what runs needs nothing.
+    if units.activity(unit) == Ok(Activity::Active) {
+        return Undone::Yes;
+    }
+    let start = || units.start_and_wait(unit, &Cancel::never());
+    let started = match start() {
+        // Several instances that quiesce one unit start it more often than it would be
+        // by itself: its limit is not meant for that.
+        Ok(result) if result.started_too_often() => {
+            units.forget_starts(unit).and_then(|()| start())
+        }
+        started => started,
+    };
+    match started {
+        Ok(result) if result.succeeded() => Undone::Yes,
+        Ok(result) => failed_unless_down(
+            units,
+            Problem::new(
+                format!("{unit}, which was stopped for this, {result} when it was started again"),
+                format!("look at `systemctl status {unit}` and start it"),
+            ),
+        ),
+        Err(mut error) => {
+            error.problem = Problem::new(
+                format!(
+                    "{unit}, which was stopped for this, is not started again: {}",
+                    error.problem.message
+                ),
+                format!("start it with `systemctl start {unit}`"),
+            );
+            of_error(units, error)
+        }
+    }
+}
+
+fn run_hook(hook: &hooks::Call<'_>, journal: &Journal, context: &mut UndoContext<'_>) -> Undone {
+    let intent = &journal.intent;
+    let facts = Facts {
+        instance: &intent.instance,
+        run_id: &intent.run_id,
+        // Nothing is known about a run that never concluded but that it did not succeed.
+        outcome: Some(intent.outcome.unwrap_or(Outcome::Failed)),
+        snapshot: intent.snapshot.as_deref(),
+    };
+    let environment = context.directories.hook_environment();
+    match hooks::run(context.units, hook, &facts, &environment, &Cancel::never()) {
+        Ok(()) => Undone::Yes,
+        Err(hooks::Error::Unit(error)) => of_error(context.units, error),
+        Err(hooks::Error::Failed(failure)) => failed_unless_down(context.units, failure.problem),
+    }
+}
+
+fn of_error(units: &dyn Units, error: UnitError) -> Undone {
+    match error.reason {
+        Reason::Unreachable => Undone::NotNow,
+        _ => failed_unless_down(units, error.problem),
+    }
+}
+
+fn failed_unless_down(units: &dyn Units, problem: Problem) -> Undone {
+    if units.shutting_down() {
+        Undone::NotNow
+    } else {
+        Undone::No(problem)
+    }
+}

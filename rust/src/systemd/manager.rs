@@ -1,0 +1,273 @@
+//! systemd on a D-Bus.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+use zbus::proxy::SignalStream;
+use zbus::wire::{DynamicDeserialize, DynamicType, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, Proxy};
+
+use super::{Activity, UnitError, UnitResult, Units, errors};
+use crate::base::cancel::Cancel;
+use crate::base::process::TICK;
+
+const SERVICE: &str = "org.freedesktop.systemd1";
+const PATH: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const UNIT_SERVICE: &str = "org.freedesktop.systemd1.Service";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+
+/// The properties by which systemd finds what else a stop concerns.
+const STOPPED_ALONG: [&str; 5] = [
+    "RequiredBy",
+    "RequisiteOf",
+    "BoundBy",
+    "ConsistsOf",
+    "PropagatesStopTo",
+];
+
+/// After so much silence we ask whether the job is still there.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// systemd's manager, as the user that we are.
+#[derive(Debug)]
+pub struct Systemd {
+    connection: Connection,
+    removed: Mutex<Receiver<Removed>>,
+}
+
+/// The end of a job.
+struct Removed {
+    job: OwnedObjectPath,
+    result: String,
+}
+
+impl Systemd {
+    /// systemd of this machine.
+    ///
+    /// # Errors
+    /// The system bus cannot be reached.
+    pub fn connect() -> Result<Self, UnitError> {
+        let connection = zbus::block_on(Connection::system());
+        Self::on(connection.map_err(|error| errors::unreachable(&error))?)
+    }
+
+    /// systemd on another bus.
+    ///
+    /// # Errors
+    /// The bus cannot be reached, or there is no systemd on it.
+    pub fn on(connection: Connection) -> Result<Self, UnitError> {
+        let stream = zbus::block_on(subscribe(&connection));
+        let stream = stream.map_err(|error| errors::unreachable(&error))?;
+        let (sender, removed) = channel();
+        thread::spawn(move || forward(stream, &sender));
+        Ok(Self {
+            connection,
+            removed: Mutex::new(removed),
+        })
+    }
+
+    /// Submits a job and waits for its end. Its end may be told before its name is: so
+    /// signals are collected from before the call, and compared after it.
+    fn job(&self, method: &str, unit: &str, cancel: &Cancel) -> Result<JobEnd, UnitError> {
+        let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        while removed.try_recv().is_ok() {}
+        let job: OwnedObjectPath = self
+            .call(PATH, MANAGER, method, &(unit, "replace"))
+            .map_err(|error| errors::of_unit(unit, &error))?;
+        let mut quiet = Instant::now();
+        loop {
+            if cancel.requested() {
+                return Ok(JobEnd::Cancelled);
+            }
+            match removed.recv_timeout(TICK) {
+                Ok(end) if end.job == job => return Ok(JobEnd::Removed(end.result)),
+                Err(RecvTimeoutError::Timeout) if quiet.elapsed() > SILENCE => {
+                    // The signal got lost, as when systemd was restarted.
+                    if !self.has_job(unit)? && removed.try_recv().is_err() {
+                        return Ok(JobEnd::Removed("done".to_owned()));
+                    }
+                    quiet = Instant::now();
+                }
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(errors::lost(unit)),
+            }
+        }
+    }
+
+    fn has_job(&self, unit: &str) -> Result<bool, UnitError> {
+        let path = self.load(unit)?;
+        let job: (u32, OwnedObjectPath) = self
+            .property(&path, UNIT, "Job")
+            .map_err(|error| errors::of_unit(unit, &error))?;
+        Ok(job.0 != 0)
+    }
+
+    fn result(&self, unit: &str, job: String) -> Result<UnitResult, UnitError> {
+        let path = self.load(unit)?;
+        let id: Vec<u8> = self
+            .property(&path, UNIT, "InvocationID")
+            .map_err(|error| errors::of_unit(unit, &error))?;
+        let mut result = UnitResult {
+            job,
+            result: "success".to_owned(),
+            invocation_id: <[u8; 16]>::try_from(id)
+                .map(|id| format!("{:032x}", u128::from_be_bytes(id)))
+                .unwrap_or_default(),
+            ..UnitResult::default()
+        };
+        if has_extension(unit, "service") {
+            result.result = self
+                .property(&path, UNIT_SERVICE, "Result")
+                .map_err(|error| errors::of_unit(unit, &error))?;
+            result.exit_status = self
+                .property(&path, UNIT_SERVICE, "ExecMainStatus")
+                .map_err(|error| errors::of_unit(unit, &error))?;
+        }
+        Ok(result)
+    }
+
+    fn load(&self, unit: &str) -> Result<OwnedObjectPath, UnitError> {
+        self.call(PATH, MANAGER, "LoadUnit", &(unit,))
+            .map_err(|error| errors::of_unit(unit, &error))
+    }
+
+    fn property<T>(&self, path: &str, interface: &str, name: &str) -> zbus::Result<T>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: Into<zbus::Error>,
+    {
+        let value: OwnedVariant = self.call(path, PROPERTIES, "Get", &(interface, name))?;
+        T::try_from(value).map_err(Into::into)
+    }
+
+    fn call<B, R>(&self, path: &str, interface: &str, method: &str, body: &B) -> zbus::Result<R>
+    where
+        B: serde::Serialize + DynamicType,
+        R: for<'d> DynamicDeserialize<'d>,
+    {
+        let connection = &self.connection;
+        let call = connection.call_method(Some(SERVICE), path, Some(interface), method, body);
+        zbus::block_on(call)?.body().deserialize()
+    }
+}
+
+impl Units for Systemd {
+    fn start_and_wait(&self, unit: &str, cancel: &Cancel) -> Result<UnitResult, UnitError> {
+        match self.job("StartUnit", unit, cancel)? {
+            JobEnd::Removed(job) => self.result(unit, job),
+            JobEnd::Cancelled => {
+                self.stop_and_wait(unit)?;
+                let result = self.result(unit, "canceled".to_owned())?;
+                Ok(UnitResult {
+                    cancelled: true,
+                    ..result
+                })
+            }
+        }
+    }
+
+    fn stop_and_wait(&self, unit: &str) -> Result<(), UnitError> {
+        match self.job("StopUnit", unit, &Cancel::never())? {
+            JobEnd::Removed(result) if result == "done" => {
+                if self.activity(unit)? == Activity::Active {
+                    return Err(errors::not_stopped(unit, "started again at once"));
+                }
+                Ok(())
+            }
+            JobEnd::Removed(result) => Err(errors::not_stopped(unit, &result)),
+            JobEnd::Cancelled => Err(errors::not_stopped(unit, "cancelled")),
+        }
+    }
+
+    fn forget_starts(&self, unit: &str) -> Result<(), UnitError> {
+        self.call(PATH, MANAGER, "ResetFailedUnit", &(unit,))
+            .map_err(|error| errors::of_unit(unit, &error))
+    }
+
+    fn activity(&self, unit: &str) -> Result<Activity, UnitError> {
+        let path = self.load(unit)?;
+        let get = |name| -> Result<String, UnitError> {
+            self.property(&path, UNIT, name)
+                .map_err(|error| errors::of_unit(unit, &error))
+        };
+        if get("LoadState")? == "not-found" {
+            return Err(errors::not_found(unit));
+        }
+        Ok(match get("ActiveState")?.as_str() {
+            "inactive" | "failed" => Activity::Inactive,
+            "deactivating" => Activity::Stopping,
+            _ => Activity::Active,
+        })
+    }
+
+    fn stopped_along(&self, unit: &str) -> Result<Vec<String>, UnitError> {
+        let path = self.load(unit)?;
+        let mut all = Vec::new();
+        for name in STOPPED_ALONG {
+            let mut some: Vec<String> = self
+                .property(&path, UNIT, name)
+                .map_err(|error| errors::of_unit(unit, &error))?;
+            all.append(&mut some);
+        }
+        Ok(all)
+    }
+
+    fn triggers(&self, unit: &str) -> Result<Vec<String>, UnitError> {
+        let path = self.load(unit)?;
+        self.property(&path, UNIT, "TriggeredBy")
+            .map_err(|error| errors::of_unit(unit, &error))
+    }
+
+    fn restarts(&self, unit: &str) -> Result<u32, UnitError> {
+        let path = self.load(unit)?;
+        self.property(&path, UNIT_SERVICE, "NRestarts")
+            .map_err(|error| errors::of_unit(unit, &error))
+    }
+
+    fn shutting_down(&self) -> bool {
+        let state: zbus::Result<String> = self.property(PATH, MANAGER, "SystemState");
+        state.is_ok_and(|state| state == "stopping")
+    }
+}
+
+enum JobEnd {
+    Removed(String),
+    Cancelled,
+}
+
+async fn subscribe(connection: &Connection) -> zbus::Result<SignalStream<'static>> {
+    let manager = Proxy::new_owned(connection.clone(), SERVICE, PATH, MANAGER).await?;
+    // Follows the owner of the name: nobody else can pretend that a job has ended.
+    let stream = manager.receive_signal("JobRemoved").await?;
+    let () = manager.call("Subscribe", &()).await?;
+    Ok(stream)
+}
+
+fn forward(mut stream: SignalStream<'static>, sender: &Sender<Removed>) {
+    while let Some(message) =
+        zbus::block_on(poll_fn(|context| Pin::new(&mut stream).poll_next(context)))
+    {
+        type Arguments = (u32, OwnedObjectPath, String, String);
+        let arguments: zbus::Result<Arguments> = message.body().deserialize();
+        match arguments {
+            Ok((_, job, _, result)) => {
+                if sender.send(Removed { job, result }).is_err() {
+                    return;
+                }
+            }
+            Err(error) => log::warn!("systemd sent a JobRemoved that cannot be read: {error}"),
+        }
+    }
+}
+
+fn has_extension(unit: &str, extension: &str) -> bool {
+    unit.rsplit_once('.')
+        .is_some_and(|(_, last)| last == extension)
+}

@@ -1,0 +1,231 @@
+//! `notify-desktop`: shows a user what happened, also before they logged in.
+//!
+//! Runs as the user, in their session, and remembers what it has shown. Where nothing can
+//! show it yet, because the session only begins, it waits for what can.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use anyhow::{Context, Result};
+use futures_core::Stream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use zbus::proxy::SignalStream;
+use zbus::wire::Variant;
+use zbus::{Connection, Proxy};
+
+use crate::base::paths::{Host, write_atomically};
+use crate::watch::events::{Event, Kind};
+use crate::watch::store;
+
+const NAME: &str = "org.freedesktop.Notifications";
+const PATH: &str = "/org/freedesktop/Notifications";
+
+/// So many are shown one by one.
+const SHOWN: usize = 5;
+
+/// What was shown last: `shown.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Shown {
+    id: u64,
+    time: Timestamp,
+}
+
+impl Shown {
+    /// Numbers begin anew where the watch has lost its files.
+    fn contains(&self, event: &Event) -> bool {
+        event.id <= self.id && event.time <= self.time
+    }
+}
+
+/// A notification.
+#[derive(Clone, Debug, PartialEq)]
+struct Note {
+    title: String,
+    body: String,
+    good: bool,
+}
+
+/// Shows what was not shown yet; waits until it can be, and returns then.
+///
+/// # Errors
+/// There is no session, or the files cannot be read or written.
+pub fn run(host: &Host) -> Result<()> {
+    let file = state_file()?;
+    let mut desktop: Option<Desktop> = None;
+    loop {
+        let shown = read(&file)?;
+        let events = store::events(&host.events())?;
+        let Some(last) = events.last().filter(|last| !shown.contains(last)) else {
+            return Ok(());
+        };
+        let notes = select(&events, &shown);
+        if !notes.is_empty() {
+            let desktop = match &mut desktop {
+                Some(desktop) => desktop,
+                none => none.insert(zbus::block_on(Desktop::connect())?),
+            };
+            if let Err(error) = zbus::block_on(desktop.show(&notes)) {
+                log::warn!("nothing shows notifications yet: {error}");
+                zbus::block_on(desktop.changed())?;
+                continue;
+            }
+        }
+        // Once everything is shown: better twice than not at all.
+        write(
+            &file,
+            &Shown {
+                id: last.id,
+                time: last.time,
+            },
+        )?;
+    }
+}
+
+/// What is still true and not known to the user: the last word about each matter, unless
+/// that is that all is well and the user never heard otherwise.
+fn select(events: &[Event], shown: &Shown) -> Vec<Note> {
+    let mut matters: BTreeMap<_, (bool, Option<&Event>)> = BTreeMap::new();
+    for event in events {
+        let cleanup = event.kind == Kind::CleanupFailed;
+        let key = (&event.instance, event.kind.is_of_maintenance(), cleanup);
+        let (worried, last) = matters.entry(key).or_default();
+        if shown.contains(event) {
+            *worried = !event.kind.is_good();
+        } else {
+            *last = Some(event);
+        }
+    }
+    let mut news: Vec<&Event> = matters
+        .into_values()
+        .filter_map(|(worried, last)| last.filter(|last| worried || !last.kind.is_good()))
+        .collect();
+    news.sort_by_key(|event| event.id);
+    // The newest in full, and how many there are besides.
+    let more = news.len().saturating_sub(SHOWN);
+    let mut notes: Vec<Note> = news[more..].iter().map(|event| note(event)).collect();
+    if more > 0 {
+        notes.push(Note {
+            title: format!("{more} more messages about backups"),
+            body: "`backupservice status` shows how all of them are".to_owned(),
+            good: false,
+        });
+    }
+    notes
+}
+
+fn note(event: &Event) -> Note {
+    Note {
+        title: event.title.clone(),
+        body: event.body().trim_end().to_owned(),
+        good: event.kind.is_good(),
+    }
+}
+
+/// Whoever shows notifications in this session.
+struct Desktop {
+    proxy: Proxy<'static>,
+    owners: SignalStream<'static>,
+}
+
+impl Desktop {
+    async fn connect() -> Result<Self> {
+        let connection = Connection::session().await;
+        let connection = connection.context("cannot reach the bus of the session")?;
+        let bus = Proxy::new_owned(
+            connection.clone(),
+            "org.freedesktop.DBus",
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus",
+        );
+        // From before the first attempt: what appears in between is not missed.
+        let owners = bus.await?;
+        let owners = owners.receive_signal_with_args("NameOwnerChanged", &[(0, NAME)]);
+        Ok(Self {
+            owners: owners.await?,
+            proxy: Proxy::new_owned(connection, NAME, PATH, NAME).await?,
+        })
+    }
+
+    async fn show(&self, notes: &[Note]) -> zbus::Result<()> {
+        let abilities: Vec<String> = self.proxy.call("GetCapabilities", &()).await?;
+        let markup = abilities.iter().any(|ability| ability == "body-markup");
+        for note in notes {
+            let body = if markup {
+                escaped(&note.body)
+            } else {
+                note.body.clone()
+            };
+            let (icon, urgency) = if note.good {
+                ("dialog-information", 1_u8)
+            } else {
+                ("dialog-error", 2)
+            };
+            let hints = HashMap::from([
+                ("urgency", Variant::from(urgency)),
+                ("category", Variant::from("device.error")),
+            ]);
+            let actions: &[&str] = &[];
+            let message = (
+                "Backup",
+                0_u32,
+                icon,
+                note.title.as_str(),
+                body.as_str(),
+                actions,
+                hints,
+                -1_i32,
+            );
+            let _id: u32 = self.proxy.call("Notify", &message).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until somebody else shows notifications.
+    async fn changed(&mut self) -> Result<()> {
+        let next = poll_fn(|context| Pin::new(&mut self.owners).poll_next(context));
+        next.await
+            .map(drop)
+            .context("the bus of the session has gone")
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+fn state_file() -> Result<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    let state = state.context("neither XDG_STATE_HOME nor HOME is set")?;
+    Ok(state.join("backupservice/shown.json"))
+}
+
+fn read(file: &Path) -> Result<Shown> {
+    match std::fs::read(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Shown::default()),
+        json => serde_json::from_slice(
+            &json.with_context(|| format!("cannot read {}", file.display()))?,
+        )
+        .with_context(|| format!("{} is not what it should be: remove it", file.display())),
+    }
+}
+
+fn write(file: &Path, shown: &Shown) -> Result<()> {
+    let writing = || format!("cannot write {}", file.display());
+    if let Some(directory) = file.parent() {
+        std::fs::create_dir_all(directory).with_context(writing)?;
+    }
+    write_atomically(file, &serde_json::to_vec(shown)?).with_context(writing)
+}
+
+#[cfg(test)]
+mod tests;

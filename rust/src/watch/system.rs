@@ -1,0 +1,265 @@
+//! What the watch asks of the machine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use rustix::time::{ClockId, clock_gettime};
+use zbus::wire::{OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, connection};
+
+use super::deadline::Next;
+use super::derive::Crash;
+use crate::base::cancel::Cancel;
+use crate::base::process::{self, Command, Line};
+
+const SERVICE: &str = "org.freedesktop.systemd1";
+const PATH: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+
+/// A unit as systemd sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitState {
+    /// `loaded`, `masked`, `not-found`, `bad-setting`, …
+    pub load: String,
+    /// `active`, `activating`, `inactive`, `failed`, …
+    pub active: String,
+    /// `waiting`, `elapsed`, …
+    pub sub: String,
+    /// Nothing starts it at boot.
+    pub disabled: bool,
+}
+
+impl UnitState {
+    /// It runs, or waits to be started again by itself.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        ["activating", "active", "deactivating", "reloading"].contains(&self.active.as_str())
+    }
+}
+
+/// The machine, as far as the watch needs it.
+pub trait System {
+    /// Now.
+    fn now(&self) -> Timestamp;
+
+    /// For so many seconds the machine was awake since it was switched on.
+    fn awake(&self) -> f64;
+
+    /// How units are, by name.
+    ///
+    /// # Errors
+    /// systemd cannot be asked.
+    fn units(&self, names: &[String]) -> anyhow::Result<BTreeMap<String, UnitState>>;
+
+    /// How a unit that has failed did so.
+    ///
+    /// # Errors
+    /// systemd cannot be asked.
+    fn crash(&self, unit: &str) -> anyhow::Result<Crash>;
+
+    /// When a calendar event comes after a time.
+    ///
+    /// # Errors
+    /// `systemd-analyze` cannot be run, or says something else than it used to.
+    fn next(&self, calendar: &str, after: Timestamp) -> anyhow::Result<Next>;
+}
+
+/// The machine that this runs on.
+#[derive(Debug)]
+pub struct Machine {
+    analyze: PathBuf,
+    connection: Connection,
+}
+
+impl Machine {
+    /// With the program `systemd-analyze`.
+    ///
+    /// # Errors
+    /// The system bus cannot be reached.
+    pub fn new(analyze: impl Into<PathBuf>) -> anyhow::Result<Self> {
+        let builder = connection::Builder::system().method_timeout(Duration::from_secs(30));
+        Ok(Self {
+            analyze: analyze.into(),
+            connection: zbus::block_on(builder.build()).context("cannot reach the system bus")?,
+        })
+    }
+
+    fn property<T>(&self, path: &str, interface: &str, name: &str) -> zbus::Result<T>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: Into<zbus::Error>,
+    {
+        let reply = zbus::block_on(self.connection.call_method(
+            Some(SERVICE),
+            path,
+            Some("org.freedesktop.DBus.Properties"),
+            "Get",
+            &(interface, name),
+        ))?;
+        let value: OwnedVariant = reply.body().deserialize()?;
+        T::try_from(value).map_err(Into::into)
+    }
+
+    fn list(&self, names: &[String]) -> zbus::Result<BTreeMap<String, UnitState>> {
+        /// name, description, load state, active state, sub state, followed unit, path,
+        /// job id, job type, job path
+        type Unit = (
+            String,
+            String,
+            String,
+            String,
+            String,
+            String,
+            OwnedObjectPath,
+            u32,
+            String,
+            OwnedObjectPath,
+        );
+        let call = self.connection.call_method(
+            Some(SERVICE),
+            PATH,
+            Some(MANAGER),
+            "ListUnitsByNames",
+            &names,
+        );
+        let units: Vec<Unit> = zbus::block_on(call)?.body().deserialize()?;
+        let state = |unit: Unit| {
+            let is_timer = unit
+                .0
+                .rsplit_once('.')
+                .is_some_and(|name| name.1 == "timer");
+            let disabled = is_timer && unit.3 == "inactive" && {
+                let unit_file: zbus::Result<String> = self.property(
+                    unit.6.as_str(),
+                    "org.freedesktop.systemd1.Unit",
+                    "UnitFileState",
+                );
+                unit_file.is_ok_and(|state| state == "disabled")
+            };
+            let state = UnitState {
+                load: unit.2,
+                active: unit.3,
+                sub: unit.4,
+                disabled,
+            };
+            (unit.0, state)
+        };
+        Ok(units.into_iter().map(state).collect())
+    }
+}
+
+impl System for Machine {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn awake(&self) -> f64 {
+        let time = clock_gettime(ClockId::Monotonic);
+        #[allow(clippy::cast_precision_loss)]
+        let seconds = time.tv_sec as f64;
+        seconds
+    }
+
+    fn units(&self, names: &[String]) -> anyhow::Result<BTreeMap<String, UnitState>> {
+        self.list(names).context("cannot ask systemd about units")
+    }
+
+    fn crash(&self, unit: &str) -> anyhow::Result<Crash> {
+        let ask = || -> zbus::Result<Crash> {
+            let reply = zbus::block_on(self.connection.call_method(
+                Some(SERVICE),
+                PATH,
+                Some(MANAGER),
+                "LoadUnit",
+                &(unit,),
+            ))?;
+            let path: OwnedObjectPath = reply.body().deserialize()?;
+            let service = "org.freedesktop.systemd1.Service";
+            let id: Vec<u8> = self.property(
+                path.as_str(),
+                "org.freedesktop.systemd1.Unit",
+                "InvocationID",
+            )?;
+            let result: String = self.property(path.as_str(), service, "Result")?;
+            let status: i32 = self.property(path.as_str(), service, "ExecMainStatus")?;
+            Ok(Crash {
+                invocation: <[u8; 16]>::try_from(id)
+                    .map(|id| format!("{:032x}", u128::from_be_bytes(id)))
+                    .unwrap_or_default(),
+                how: match result.as_str() {
+                    "exit-code" => format!("exit status {status}"),
+                    "signal" | "core-dump" => format!("killed by signal {status}"),
+                    result => result.to_owned(),
+                },
+            })
+        };
+        ask().with_context(|| format!("cannot ask systemd about {unit}"))
+    }
+
+    fn next(&self, calendar: &str, after: Timestamp) -> anyhow::Result<Next> {
+        let base = format!("--base-time=@{}", after.as_second());
+        let arguments = ["calendar", "--iterations=1", &base, "--", calendar];
+        let command = Command {
+            program: self.analyze.clone(),
+            arguments: arguments.map(Into::into).into(),
+            environment: vec![("LANG".to_owned(), "C.UTF-8".into())],
+            ..Command::default()
+        };
+        let mut text = String::new();
+        let exit = process::run(&command, &Cancel::never(), &mut |line| {
+            if let Line::Out(line) = line {
+                text += &String::from_utf8_lossy(&line);
+                text.push('\n');
+            }
+        })?;
+        if exit.code != Some(0) {
+            return Ok(Next::Unreadable);
+        }
+        read_next(&text)
+    }
+}
+
+/// Reads what `systemd-analyze calendar` prints.
+fn read_next(text: &str) -> anyhow::Result<Next> {
+    let value = |label: &str| {
+        let find = |line: &str| Some(line.trim().strip_prefix(label)?.trim().to_owned());
+        text.lines().find_map(find)
+    };
+    // Where local time is UTC there is only the first.
+    let Some(next) = value("(in UTC):").or_else(|| value("Next elapse:")) else {
+        bail!("systemd-analyze says no next time: {text}");
+    };
+    if next == "never" {
+        return Ok(Next::Never);
+    }
+    let utc = next.strip_suffix(" UTC");
+    let time = utc.and_then(|time| DateTime::strptime("%a %Y-%m-%d %H:%M:%S", time).ok());
+    let time = time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    match time {
+        Some(time) => Ok(Next::At(time.timestamp())),
+        None => bail!("systemd-analyze says an unknown time: {next}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_time_is_read_in_any_zone() {
+        let at = |time: &str| Next::At(time.parse().unwrap());
+        let utc = "  Original form: daily\nNormalized form: *-*-* 00:00:00\n    \
+                   Next elapse: Wed 2023-11-15 00:00:00 UTC\n       From now: 3 years ago\n";
+        assert_eq!(read_next(utc).unwrap(), at("2023-11-15T00:00:00Z"));
+        let berlin = "    Next elapse: Mon 2026-03-02 00:00:00 CET\n       \
+                      (in UTC): Sun 2026-03-01 23:00:00 UTC\n";
+        assert_eq!(read_next(berlin).unwrap(), at("2026-03-01T23:00:00Z"));
+        assert_eq!(read_next("    Next elapse: never\n").unwrap(), Next::Never);
+        assert!(read_next("").is_err());
+        assert!(read_next("    Next elapse: Mon 2026-03-02 00:00:00 CET\n").is_err());
+    }
+}

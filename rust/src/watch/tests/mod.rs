@@ -1,0 +1,233 @@
+mod pretended;
+
+use std::fs;
+
+use expect_test::expect;
+
+use super::derive::Crash;
+use super::events::Kind;
+use super::*;
+use crate::base::outcome::Outcome;
+use crate::report::record::Record;
+use pretended::Pretended;
+pub(super) use pretended::record;
+
+#[test]
+fn each_thing_that_happens_is_told_once() {
+    let machine = Pretended::new();
+    machine.ran(&record(Outcome::Success, 0));
+    assert_eq!(machine.look(0), (0, vec![]));
+    machine.ran(&record(Outcome::Failed, 1));
+    assert_eq!(machine.look(1), (0, vec!["failed".to_owned()]));
+    assert_eq!(machine.look(1), (0, vec![]));
+    machine.ran(&record(Outcome::Cancelled, 2));
+    machine.ran(&record(Outcome::Incomplete, 2));
+    let mut recovered = record(Outcome::Success, 3);
+    recovered.cleanup_failed = true;
+    machine.ran(&recovered);
+    machine.ran(&record(Outcome::Success, 4));
+    let told = ["incomplete", "recovered", "cleanup-failed"].map(str::to_owned);
+    assert_eq!(machine.look(4), (0, told.to_vec()));
+}
+
+#[test]
+fn the_first_failure_of_all_is_told() {
+    let machine = Pretended::new();
+    machine.ran(&record(Outcome::Failed, 1));
+    assert_eq!(machine.look(1).1, ["failed"]);
+    expect![[r#"
+        Backup of cloud failed
+        the disk is full
+        make room
+        More: journalctl _SYSTEMD_INVOCATION_ID=00000000000000000000000000000001
+    "#]]
+    .assert_eq(&format!(
+        "{}\n{}",
+        machine.events()[0].title,
+        machine.events()[0].body()
+    ));
+    assert_eq!(
+        machine.events()[0].record.as_ref().unwrap()["outcome"],
+        "failed"
+    );
+}
+
+#[test]
+fn an_attempt_that_is_followed_by_another_is_not_told() {
+    let machine = Pretended::new();
+    machine.ran(&record(Outcome::Success, 0));
+    machine.look(0);
+    machine.ran(&record(Outcome::Failed, 1));
+    machine.unit(".service", "activating", "auto-restart");
+    assert_eq!(machine.look(1).1, [""; 0]);
+    machine.ran(&Record {
+        attempt: 2,
+        ..record(Outcome::Failed, 2)
+    });
+    assert_eq!(machine.look(2).1, [""; 0]);
+    machine.unit(".service", "failed", "failed");
+    machine.crash.replace(Some(Crash {
+        invocation: record(Outcome::Failed, 2).run_id,
+        how: "exit status 1".to_owned(),
+    }));
+    assert_eq!(machine.look(2).1, ["failed"]);
+    assert_eq!(machine.look(2).1, [""; 0]);
+}
+
+#[test]
+fn a_unit_that_leaves_no_record_is_told_too() {
+    let machine = Pretended::new();
+    machine.unit(".service", "failed", "failed");
+    machine.crash.replace(Some(Crash {
+        invocation: "ab".repeat(16),
+        how: "exit status 226".to_owned(),
+    }));
+    assert_eq!(machine.look(0).1, ["failed"]);
+    assert!(
+        machine.events()[0].text.ends_with("exit status 226"),
+        "{:?}",
+        machine.events()
+    );
+    assert_eq!(machine.look(0).1, [""; 0]);
+    machine.unit(".service", "inactive", "dead");
+    machine.ran(&record(Outcome::Success, 0));
+    assert_eq!(machine.look(0).1, ["recovered"]);
+}
+
+#[test]
+fn maintenance_is_a_matter_of_its_own() {
+    let machine = Pretended::new();
+    machine.maintained(Outcome::Failed, 0);
+    assert_eq!(machine.look(0).1, ["maintenance-failed"]);
+    machine.ran(&record(Outcome::Success, 1));
+    assert_eq!(machine.look(1).1, [""; 0]);
+    machine.maintained(Outcome::Success, 1);
+    assert_eq!(machine.look(1).1, ["maintenance-recovered"]);
+}
+
+#[test]
+fn a_dead_timer_is_overdue_and_is_told_why() {
+    let machine = Pretended::new();
+    machine.ran(&record(Outcome::Success, 0));
+    machine.look(0);
+    machine.unit(".timer", "inactive", "dead");
+    assert_eq!(machine.look(2).1, [""; 0]);
+    assert_eq!(machine.look(3).1, ["overdue"]);
+    assert_eq!(machine.look(9).1, [""; 0]);
+    let event = machine.events().pop().unwrap();
+    assert!(
+        event.text.ends_with("backupservice-cloud.timer is stopped"),
+        "{event:?}"
+    );
+    let remedy = event.remedy.unwrap();
+    assert_eq!(
+        remedy,
+        "Start it: `systemctl start backupservice-cloud.timer`"
+    );
+    machine.ran(&record(Outcome::Success, 10));
+    assert_eq!(machine.look(10).1, ["recovered"]);
+}
+
+#[test]
+fn what_does_not_arrive_is_seen_and_kept_in_order() {
+    let machine = Pretended::new();
+    machine.look(0);
+    machine.hook_fails.replace(true);
+    machine.ran(&record(Outcome::Failed, 1));
+    assert_eq!(machine.look(1), (1, vec![]));
+    machine.ran(&record(Outcome::Success, 2));
+    assert_eq!(machine.look(2), (1, vec![]));
+    let cursor = store::cursor(&machine.host().events()).unwrap().unwrap();
+    let failing = cursor.channels["hook:x"].failing.clone().unwrap();
+    assert_eq!(failing.since, record(Outcome::Failed, 1).finished);
+    assert!(
+        failing.error.contains("failed with exit status 7"),
+        "{}",
+        failing.error
+    );
+    machine.hook_fails.replace(false);
+    let told = ["failed", "recovered"].map(str::to_owned);
+    assert_eq!(machine.look(2), (0, told.to_vec()));
+    assert_eq!(machine.look(2), (0, vec![]));
+}
+
+#[test]
+fn one_file_that_cannot_be_read_does_not_silence_the_others() {
+    let machine = Pretended::new();
+    machine.plan("broken");
+    fs::write(machine.host().instance("broken").history(), "[").unwrap();
+    machine.ran(&record(Outcome::Failed, 1));
+    assert_eq!(machine.look(1), (1, vec!["failed".to_owned()]));
+}
+
+#[test]
+fn an_instance_that_is_gone_is_forgotten() {
+    let machine = Pretended::new();
+    machine.plan("old");
+    machine.look(0);
+    fs::remove_file(machine.host().plans().join("old.json")).unwrap();
+    machine.look(0);
+    let cursor = store::cursor(&machine.host().events()).unwrap().unwrap();
+    assert_eq!(cursor.instances.keys().collect::<Vec<_>>(), ["cloud"]);
+}
+
+#[test]
+fn metrics_are_complete_and_readable_by_all() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = Pretended::new();
+    machine.ran(&record(Outcome::Failed, 0));
+    machine.ran(&record(Outcome::Success, 1));
+    machine.maintained(Outcome::Success, 1);
+    machine.look(1);
+    let file = machine.root.path().join("metrics.prom");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+    let text = fs::read_to_string(file).unwrap();
+    let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    expect![[r#"
+        backupservice_info{backup="cloud",provider="restic"} 1
+        backupservice_last_success_timestamp_seconds{backup="cloud"} 1800003600
+        backupservice_last_run_timestamp_seconds{backup="cloud"} 1800003600
+        backupservice_last_run_outcome{backup="cloud",outcome="success"} 1
+        backupservice_last_run_outcome{backup="cloud",outcome="incomplete"} 0
+        backupservice_last_run_outcome{backup="cloud",outcome="skipped"} 0
+        backupservice_last_run_outcome{backup="cloud",outcome="failed"} 0
+        backupservice_last_run_outcome{backup="cloud",outcome="cancelled"} 0
+        backupservice_last_run_cleanup_failed{backup="cloud"} 0
+        backupservice_last_snapshot_added_bytes{backup="cloud"} 10
+        backupservice_last_snapshot_size_bytes{backup="cloud"} 1000
+        backupservice_last_snapshot_files{backup="cloud"} 3
+        backupservice_deadline_timestamp_seconds{backup="cloud"} 1800011400
+        backupservice_overdue{backup="cloud"} 0
+        backupservice_timer_active{backup="cloud"} 1
+        backupservice_running{backup="cloud"} 0
+        backupservice_last_maintenance_timestamp_seconds{backup="cloud"} 1800003600
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="success"} 1
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="incomplete"} 0
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="skipped"} 0
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="failed"} 0
+        backupservice_last_maintenance_outcome{backup="cloud",outcome="cancelled"} 0
+        backupservice_channel_failing{channel="hook:x"} 0
+        backupservice_watch_timestamp_seconds 1800003600"#]]
+    .assert_eq(&samples.join("\n"));
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn only_so_many_events_are_kept() {
+    let machine = Pretended::new();
+    machine.look(0);
+    for number in 1..=250 {
+        machine.ran(&record(Outcome::Failed, number));
+        if number % 50 == 0 {
+            machine.look(number);
+        }
+    }
+    let events = machine.events();
+    let failed = events
+        .iter()
+        .filter(|event| event.kind == Kind::Failed)
+        .count();
+    assert!(events.len() == 200 && failed > 190, "{}", events.len());
+    assert!(events.windows(2).all(|pair| pair[1].id == pair[0].id + 1));
+}
