@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::Context;
 use rustix::fs::FlockOperation;
 
-use crate::base::outcome::{Failure, Kind};
-use crate::base::paths::Instance;
+use crate::base::outcome::{Failure, FailureKind};
+use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 
 /// With whom a lock is shared.
@@ -40,7 +40,7 @@ impl Drop for Lock {
 ///
 /// # Errors
 /// The lock file cannot be opened.
-pub fn try_take(directories: &Instance) -> anyhow::Result<Option<Lock>> {
+pub fn try_take(directories: &InstancePaths) -> anyhow::Result<Option<Lock>> {
     try_file(&directories.lock(), Mode::Alone)
 }
 
@@ -71,10 +71,10 @@ pub fn try_file(path: &Path, mode: Mode) -> anyhow::Result<Option<Lock>> {
 ///
 /// # Errors
 /// Another process has it, which may pass, or the lock file cannot be opened.
-pub fn take(directories: &Instance, instance: &str) -> Result<Lock, Failure> {
+pub fn take(directories: &InstancePaths, instance: &str) -> Result<Lock, Failure> {
     try_take(directories)?.ok_or_else(|| {
         Failure::of(
-            Kind::Passing,
+            FailureKind::Transient,
             Problem::new(
                 format!("another run or restore of {instance} holds the lock"),
                 "wait for its end: `systemctl list-units 'backupservice-*'` shows what runs",
@@ -95,7 +95,7 @@ mod tests {
         std::fs::create_dir_all(&directories.runtime).unwrap();
         let first = take(&directories, "x").unwrap();
         let refused = take(&directories, "x").unwrap_err();
-        assert_eq!(refused.kind, Kind::Passing);
+        assert_eq!(refused.kind, FailureKind::Transient);
         assert!(refused.problem.message.contains("of x holds the lock"));
         // As a child has it between its fork and its exec.
         let inherited = first.file.try_clone().unwrap();

@@ -9,3 +9,4 @@ pub mod outcome;
 pub mod paths;
 pub mod problem;
 pub mod process;
+pub mod unit_names;

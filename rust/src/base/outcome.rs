@@ -49,18 +49,18 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What follows from it.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// What to tell.
     pub problem: Problem,
 }
 
 /// The kinds of failure that are acted upon differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// Someone has to do something about it.
     Failed,
     /// It may pass by itself: trying again later is worth it.
-    Passing,
+    Transient,
     /// The provider says that somebody else has locked the repository, which passes too
     /// unless that somebody is gone.
     Locked,
@@ -75,12 +75,12 @@ pub enum Kind {
 impl Failure {
     /// A failure that someone has to do something about.
     pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::of(Kind::Failed, Problem::new(message, remedy))
+        Self::of(FailureKind::Failed, Problem::new(message, remedy))
     }
 
     /// A failure of a certain kind.
     #[must_use]
-    pub fn of(kind: Kind, problem: Problem) -> Self {
+    pub fn of(kind: FailureKind, problem: Problem) -> Self {
         Self { kind, problem }
     }
 
@@ -89,7 +89,7 @@ impl Failure {
     pub fn cancelled(what: &str) -> Self {
         let message = format!("cancelled during {what}");
         Self::of(
-            Kind::Cancelled,
+            FailureKind::Cancelled,
             Problem {
                 message,
                 remedy: None,
@@ -99,18 +99,20 @@ impl Failure {
 
     /// Whether it may pass by itself.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
-        matches!(self.kind, Kind::Passing | Kind::Locked)
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, FailureKind::Transient | FailureKind::Locked)
     }
 
     /// The outcome of a run that ends with this failure.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self.kind {
-            Kind::Cancelled => Outcome::Cancelled,
-            Kind::Failed | Kind::Passing | Kind::Locked | Kind::Damaged | Kind::NoRepository => {
-                Outcome::Failed
-            }
+            FailureKind::Cancelled => Outcome::Cancelled,
+            FailureKind::Failed
+            | FailureKind::Transient
+            | FailureKind::Locked
+            | FailureKind::Damaged
+            | FailureKind::NoRepository => Outcome::Failed,
         }
     }
 }
@@ -133,17 +135,17 @@ impl From<anyhow::Error> for Failure {
             message: format!("{error:#}"),
             remedy: None,
         });
-        Self::of(Kind::Failed, problem)
+        Self::of(FailureKind::Failed, problem)
     }
 }
 
 /// What the process exits with after a run, restore or query.
 #[must_use]
-pub fn exit_status(outcome: Outcome, passing: bool) -> u8 {
+pub fn exit_status(outcome: Outcome, transient: bool) -> u8 {
     match outcome {
         Outcome::Success | Outcome::Skipped => 0,
         Outcome::Incomplete => 3,
-        Outcome::Failed if passing => 75,
+        Outcome::Failed if transient => 75,
         Outcome::Failed => 1,
         Outcome::Cancelled => 130,
     }

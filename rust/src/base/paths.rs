@@ -56,8 +56,8 @@ impl Host {
 
     /// The directories of one instance.
     #[must_use]
-    pub fn instance(&self, name: &str) -> Instance {
-        Instance {
+    pub fn instance(&self, name: &str) -> InstancePaths {
+        InstancePaths {
             state: self.root.join("var/lib/backupservice").join(name),
             runtime: self.root.join("run/backupservice").join(name),
             cache: self.root.join("var/cache/backupservice").join(name),
@@ -69,7 +69,7 @@ impl Host {
 /// The directories of one instance: `StateDirectory=`, `RuntimeDirectory=` and
 /// `CacheDirectory=` of its units.
 #[derive(Clone, Debug)]
-pub struct Instance {
+pub struct InstancePaths {
     /// Kept: records, intent journal, staged dumps.
     pub state: PathBuf,
     /// Until reboot: state of a run, lock, requests.
@@ -80,7 +80,7 @@ pub struct Instance {
     pub locks: PathBuf,
 }
 
-impl Instance {
+impl InstancePaths {
     /// The record of the last run that ended.
     #[must_use]
     pub fn last_run(&self) -> PathBuf {

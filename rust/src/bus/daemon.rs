@@ -13,13 +13,14 @@ use zbus::object_server::SignalEmitter;
 use zbus::{Connection, block_on, fdo};
 
 use super::files::Files;
-use super::instance::Instance;
+use super::instance::InstanceObject;
 use super::usage::Usage;
 use super::view::View;
-use super::{EVERY, Event, NAME, PATH, path, signals};
+use super::{Change, EVERY, NAME, PATH, path, signals};
 use crate::base::paths::Host;
+use crate::base::unit_names::unit;
 use crate::client::status::collect;
-use crate::systemd::timers::{Schedule, unit};
+use crate::systemd::timers::UnitStates;
 
 /// While something runs, systemd is asked at least this often, should a signal get lost.
 const DOUBT: Duration = Duration::from_secs(10);
@@ -62,8 +63,8 @@ struct Daemon<'a> {
     connection: Connection,
     files: Files,
     usage: Arc<Usage>,
-    plans: Vec<collect::Plan>,
-    instances: BTreeMap<String, Instance>,
+    plans: Vec<collect::ListedPlan>,
+    instances: BTreeMap<String, InstanceObject>,
     dirty: Dirty,
 }
 
@@ -81,7 +82,7 @@ impl Dirty {
 }
 
 impl Daemon<'_> {
-    fn serve(&mut self, events: &Receiver<Event>, idle: Duration) -> anyhow::Result<()> {
+    fn serve(&mut self, events: &Receiver<Change>, idle: Duration) -> anyhow::Result<()> {
         let mut refreshed = Instant::now();
         loop {
             let running: Vec<String> = self
@@ -100,9 +101,9 @@ impl Daemon<'_> {
             // Beginnings and ends are few, and whoever waited for one asks at once.
             let mut urgent = false;
             match events.recv_timeout(wake.saturating_duration_since(Instant::now())) {
-                Ok(Event::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(Change::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Ok(event) => {
-                    urgent = matches!(event, Event::Unit(_));
+                    urgent = matches!(event, Change::Unit(_));
                     self.note(event);
                 }
                 Err(RecvTimeoutError::Timeout) if self.dirty.any() => {}
@@ -122,19 +123,19 @@ impl Daemon<'_> {
         }
     }
 
-    fn note(&mut self, event: Event) {
+    fn note(&mut self, event: Change) {
         match event {
-            Event::Instance(name) => {
+            Change::InstanceObject(name) => {
                 self.dirty.instances.insert(name);
             }
-            Event::Everything => self.dirty.everything = true,
-            Event::Unit(name) => self.dirty.instances.extend(
+            Change::Everything => self.dirty.everything = true,
+            Change::Unit(name) => self.dirty.instances.extend(
                 self.instances
                     .keys()
                     .filter(|instance| is_of(&name, instance))
                     .cloned(),
             ),
-            Event::Quit => {}
+            Change::Quit => {}
         }
     }
 
@@ -148,7 +149,7 @@ impl Daemon<'_> {
             }
             self.drop_missing()?;
         }
-        let plans: Vec<collect::Plan> = self
+        let plans: Vec<collect::ListedPlan> = self
             .plans
             .iter()
             .filter(|plan| dirty.everything || dirty.instances.contains(&plan.instance))
@@ -156,10 +157,10 @@ impl Daemon<'_> {
             .collect();
         let names: Vec<&str> = plans.iter().map(|plan| plan.instance.as_str()).collect();
         self.files.add(self.host, names.iter().copied());
-        let asked = block_on(Schedule::ask_on(&self.connection, &names));
+        let asked = block_on(UnitStates::ask_on(&self.connection, &names));
         let schedule = asked.unwrap_or_else(|error| {
             log::warn!("systemd cannot be asked: {error}");
-            Schedule::default()
+            UnitStates::default()
         });
         for plan in &plans {
             match collect::status(self.host, plan, &schedule) {
@@ -183,7 +184,7 @@ impl Daemon<'_> {
         self.instances = kept;
         for name in gone.keys() {
             let server = self.connection.object_server();
-            block_on(server.remove::<Instance, _>(path::of_instance(name)))?;
+            block_on(server.remove::<InstanceObject, _>(path::of_instance(name)))?;
         }
         Ok(())
     }
@@ -191,7 +192,7 @@ impl Daemon<'_> {
     fn show(&mut self, name: &str, view: View) -> zbus::Result<()> {
         let path = path::of_instance(name);
         let Some(instance) = self.instances.get(name) else {
-            let instance = Instance {
+            let instance = InstanceObject {
                 host: self.host.clone(),
                 view: Arc::new(view.into()),
                 usage: Arc::clone(&self.usage),
@@ -215,7 +216,7 @@ impl Daemon<'_> {
                 } else {
                     &view.last_snapshot
                 };
-                Instance::finished(&emitter, &view.last_run_id, view.last_outcome, snapshot)
+                InstanceObject::finished(&emitter, &view.last_run_id, view.last_outcome, snapshot)
                     .await?;
             }
             Ok(())

@@ -12,7 +12,7 @@ use std::thread;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
-use super::Event;
+use super::Change;
 use crate::base::paths::Host;
 
 /// What is in a directory.
@@ -36,7 +36,7 @@ impl Files {
     ///
     /// # Errors
     /// The kernel has no more watches for this user.
-    pub(super) fn watch(events: Sender<Event>) -> io::Result<Self> {
+    pub(super) fn watch(events: Sender<Change>) -> io::Result<Self> {
         let files = Self {
             inotify: Arc::new(inotify::init(CreateFlags::CLOEXEC)?),
             places: Arc::default(),
@@ -84,7 +84,7 @@ impl Files {
     }
 }
 
-fn read(inotify: &OwnedFd, places: &Mutex<HashMap<i32, Place>>, events: &Sender<Event>) {
+fn read(inotify: &OwnedFd, places: &Mutex<HashMap<i32, Place>>, events: &Sender<Change>) {
     let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut reader = inotify::Reader::new(inotify, &mut buffer);
     loop {
@@ -93,23 +93,23 @@ fn read(inotify: &OwnedFd, places: &Mutex<HashMap<i32, Place>>, events: &Sender<
             Err(Errno::INTR) => continue,
             Err(error) => {
                 log::error!("cannot watch files any more: {error}");
-                let _ = events.send(Event::Quit);
+                let _ = events.send(Change::Quit);
                 return;
             }
         };
         let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
         let told = if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
-            Event::Everything
+            Change::Everything
         } else if event.events().contains(ReadFlags::IGNORED) {
             places.remove(&event.wd());
             continue;
         } else {
             match places.get(&event.wd()) {
-                Some(Place::All) => Event::Everything,
+                Some(Place::All) => Change::Everything,
                 Some(Place::Of(name))
                     if event.file_name().is_some_and(|f| is_told(f.to_bytes())) =>
                 {
-                    Event::Instance(name.clone())
+                    Change::InstanceObject(name.clone())
                 }
                 _ => continue,
             }

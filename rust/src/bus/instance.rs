@@ -16,23 +16,25 @@ use super::usage::Usage;
 use super::view::{View, microseconds};
 use crate::base::cancel::Cancel;
 use crate::base::paths::Host;
+use crate::base::unit_names::unit;
 use crate::client::{Client, Reader};
 use crate::provider::Snapshot;
 use crate::systemd::Systemd;
-use crate::systemd::timers::{Activity, Schedule, unit};
+use crate::systemd::client as systemd;
+use crate::systemd::timers::{RunActivity, UnitStates};
 
 /// One entry of a list of snapshots.
 type Entry = HashMap<&'static str, Variant<'static>>;
 
 /// What is shown of an instance, shared with the daemon, which keeps it up to date.
 #[derive(Clone, Debug)]
-pub(super) struct Instance {
+pub(super) struct InstanceObject {
     pub(super) host: Host,
     pub(super) view: Arc<Mutex<View>>,
     pub(super) usage: Arc<Usage>,
 }
 
-impl Instance {
+impl InstanceObject {
     pub(super) fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -50,7 +52,7 @@ impl Instance {
 // Each answer has the type that the bus wants.
 #[allow(clippy::needless_pass_by_value)]
 #[interface(name = "org.backupservice1.Instance")]
-impl Instance {
+impl InstanceObject {
     /// Starts a backup now, and does not wait for its end: see Finished. Does nothing if one
     /// is under way. polkit: org.backupservice1.start.
     async fn start(
@@ -86,10 +88,10 @@ impl Instance {
             instance,
         };
         polkit::check(connection, &header, &wish).await?;
-        let schedule = Schedule::ask_on(connection, &[instance]).await?;
+        let schedule = UnitStates::ask_on(connection, &[instance]).await?;
         let mut cancelled = false;
         for suffix in ["", "-maintain"] {
-            if schedule.activity(instance, suffix) == Activity::Running {
+            if schedule.activity(instance, suffix) == RunActivity::Running {
                 ask_systemd(connection, "StopUnit", &unit(instance, suffix, "service")).await?;
                 cancelled = true;
             }
@@ -266,9 +268,9 @@ fn entry(snapshot: Snapshot) -> Entry {
 async fn ask_systemd(connection: &Connection, method: &str, unit: &str) -> Result<(), Refusal> {
     connection
         .call_method(
-            Some("org.freedesktop.systemd1"),
-            "/org/freedesktop/systemd1",
-            Some("org.freedesktop.systemd1.Manager"),
+            Some(systemd::SERVICE),
+            systemd::PATH,
+            Some(systemd::MANAGER),
             method,
             &(unit, "replace"),
         )
@@ -282,7 +284,7 @@ async fn ask_systemd(connection: &Connection, method: &str, unit: &str) -> Resul
 /// The interface in D-Bus's introspection format.
 #[must_use]
 pub fn introspection() -> String {
-    let instance = Instance {
+    let instance = InstanceObject {
         host: Host::new("/"),
         view: Arc::default(),
         usage: Arc::new(Usage::new()),

@@ -32,9 +32,9 @@ const EVERY: Duration = Duration::from_millis(250);
 
 /// Something may look different now.
 #[derive(Debug)]
-enum Event {
+enum Change {
     /// Files of this instance.
-    Instance(String),
+    InstanceObject(String),
     /// A unit, by its name.
     Unit(String),
     /// Which instances there are, or any of them.

@@ -13,20 +13,22 @@ use zbus::proxy::SignalStream;
 use zbus::wire::OwnedObjectPath;
 use zbus::{Connection, Proxy};
 
-use super::Event;
+use super::Change;
+use crate::base::unit_names;
+use crate::systemd::client;
 
 /// Passes on which units of ours begin and end, and when systemd has read its files anew,
 /// as it does when a new configuration is switched to.
 ///
 /// # Errors
 /// systemd cannot be reached.
-pub(super) fn of_systemd(connection: &Connection, events: Sender<Event>) -> zbus::Result<()> {
+pub(super) fn of_systemd(connection: &Connection, events: Sender<Change>) -> zbus::Result<()> {
     let mut stream: SignalStream<'static> = zbus::block_on(async {
         let manager = Proxy::new_owned(
             connection.clone(),
-            "org.freedesktop.systemd1",
-            "/org/freedesktop/systemd1",
-            "org.freedesktop.systemd1.Manager",
+            client::SERVICE,
+            client::PATH,
+            client::MANAGER,
         )
         .await?;
         let stream = manager.receive_all_signals().await?;
@@ -44,12 +46,12 @@ pub(super) fn of_systemd(connection: &Connection, events: Sender<Event>) -> zbus
             }
         }
         // The bus is gone, and so is everybody who could ask.
-        let _ = events.send(Event::Quit);
+        let _ = events.send(Change::Quit);
     });
     Ok(())
 }
 
-fn event(message: &Message) -> Option<Event> {
+fn event(message: &Message) -> Option<Change> {
     let header = message.header();
     let unit = match header.member()?.as_str() {
         "JobNew" => {
@@ -63,23 +65,23 @@ fn event(message: &Message) -> Option<Event> {
         }
         "Reloading" => {
             let begins: bool = message.body().deserialize().ok()?;
-            return (!begins).then_some(Event::Everything);
+            return (!begins).then_some(Change::Everything);
         }
         _ => return None,
     };
-    unit.starts_with("backupservice-")
-        .then_some(Event::Unit(unit))
+    unit.starts_with(unit_names::PREFIX)
+        .then_some(Change::Unit(unit))
 }
 
 /// Passes on that the daemon is to end.
 ///
 /// # Errors
 /// The signal handlers cannot be installed.
-pub(super) fn of_the_end(events: Sender<Event>) -> std::io::Result<()> {
+pub(super) fn of_the_end(events: Sender<Change>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::spawn(move || {
         if signals.forever().next().is_some() {
-            let _ = events.send(Event::Quit);
+            let _ = events.send(Change::Quit);
         }
     });
     Ok(())

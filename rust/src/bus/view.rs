@@ -5,7 +5,7 @@ use zbus::Variant;
 
 use crate::base::outcome::Outcome;
 use crate::client::status::Status;
-use crate::systemd::timers::{Activity, TimerState};
+use crate::systemd::timers::{RunActivity, TimerState};
 
 /// The properties of an instance. What is not known is empty or 0; times are in
 /// microseconds since 1970.
@@ -37,9 +37,9 @@ impl From<Status> for View {
             name: status.instance,
             provider: status.provider,
             state: match status.state {
-                Activity::Idle => "idle",
-                Activity::Running => "running",
-                Activity::Unknown => "unknown",
+                RunActivity::Idle => "idle",
+                RunActivity::Running => "running",
+                RunActivity::Unknown => "unknown",
             },
             phase: status.phase.unwrap_or_default(),
             progress: status.progress.map_or(0.0, |progress| progress.fraction),

@@ -8,7 +8,7 @@ use crate::plan::{Finding, StorePolicy, check_instance_name};
 
 /// One instance, by name or by plan.
 #[derive(Debug, Args)]
-pub struct Instance {
+pub struct InstanceArgument {
     /// Name below `backupservice.instances`
     #[arg(required_unless_present = "plan", value_parser = instance_name)]
     pub name: Option<String>,
@@ -47,7 +47,7 @@ pub struct Logs {
 pub struct Maintain {
     /// Whose repository.
     #[command(flatten)]
-    pub instance: Instance,
+    pub instance: InstanceArgument,
     /// Print the record as JSON
     #[arg(long, conflicts_with = "plan")]
     pub json: bool,
@@ -58,7 +58,7 @@ pub struct Maintain {
 pub struct Run {
     /// What to back up.
     #[command(flatten)]
-    pub instance: Instance,
+    pub instance: InstanceArgument,
     /// Start now, whatever the schedule says: as it does without, too
     #[arg(long, conflicts_with = "plan")]
     pub now: bool,
@@ -89,7 +89,7 @@ pub struct Recover {
 
 /// Arguments of `prepare`.
 #[derive(Debug, Args)]
-pub struct Plan {
+pub struct PlanArgument {
     /// The plan of the instance
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
@@ -97,7 +97,7 @@ pub struct Plan {
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
-pub struct Status {
+pub struct StatusArguments {
     /// Show the last runs of this instance
     #[arg(value_parser = instance_name)]
     pub name: Option<String>,
@@ -111,7 +111,7 @@ pub struct Status {
 pub struct Snapshots {
     /// Whose snapshots.
     #[command(flatten)]
-    pub instance: Instance,
+    pub instance: InstanceArgument,
     /// Print a JSON array
     #[arg(long)]
     pub json: bool,
@@ -122,7 +122,7 @@ pub struct Snapshots {
 pub struct Restore {
     /// What to restore.
     #[command(flatten)]
-    pub instance: Instance,
+    pub instance: InstanceArgument,
     /// Which snapshot: its id, or `latest` for the last complete one
     #[arg(long, value_name = "ID", default_value = "latest", value_parser = snapshot_id)]
     pub snapshot: String,
@@ -147,7 +147,7 @@ pub struct Secrets {
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
-pub struct Watch {
+pub struct WatchArguments {
     /// Who is to be told
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,

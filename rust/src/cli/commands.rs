@@ -10,20 +10,20 @@ use crate::base::cancel::Cancel;
 use crate::base::outcome::Failure;
 use crate::base::paths::Host;
 use crate::cli::check_plan;
-use crate::cli::{self, Cli, Command, Instance};
+use crate::cli::{self, Cli, Command, InstanceArgument};
 use crate::client::terminal::Terminal;
 use crate::client::{Client, Reader};
 use crate::client::{logs, status};
 use crate::plan::Plan;
 use crate::report::journal;
 use crate::run::invocation::Invocation;
-use crate::run::recover::{self, Ended};
+use crate::run::recover::{self, ServiceResult};
 use crate::run::restore::{self, request};
 use crate::run::{backup, maintain, prepare, secrets, snapshots};
 use crate::steps::journal::Operation;
 use crate::systemd::Systemd;
 use crate::systemd::inhibitor;
-use crate::systemd::timers::Schedule;
+use crate::systemd::timers::UnitStates;
 use crate::watch::desktop;
 use crate::{bus, watch};
 
@@ -64,13 +64,13 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
 
 fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
     match &args.instance {
-        Instance {
+        InstanceArgument {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
             let _awake = inhibitor::inhibit(&format!("backup of {}", plan.instance));
             Ok(backup::run(plan, invocation).exit_status())
         }),
-        Instance { name, .. } => ask(host, args.json, |client| {
+        InstanceArgument { name, .. } => ask(host, args.json, |client| {
             client.run(given(name.as_ref())?, args.accept_shrink)
         }),
     }
@@ -106,13 +106,13 @@ fn snapshots(host: &Host, args: &cli::Snapshots) -> anyhow::Result<u8> {
 
 fn maintain(host: &Host, args: &cli::Maintain) -> anyhow::Result<u8> {
     match &args.instance {
-        Instance {
+        InstanceArgument {
             plan: Some(file), ..
         } => in_unit(host, file, |plan, invocation| {
             let _awake = inhibitor::inhibit(&format!("maintenance of {}", plan.instance));
             Ok(maintain::run(plan, invocation).exit_status())
         }),
-        Instance { name, .. } => ask(host, args.json, |client| {
+        InstanceArgument { name, .. } => ask(host, args.json, |client| {
             client.maintain(given(name.as_ref())?, false)
         }),
     }
@@ -126,7 +126,7 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
     }
     let name = given(args.name.as_ref())?;
     if args.maintenance {
-        maintain::recover(&host.instance(name), name, &Ended::current());
+        maintain::recover(&host.instance(name), name, &ServiceResult::current());
         return Ok(0);
     }
     let operation = if args.restore {
@@ -138,30 +138,30 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
         &host.instance(name),
         name,
         operation,
-        &Ended::current(),
+        &ServiceResult::current(),
         &Systemd::connect()?,
     )?;
     Ok(0)
 }
 
-fn watch(host: &Host, args: &cli::Watch) -> anyhow::Result<u8> {
+fn watch(host: &Host, args: &cli::WatchArguments) -> anyhow::Result<u8> {
     journal::install();
     let config = watch::config::Config::load(&args.config)?;
     if args.check {
         return Ok(0);
     }
-    let system = watch::Machine::new(&config.systemd_analyze)?;
+    let system = watch::LiveSystem::new(&config.systemd_analyze)?;
     watch::run(host, &config, &system, &Systemd::connect()?)
 }
 
-fn status(host: &Host, args: &cli::Status) -> anyhow::Result<()> {
+fn status(host: &Host, args: &cli::StatusArguments) -> anyhow::Result<()> {
     let now = jiff::Zoned::now();
     let format = if args.json {
         status::Format::Json
     } else {
         status::Format::Text(Terminal::of_output())
     };
-    let text = status::run(host, args.name.as_deref(), format, &now, &Schedule::ask)?;
+    let text = status::run(host, args.name.as_deref(), format, &now, &UnitStates::ask)?;
     print(text.as_bytes())
 }
 

@@ -14,8 +14,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use args::{
-    CheckPlan, Instance, Logs, Maintain, Named, Plan, Recover, Restore, Run, Secrets, Snapshots,
-    Status, Watch,
+    CheckPlan, InstanceArgument, Logs, Maintain, Named, PlanArgument, Recover, Restore, Run,
+    Secrets, Snapshots, StatusArguments, WatchArguments,
 };
 
 /// Exit status after a wrong command line (`EX_USAGE`).
@@ -59,7 +59,7 @@ Examples:
   backupservice status
   backupservice status nextcloud             its last runs with their phases
   backupservice status --json | jq '.[] | select(.state == \"running\")'")]
-    Status(Status),
+    Status(StatusArguments),
     /// Back up one instance now and wait for the end
     ///
     /// Starts backupservice-NAME.service, as its timer does. Exit status: 0 success or
@@ -132,7 +132,7 @@ Example:
   systemctl start backupservice-recover    the same for all, with the right identity")]
     Recover(Recover),
     /// Make the directory of a local repository (called by units)
-    Prepare(Plan),
+    Prepare(PlanArgument),
     /// Generate the passwords of repositories that have none (called by a unit)
     ///
     /// The file is a JSON list of {"repository": PATH, "passwordFile": FILE}. No password is ever
@@ -140,7 +140,7 @@ Example:
     Secrets(Secrets),
     /// See what failed or is overdue, and tell those who want to know (called by a unit)
     #[command(hide = true)]
-    Watch(Watch),
+    Watch(WatchArguments),
     /// Show on this desktop what was not shown yet (called by a unit of the user)
     #[command(hide = true)]
     NotifyDesktop,

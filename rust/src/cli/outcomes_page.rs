@@ -4,11 +4,11 @@
 
 use std::fmt::Write;
 
-use crate::base::outcome::{Failure, Kind, Outcome, exit_status};
+use crate::base::outcome::{Failure, FailureKind, Outcome, exit_status};
 use crate::base::problem::Problem;
 use crate::cli;
 use crate::provider;
-use crate::provider::table::{Operation, Row, Sign, Verdict};
+use crate::provider::table::{ProviderOperation, Row, Sign, Verdict};
 
 /// The whole file.
 #[must_use]
@@ -91,7 +91,7 @@ fn endings(table: &[Row]) -> String {
     text
 }
 
-fn operations(operations: &[Operation]) -> String {
+fn operations(operations: &[ProviderOperation]) -> String {
     if operations.is_empty() {
         return "any".to_owned();
     }
@@ -123,12 +123,12 @@ fn verdict(verdict: Verdict) -> String {
     };
     let failure = Failure::of(kind, Problem::new("", ""));
     let outcome = failure.outcome();
-    let status = exit_status(outcome, failure.is_passing());
+    let status = exit_status(outcome, failure.is_transient());
     let follows = match kind {
-        Kind::Failed | Kind::Passing | Kind::Cancelled => "",
-        Kind::Locked => "; maintenance first removes locks of processes that are gone",
-        Kind::Damaged => "; the record says `damaged`",
-        Kind::NoRepository => {
+        FailureKind::Failed | FailureKind::Transient | FailureKind::Cancelled => "",
+        FailureKind::Locked => "; maintenance first removes locks of processes that are gone",
+        FailureKind::Damaged => "; the record says `damaged`",
+        FailureKind::NoRepository => {
             "; a backup creates the repository and goes on, and a maintenance before the first backup is skipped"
         }
     };
@@ -158,14 +158,14 @@ mod tests {
             let last = table.last().unwrap();
             assert_eq!(
                 (last.sign, last.verdict),
-                (Sign::Other, Verdict::Failure(Kind::Failed)),
+                (Sign::Other, Verdict::Failure(FailureKind::Failed)),
                 "{provider}"
             );
-            for operation in [Operation::Backup, Operation::Restore] {
+            for operation in [ProviderOperation::Backup, ProviderOperation::Restore] {
                 assert!(
                     table.iter().any(|row| row.operations.contains(&operation)
                         && row.sign == Sign::NoProof(0)
-                        && row.verdict == Verdict::Failure(Kind::Failed)),
+                        && row.verdict == Verdict::Failure(FailureKind::Failed)),
                     "{provider}: {operation:?} without proof"
                 );
             }

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::base::paths::Host;
+use crate::base::unit_names::unit;
 use crate::client::status::collect;
-use crate::systemd::timers::unit;
 
 /// Becomes journalctl, and so does not return.
 ///

@@ -17,13 +17,13 @@ use serde::Serialize;
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, exit_status};
-use crate::base::paths::{Host, Instance, remove_if_there, write_atomically};
+use crate::base::paths::{Host, InstancePaths, remove_if_there, write_atomically};
+use crate::base::unit_names;
 use crate::plan::check_instance_name;
 use crate::provider::Snapshot;
 use crate::report;
 use crate::run::restore::request::{Request, Restored};
 use crate::run::snapshots::Listing;
-use crate::systemd::timers;
 use crate::systemd::units::{Activity, UnitError, UnitResult, Units};
 
 /// For whom answers are.
@@ -57,7 +57,7 @@ impl Client<'_> {
     /// There is no such instance, or systemd did not start it.
     pub fn run(&mut self, name: &str, accept_shrink: bool) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
-        let unit = format!("backupservice-{name}.service");
+        let unit = unit_names::service(name, "");
         let before = report::last_run(&directories)?.map(|record| record.run_id);
         let accepted = directories.accept_shrink();
         if accept_shrink {
@@ -95,7 +95,7 @@ impl Client<'_> {
     /// There is no such instance, or systemd did not start it.
     pub fn maintain(&mut self, name: &str, only_check: bool) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
-        let unit = format!("backupservice-{name}-maintain.service");
+        let unit = unit_names::service(name, unit_names::MAINTAIN);
         let before = report::last_maintenance(&directories)?.map(|record| record.run_id);
         let only = directories.check_only();
         if only_check {
@@ -162,7 +162,7 @@ impl Client<'_> {
     /// There is no such instance, or its repository cannot be read.
     pub fn listing(&self, name: &str) -> Result<Vec<Snapshot>, Failure> {
         let directories = self.instance(name)?;
-        let unit = format!("backupservice-{name}-snapshots.service");
+        let unit = unit_names::service(name, "-snapshots");
         let before: Option<Listing> = read(&directories.snapshots())?;
         let before = before.map(|listing| listing.run_id);
         let result = self.units.start_and_wait(&unit, self.cancel)?;
@@ -189,7 +189,7 @@ impl Client<'_> {
         let directories = self.instance(name)?;
         let mut cancelled = false;
         for suffix in ["", "-maintain"] {
-            let unit = timers::unit(name, suffix, "service");
+            let unit = unit_names::service(name, suffix);
             if self.units.activity(&unit)? == Activity::Inactive {
                 continue;
             }
@@ -236,7 +236,7 @@ impl Client<'_> {
         self.print(&text)
     }
 
-    fn instance(&self, name: &str) -> Result<Instance, Failure> {
+    fn instance(&self, name: &str) -> Result<InstancePaths, Failure> {
         let plans = self.host.plans();
         // A name is a file name only once it is known to be one.
         if check_instance_name(name).is_ok() && plans.join(format!("{name}.json")).exists() {
@@ -281,10 +281,10 @@ fn restore_unit(name: &str, snapshot: &str) -> Result<String, Failure> {
             ),
         ));
     }
-    Ok(format!("backupservice-{name}-restore@{snapshot}.service"))
+    Ok(unit_names::service(name, &format!("-restore@{snapshot}")))
 }
 
-fn leave(directories: &Instance, path: &Path, content: &[u8]) -> anyhow::Result<()> {
+fn leave(directories: &InstancePaths, path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let leaving = || format!("cannot write {}", path.display());
     fs::create_dir_all(&directories.runtime).with_context(leaving)?;
     write_atomically(path, content).with_context(leaving)

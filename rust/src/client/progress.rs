@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::base::measure::size;
 use crate::report::doing;
-use crate::report::record::State;
+use crate::report::record::RunState;
 
 /// The state file is looked at so often.
 const TICK: Duration = Duration::from_millis(200);
@@ -42,7 +42,7 @@ pub fn shown<T>(file: &Path, work: impl FnOnce() -> T) -> T {
     })
 }
 
-fn read(file: &Path) -> Option<State> {
+fn read(file: &Path) -> Option<RunState> {
     serde_json::from_slice(&std::fs::read(file).ok()?).ok()
 }
 
@@ -62,7 +62,7 @@ impl Shower {
         Self::Bar(bar)
     }
 
-    fn show(&mut self, state: &State) {
+    fn show(&mut self, state: &RunState) {
         match self {
             Self::Lines(last) if *last == state.phase => {}
             Self::Lines(last) => {

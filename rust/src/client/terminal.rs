@@ -14,7 +14,7 @@ pub struct Terminal {
 
 /// What a text means, and so how it looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Look {
+pub enum Style {
     /// Nothing special.
     #[default]
     Plain,
@@ -52,15 +52,15 @@ impl Terminal {
 
     /// The text as it is to look.
     #[must_use]
-    pub fn paint(self, look: Look, text: &str) -> String {
+    pub fn paint(self, look: Style, text: &str) -> String {
         let code = match look {
-            Look::Plain => return text.to_owned(),
-            Look::Good => "32",
-            Look::Odd => "33",
-            Look::Bad => "1;31",
-            Look::Busy => "36",
-            Look::Head => "1",
-            Look::Faint => "2",
+            Style::Plain => return text.to_owned(),
+            Style::Good => "32",
+            Style::Odd => "33",
+            Style::Bad => "1;31",
+            Style::Busy => "36",
+            Style::Head => "1",
+            Style::Faint => "2",
         };
         if self.colour {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")

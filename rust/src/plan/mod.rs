@@ -31,7 +31,7 @@ pub struct Plan {
     /// Name under `backupservice.instances`.
     pub instance: String,
     /// The backup program and how it is called.
-    pub provider: Provider,
+    pub provider: ProviderSettings,
     /// Where snapshots are kept.
     pub repository: Repository,
     /// Absolute paths whose contents are promised.
@@ -136,7 +136,7 @@ pub struct Maintenance {
 /// Which program makes the snapshots.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Provider {
+pub struct ProviderSettings {
     /// Which implementation of [`crate::provider::Provider`] drives it.
     #[serde(rename = "type")]
     pub kind: ProviderKind,

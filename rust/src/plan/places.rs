@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::check::Check;
+use super::check::Checker;
 use super::repository::{borg_location, has_password, has_scheme};
 use super::{Plan, ProviderKind};
 use crate::plan::store_path::STORE_DIR;
 
-impl Check {
+impl Checker {
     pub(super) fn sources(&mut self, plan: &Plan) {
         if plan.sources.is_empty() {
             self.add(

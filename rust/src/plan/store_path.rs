@@ -27,7 +27,7 @@ pub struct StorePath {
 
 /// Why something is not a store path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
+pub enum StorePathError {
     /// It does not begin with `/nix/store/`.
     MissingStoreDir,
     /// No `-` after the digest.
@@ -44,19 +44,19 @@ impl StorePath {
     /// Reads `<digest>-<name>`.
     ///
     /// # Errors
-    /// It breaks one of the rules of [`Error`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    /// It breaks one of the rules of [`StorePathError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StorePathError> {
         let (Some(digest), Some(rest)) = (bytes.get(..DIGEST_LENGTH), bytes.get(DIGEST_LENGTH..))
         else {
-            return Err(Error::InvalidLength);
+            return Err(StorePathError::InvalidLength);
         };
         if !digest.iter().all(|byte| DIGEST_ALPHABET.contains(byte)) {
-            return Err(Error::InvalidHashEncoding);
+            return Err(StorePathError::InvalidHashEncoding);
         }
         let name = match rest {
-            [] => return Err(Error::InvalidLength),
+            [] => return Err(StorePathError::InvalidLength),
             [b'-', name @ ..] => name,
-            _ => return Err(Error::MissingDash),
+            _ => return Err(StorePathError::MissingDash),
         };
         Ok(Self {
             digest: text(digest)?,
@@ -67,34 +67,34 @@ impl StorePath {
     /// Reads `/nix/store/<digest>-<name>`, with nothing below it.
     ///
     /// # Errors
-    /// It breaks one of the rules of [`Error`].
-    pub fn from_absolute_path(path: &[u8]) -> Result<Self, Error> {
+    /// It breaks one of the rules of [`StorePathError`].
+    pub fn from_absolute_path(path: &[u8]) -> Result<Self, StorePathError> {
         path.strip_prefix(STORE_DIR.as_bytes())
             .and_then(|rest| rest.strip_prefix(b"/"))
-            .ok_or(Error::MissingStoreDir)
+            .ok_or(StorePathError::MissingStoreDir)
             .and_then(Self::from_bytes)
     }
 
     /// Reads `/nix/store/<digest>-<name>/<anything>`, and returns the rest too.
     ///
     /// # Errors
-    /// It breaks one of the rules of [`Error`].
-    pub fn from_absolute_path_full<P>(path: &P) -> Result<(Self, PathBuf), Error>
+    /// It breaks one of the rules of [`StorePathError`].
+    pub fn from_absolute_path_full<P>(path: &P) -> Result<(Self, PathBuf), StorePathError>
     where
         P: AsRef<Path> + ?Sized,
     {
         let below = path
             .as_ref()
             .strip_prefix(STORE_DIR)
-            .map_err(|_| Error::MissingStoreDir)?;
+            .map_err(|_| StorePathError::MissingStoreDir)?;
         let mut components = below.components();
         match components.next() {
             Some(Component::Normal(first)) => {
                 let store_path = Self::from_bytes(first.as_bytes())?;
                 Ok((store_path, components.as_path().to_owned()))
             }
-            Some(_) => Err(Error::InvalidName),
-            None => Err(Error::InvalidLength),
+            Some(_) => Err(StorePathError::InvalidName),
+            None => Err(StorePathError::InvalidLength),
         }
     }
 
@@ -123,7 +123,7 @@ impl fmt::Display for StorePath {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for StorePathError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::MissingStoreDir => "does not begin with /nix/store/",
@@ -135,21 +135,21 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for StorePathError {}
 
-fn validate_name(name: &[u8]) -> Result<String, Error> {
+fn validate_name(name: &[u8]) -> Result<String, StorePathError> {
     if name.is_empty() || name.len() > MAX_NAME_LENGTH {
-        return Err(Error::InvalidLength);
+        return Err(StorePathError::InvalidLength);
     }
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._?=".contains(byte);
     if name.starts_with(b".") || !name.iter().all(allowed) {
-        return Err(Error::InvalidName);
+        return Err(StorePathError::InvalidName);
     }
     text(name)
 }
 
-fn text(ascii: &[u8]) -> Result<String, Error> {
-    String::from_utf8(ascii.to_vec()).map_err(|_| Error::InvalidName)
+fn text(ascii: &[u8]) -> Result<String, StorePathError> {
+    String::from_utf8(ascii.to_vec()).map_err(|_| StorePathError::InvalidName)
 }
 
 #[cfg(test)]
@@ -160,7 +160,7 @@ mod tests {
 
     const DIGEST: &str = "00bgd045z0d4icpbc2yyz4gx48ak44la";
 
-    fn full(path: &str) -> Result<(StorePath, PathBuf), Error> {
+    fn full(path: &str) -> Result<(StorePath, PathBuf), StorePathError> {
         StorePath::from_absolute_path_full(path)
     }
 
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(below, Path::new("bin/restic"));
         assert_eq!(
             StorePath::from_absolute_path(path.as_bytes()),
-            Err(Error::InvalidName)
+            Err(StorePathError::InvalidName)
         );
     }
 
@@ -181,30 +181,60 @@ mod tests {
     fn every_rule_is_kept() {
         let long = "x".repeat(MAX_NAME_LENGTH + 1);
         for (path, error) in [
-            ("/usr/bin/restic".to_owned(), Error::MissingStoreDir),
+            (
+                "/usr/bin/restic".to_owned(),
+                StorePathError::MissingStoreDir,
+            ),
             (
                 format!("/nix/storehouse/{DIGEST}-a"),
-                Error::MissingStoreDir,
+                StorePathError::MissingStoreDir,
             ),
-            (format!("nix/store/{DIGEST}-a"), Error::MissingStoreDir),
-            ("/nix/store".to_owned(), Error::InvalidLength),
-            ("/nix/store/..".to_owned(), Error::InvalidName),
-            (format!("/nix/store/../{DIGEST}-a"), Error::InvalidName),
-            (format!("/nix/store/{DIGEST}"), Error::InvalidLength),
-            (format!("/nix/store/{DIGEST}-"), Error::InvalidLength),
-            (format!("/nix/store/{DIGEST}-{long}"), Error::InvalidLength),
-            (format!("/nix/store/{DIGEST}_a"), Error::MissingDash),
+            (
+                format!("nix/store/{DIGEST}-a"),
+                StorePathError::MissingStoreDir,
+            ),
+            ("/nix/store".to_owned(), StorePathError::InvalidLength),
+            ("/nix/store/..".to_owned(), StorePathError::InvalidName),
+            (
+                format!("/nix/store/../{DIGEST}-a"),
+                StorePathError::InvalidName,
+            ),
+            (
+                format!("/nix/store/{DIGEST}"),
+                StorePathError::InvalidLength,
+            ),
+            (
+                format!("/nix/store/{DIGEST}-"),
+                StorePathError::InvalidLength,
+            ),
+            (
+                format!("/nix/store/{DIGEST}-{long}"),
+                StorePathError::InvalidLength,
+            ),
+            (
+                format!("/nix/store/{DIGEST}_a"),
+                StorePathError::MissingDash,
+            ),
             (
                 format!("/nix/store/e{}-a", &DIGEST[1..]),
-                Error::InvalidHashEncoding,
+                StorePathError::InvalidHashEncoding,
             ),
             (
                 format!("/nix/store/{}-a", DIGEST.to_uppercase()),
-                Error::InvalidHashEncoding,
+                StorePathError::InvalidHashEncoding,
             ),
-            (format!("/nix/store/{DIGEST}-.a"), Error::InvalidName),
-            (format!("/nix/store/{DIGEST}-a b"), Error::InvalidName),
-            (format!("/nix/store/{DIGEST}-ä"), Error::InvalidName),
+            (
+                format!("/nix/store/{DIGEST}-.a"),
+                StorePathError::InvalidName,
+            ),
+            (
+                format!("/nix/store/{DIGEST}-a b"),
+                StorePathError::InvalidName,
+            ),
+            (
+                format!("/nix/store/{DIGEST}-ä"),
+                StorePathError::InvalidName,
+            ),
         ] {
             assert_eq!(full(&path), Err(error), "{path}");
         }
@@ -242,7 +272,7 @@ mod tests {
             let name = format!("{}{foreign}{}", &name[..at], &name[at..]);
             prop_assert_eq!(
                 full(&format!("/nix/store/{DIGEST}-{name}")),
-                Err(Error::InvalidName)
+                Err(StorePathError::InvalidName)
             );
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{Check, is_safe};
+use super::check::{Checker, is_safe};
 use super::{Hook, Plan};
+use crate::base::unit_names;
 
 /// What has a unit of its own in every instance.
 const OWN: [&str; 6] = [
@@ -17,10 +18,10 @@ const OWN: [&str; 6] = [
 /// Kinds of units that a service can ask to have stopped.
 const KINDS: [&str; 6] = ["service", "socket", "timer", "target", "path", "scope"];
 
-impl Check {
+impl Checker {
     /// Units that the executor starts are this instance's, and each is there once.
     pub(super) fn units(&mut self, plan: &Plan) {
-        let prefix = format!("backupservice-{}-", plan.instance);
+        let prefix = unit_names::prefix(&plan.instance);
         let mut users: BTreeMap<String, String> = OWN
             .iter()
             .map(|own| {
@@ -115,7 +116,7 @@ impl Check {
                     &format!("`{unit}` is not the name of a unit that can be stopped"),
                     "Write it in full, such as home-assistant.service",
                 );
-            } else if unit.starts_with("backupservice-") {
+            } else if unit.starts_with(unit_names::PREFIX) {
                 self.add(
                     &field,
                     &format!("{unit} belongs to backupservice, which cannot stop itself"),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::cancel::Cancel;
 use crate::base::measure::{Progress, Totals};
 use crate::base::outcome::Failure;
-use crate::base::paths::Instance;
+use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 use crate::plan::pattern::Pattern;
 use crate::plan::{Plan, ProviderKind, Retention};
@@ -33,7 +33,7 @@ use crate::plan::{Plan, ProviderKind, Retention};
 ///   table does not know is a failure; so is an exit status of 0 without the message
 ///   that proves the work was done.
 /// - Never make up for a failure here. Initialising, retrying and cleaning up are
-///   decided by the pipeline, which is told by [`crate::base::outcome::Kind`].
+///   decided by the pipeline, which is told by [`crate::base::outcome::FailureKind`].
 /// - See only what belongs to the instance: repositories may be shared.
 /// - A line that cannot be parsed is a note, not an error.
 pub trait Provider {
@@ -50,7 +50,7 @@ pub trait Provider {
     ///
     /// # Errors
     /// There is no snapshot. A repository that does not exist is
-    /// [`crate::base::outcome::Kind::NoRepository`], and only if that is certain.
+    /// [`crate::base::outcome::FailureKind::NoRepository`], and only if that is certain.
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure>;
 
     /// Marks a snapshot as incomplete, in the repository, for good; returns the id that
@@ -125,7 +125,7 @@ pub trait Provider {
     /// instances need, and of the stored data itself at least `read_data` percent.
     ///
     /// # Errors
-    /// Damage was found ([`crate::base::outcome::Kind::Damaged`]), or it could not be checked.
+    /// Damage was found ([`crate::base::outcome::FailureKind::Damaged`]), or it could not be checked.
     fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure>;
 }
 
@@ -195,14 +195,14 @@ pub struct Snapshot {
 
 /// The provider that the plan names, with `credentials` being the directory of the
 /// unit's credentials. What it keeps is in two of the instance's `directories`: the
-/// cache, which may be deleted, and [`Instance::provider_state`], which may not.
+/// cache, which may be deleted, and [`InstancePaths::provider_state`], which may not.
 ///
 /// # Errors
 /// A credential cannot be read.
 pub fn open(
     plan: &Plan,
     credentials: &Path,
-    directories: &Instance,
+    directories: &InstancePaths,
 ) -> Result<Box<dyn Provider>, Failure> {
     Ok(match plan.provider.kind {
         ProviderKind::Borg => Box::new(borg::Borg::new(plan, credentials, directories)?),

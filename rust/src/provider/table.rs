@@ -1,12 +1,12 @@
 //! The form of the tables that say what the ending of a program means.
 
-use crate::base::outcome::{Failure, Kind};
+use crate::base::outcome::{Failure, FailureKind};
 use crate::base::problem::Problem;
 use crate::base::process::Exit;
 
 /// What a provider was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub enum ProviderOperation {
     /// Create the repository.
     Init,
     /// Make a snapshot.
@@ -29,7 +29,7 @@ pub enum Operation {
     Check,
 }
 
-impl Operation {
+impl ProviderOperation {
     /// The word for it in the documentation.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -79,14 +79,14 @@ pub enum Verdict {
     /// A snapshot was made, but not of everything.
     Incomplete,
     /// It was not done.
-    Failure(Kind),
+    Failure(FailureKind),
 }
 
 /// One line of a table; the first that fits counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// For which operations; none means all.
-    pub operations: &'static [Operation],
+    pub operations: &'static [ProviderOperation],
     /// What it is recognised by.
     pub sign: Sign,
     /// What follows.
@@ -101,7 +101,7 @@ pub struct Row {
 #[derive(Clone, Copy, Debug)]
 pub struct Ending<'a> {
     /// What it was asked to do.
-    pub operation: Operation,
+    pub operation: ProviderOperation,
     /// How the process ended.
     pub exit: Exit,
     /// What it said about errors, last the most important one.
@@ -126,7 +126,7 @@ pub fn failure(program: &str, row: Option<&Row>, ending: &Ending<'_>) -> Failure
     let meaning = row.map_or("ended in a way nobody knows", |row| row.meaning);
     let kind = match row.map(|row| row.verdict) {
         Some(Verdict::Failure(kind)) => kind,
-        _ => Kind::Failed,
+        _ => FailureKind::Failed,
     };
     let how = match (ending.exit.code, ending.exit.signal) {
         (Some(code), _) => format!("exit status {code}"),

@@ -5,8 +5,8 @@ use std::path::Path;
 use log::{Level, LevelFilter, Log, Metadata, Record as LogRecord};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
-use super::maintenance::Maintenance;
-use super::messages::{self, Message};
+use super::maintenance::MaintenanceRecord;
+use super::messages::{self, JournalMessage};
 use super::record::Record;
 use crate::base::outcome::Outcome;
 use crate::base::problem::Problem;
@@ -43,7 +43,7 @@ pub fn blame(fields: &mut Fields, problem: Option<&Problem>) {
 }
 
 /// Sends one message.
-pub fn send(level: Level, message: &Message, fields: &Fields, text: &str) {
+pub fn send(level: Level, message: &JournalMessage, fields: &Fields, text: &str) {
     let mut pairs: Vec<(&str, &str)> = vec![("MESSAGE_ID", message.id)];
     pairs.extend(fields.iter().map(|(name, value)| (*name, value.as_str())));
     let pairs = pairs.as_slice();
@@ -87,7 +87,7 @@ pub fn tell(record: &Record) {
 }
 
 /// Tells how a maintenance ended.
-pub fn tell_maintenance(record: &Maintenance) {
+pub fn tell_maintenance(record: &MaintenanceRecord) {
     let mut fields = vec![
         ("BACKUP_INSTANCE", record.instance.clone()),
         ("BACKUP_RUN_ID", record.run_id.clone()),

@@ -12,7 +12,7 @@ use crate::base::outcome::Outcome;
 /// A maintenance that ended: `last-maintenance.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Maintenance {
+pub struct MaintenanceRecord {
     /// Format; see [`super::record::VERSION`].
     pub version: u32,
     /// Instance name.
@@ -31,7 +31,7 @@ pub struct Maintenance {
     pub error: Option<Problem>,
     /// What it did, also if it failed afterwards.
     #[serde(flatten)]
-    pub done: Done,
+    pub done: MaintenanceResults,
     /// Every phase with its duration, in order.
     pub phases: Vec<Phase>,
 }
@@ -39,7 +39,7 @@ pub struct Maintenance {
 /// What a maintenance did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Done {
+pub struct MaintenanceResults {
     /// Ids of the instance's snapshots that were forgotten; null if none were looked for.
     pub removed: Option<Vec<String>>,
     /// So many of the instance's snapshots are left; null if not counted.
@@ -47,7 +47,7 @@ pub struct Done {
     /// Bytes that were freed, of all instances; null if not known.
     pub bytes_freed: Option<u64>,
     /// What the check of the repository found; null if it did not come to its end.
-    pub check: Option<Check>,
+    pub check: Option<CheckResult>,
     /// The repository was locked, and locks of processes that are gone were removed.
     pub unlocked: bool,
 }
@@ -55,7 +55,7 @@ pub struct Done {
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Check {
+pub enum CheckResult {
     /// Nothing wrong.
     Sound,
     /// Damage: not every snapshot can be restored.
@@ -70,10 +70,10 @@ pub struct MaintenanceEnd {
     /// Why it is not a success.
     pub error: Option<Problem>,
     /// What it did.
-    pub done: Done,
+    pub done: MaintenanceResults,
 }
 
-impl fmt::Display for Maintenance {
+impl fmt::Display for MaintenanceRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (instance, outcome) = (&self.instance, self.outcome.as_str());
         write!(f, "maintenance of {instance}: {outcome}")?;
@@ -91,8 +91,8 @@ impl fmt::Display for Maintenance {
             write!(f, ", {} freed", size(freed))?;
         }
         match done.check {
-            Some(Check::Sound) => f.write_str(", repository is sound")?,
-            Some(Check::Damaged) => f.write_str(", repository is damaged")?,
+            Some(CheckResult::Sound) => f.write_str(", repository is sound")?,
+            Some(CheckResult::Damaged) => f.write_str(", repository is damaged")?,
             None => {}
         }
         match &self.error {

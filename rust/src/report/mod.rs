@@ -15,10 +15,10 @@ use log::Level;
 
 use crate::base::measure::Progress;
 use crate::base::outcome::Outcome;
-use crate::base::paths::Instance;
+use crate::base::paths::InstancePaths;
 use journal::Fields;
-use maintenance::{Maintenance, MaintenanceEnd};
-use record::{Phase, Problem, Record, State, VERSION};
+use maintenance::{MaintenanceEnd, MaintenanceRecord};
+use record::{Phase, Problem, Record, RunState, VERSION};
 
 pub use notify::doing;
 pub use state::{
@@ -26,15 +26,15 @@ pub use state::{
     write_record,
 };
 
-/// Progress goes to [`State`] and `systemctl status` this often.
+/// Progress goes to [`RunState`] and `systemctl status` this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 /// What a run or restore tells while it is under way, and at its end.
 #[derive(Debug)]
 pub struct Report {
-    directories: Instance,
+    directories: InstancePaths,
     provider: String,
-    state: State,
+    state: RunState,
     state_file: Option<PathBuf>,
     attempt: u32,
     phases: Vec<Phase>,
@@ -45,11 +45,16 @@ pub struct Report {
 impl Report {
     /// Begins to report a backup.
     #[must_use]
-    pub fn of_backup(directories: &Instance, instance: &str, provider: &str, run_id: &str) -> Self {
+    pub fn of_backup(
+        directories: &InstancePaths,
+        instance: &str,
+        provider: &str,
+        run_id: &str,
+    ) -> Self {
         Self {
             directories: directories.clone(),
             provider: provider.to_owned(),
-            state: State {
+            state: RunState {
                 version: VERSION,
                 instance: instance.to_owned(),
                 run_id: run_id.to_owned(),
@@ -68,7 +73,7 @@ impl Report {
     /// Begins to report something that is no backup, and so leaves no record of one.
     #[must_use]
     pub fn of_restore(
-        directories: &Instance,
+        directories: &InstancePaths,
         instance: &str,
         provider: &str,
         run_id: &str,
@@ -91,7 +96,7 @@ impl Report {
     /// Begins to report a maintenance.
     #[must_use]
     pub fn of_maintenance(
-        directories: &Instance,
+        directories: &InstancePaths,
         instance: &str,
         provider: &str,
         run_id: &str,
@@ -105,7 +110,7 @@ impl Report {
     /// Reports the end of a backup that somebody else began, and could not end.
     #[must_use]
     pub fn resumed(
-        directories: &Instance,
+        directories: &InstancePaths,
         instance: &str,
         provider: &str,
         run_id: &str,
@@ -232,9 +237,9 @@ impl Report {
 
     /// The end of a maintenance: completes the record, writes it and tells it.
     #[must_use]
-    pub fn finish_maintenance(mut self, end: MaintenanceEnd) -> Maintenance {
+    pub fn finish_maintenance(mut self, end: MaintenanceEnd) -> MaintenanceRecord {
         self.end_phase();
-        let record = Maintenance {
+        let record = MaintenanceRecord {
             version: VERSION,
             instance: self.state.instance.clone(),
             provider: self.provider.clone(),

@@ -9,7 +9,7 @@ pub use crate::base::measure::{Progress, Totals};
 use crate::base::outcome::Outcome;
 pub use crate::base::problem::Problem;
 
-/// The version of [`Record`] and [`State`].
+/// The version of [`Record`] and [`RunState`].
 pub const VERSION: u32 = 1;
 
 /// A run that ended: `last-run.json`, and the items of `history.json`.
@@ -72,7 +72,7 @@ impl fmt::Display for Record {
 /// A run under way: `state.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct State {
+pub struct RunState {
     /// Format; see [`VERSION`].
     pub version: u32,
     /// Instance name.

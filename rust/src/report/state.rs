@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::maintenance::Maintenance;
-use super::record::{Record, State, Totals};
+use super::maintenance::MaintenanceRecord;
+use super::record::{Record, RunState, Totals};
 use crate::base::outcome::Outcome;
-use crate::base::paths::{Instance, remove_if_there, write_atomically};
+use crate::base::paths::{InstancePaths, remove_if_there, write_atomically};
 
 /// So many runs are remembered.
 const HISTORY: usize = 100;
@@ -20,7 +20,7 @@ const HISTORY: usize = 100;
 ///
 /// # Errors
 /// The file is not a record, or cannot be read.
-pub fn last_run(directories: &Instance) -> Result<Option<Record>> {
+pub fn last_run(directories: &InstancePaths) -> Result<Option<Record>> {
     read(&directories.last_run())
 }
 
@@ -28,7 +28,7 @@ pub fn last_run(directories: &Instance) -> Result<Option<Record>> {
 ///
 /// # Errors
 /// The history is not one, or cannot be read.
-pub fn has_snapshots(directories: &Instance) -> Result<bool> {
+pub fn has_snapshots(directories: &InstancePaths) -> Result<bool> {
     Ok(runs(directories)?.any(|record| record.snapshot.is_some()))
 }
 
@@ -36,7 +36,7 @@ pub fn has_snapshots(directories: &Instance) -> Result<bool> {
 ///
 /// # Errors
 /// The history is not one, or cannot be read.
-pub fn last_complete_totals(directories: &Instance) -> Result<Option<Totals>> {
+pub fn last_complete_totals(directories: &InstancePaths) -> Result<Option<Totals>> {
     let complete = runs(directories)?.filter(|record| record.outcome == Outcome::Success);
     Ok(complete.filter_map(|record| record.totals).last())
 }
@@ -45,7 +45,7 @@ pub fn last_complete_totals(directories: &Instance) -> Result<Option<Totals>> {
 ///
 /// # Errors
 /// The history or the last record is none, or cannot be read.
-pub fn history(directories: &Instance) -> Result<Vec<Record>> {
+pub fn history(directories: &InstancePaths) -> Result<Vec<Record>> {
     let mut history: Vec<Record> = read(&directories.history())?.unwrap_or_default();
     // It is written after the history, and is all there is if that could not be.
     let last = last_run(directories)?;
@@ -57,7 +57,7 @@ pub fn history(directories: &Instance) -> Result<Vec<Record>> {
     Ok(history)
 }
 
-fn runs(directories: &Instance) -> Result<impl Iterator<Item = Record>> {
+fn runs(directories: &InstancePaths) -> Result<impl Iterator<Item = Record>> {
     let history: Option<Vec<Record>> = read(&directories.history())?;
     Ok(history.into_iter().flatten().chain(last_run(directories)?))
 }
@@ -66,7 +66,7 @@ fn runs(directories: &Instance) -> Result<impl Iterator<Item = Record>> {
 ///
 /// # Errors
 /// The file is not a state, or cannot be read.
-pub fn running(directories: &Instance) -> Result<Option<State>> {
+pub fn running(directories: &InstancePaths) -> Result<Option<RunState>> {
     read(&directories.run_state())
 }
 
@@ -74,7 +74,7 @@ pub fn running(directories: &Instance) -> Result<Option<State>> {
 ///
 /// # Errors
 /// The file is not a record, or cannot be read.
-pub fn last_maintenance(directories: &Instance) -> Result<Option<Maintenance>> {
+pub fn last_maintenance(directories: &InstancePaths) -> Result<Option<MaintenanceRecord>> {
     read(&directories.last_maintenance())
 }
 
@@ -82,13 +82,13 @@ pub fn last_maintenance(directories: &Instance) -> Result<Option<Maintenance>> {
 ///
 /// # Errors
 /// The file is not a state, or cannot be read.
-pub fn maintaining(directories: &Instance) -> Result<Option<State>> {
+pub fn maintaining(directories: &InstancePaths) -> Result<Option<RunState>> {
     read(&directories.maintenance_state())
 }
 
 /// Writes the record of a run that ended, adds it to the history and removes its state.
 /// Reporting must not make a run fail: what cannot be written is logged.
-pub fn write_record(directories: &Instance, record: &Record) {
+pub fn write_record(directories: &InstancePaths, record: &Record) {
     let path = directories.history();
     let mut history: Vec<Record> = match read(&path) {
         Ok(history) => history.unwrap_or_default(),
@@ -106,7 +106,7 @@ pub fn write_record(directories: &Instance, record: &Record) {
 }
 
 /// Writes the record of a maintenance that ended, and removes its state.
-pub(super) fn write_maintenance(directories: &Instance, record: &Maintenance) {
+pub(super) fn write_maintenance(directories: &InstancePaths, record: &MaintenanceRecord) {
     write(&directories.last_maintenance(), record);
     remove(&directories.maintenance_state());
 }

@@ -2,15 +2,15 @@
 
 use crate::base::cancel::Cancel;
 use crate::base::lock::{self, Lock, Mode};
-use crate::base::outcome::{self, Failure, Kind, Outcome};
+use crate::base::outcome::{self, Failure, FailureKind, Outcome};
 use crate::plan::Plan;
 use crate::provider::{self, Backup, Job, Provider, Selection};
 use crate::report::record::Record;
 use crate::report::{End, Report};
 use crate::run::invocation::Invocation;
-use crate::run::observer::watched;
+use crate::run::observer::observed;
 use crate::run::{conditions, guards, locks, recover, shrink, unverified};
-use crate::steps::hooks::{self, Facts};
+use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::journal::{Action, Intent, Journal, Operation};
 use crate::steps::quiesce::{self, Stopped};
 use crate::steps::streams;
@@ -19,18 +19,18 @@ use crate::systemd::retries;
 
 /// A backup that ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct BackupResult {
     /// What was recorded.
     pub record: Record,
     /// It failed for something that may pass by itself.
-    pub passing: bool,
+    pub transient: bool,
 }
 
-impl Ended {
+impl BackupResult {
     /// What the process exits with. A service that did not come back fails the unit.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
-        match outcome::exit_status(self.record.outcome, self.passing) {
+        match outcome::exit_status(self.record.outcome, self.transient) {
             0 if self.record.cleanup_failed => 1,
             status => status,
         }
@@ -40,7 +40,7 @@ impl Ended {
 /// Makes one backup, whatever happens leaves everything as it was, and tells the truth
 /// about it.
 #[must_use]
-pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
+pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> BackupResult {
     let provider = provider::name(plan.provider.kind);
     let number = retries::attempt(invocation.units, &plan.instance);
     let mut report = Report::of_backup(
@@ -50,29 +50,29 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
         &invocation.id,
     )
     .at_attempt(number);
-    let mut left = Left::default();
+    let mut left = UntilRecorded::default();
     let result = attempt(plan, invocation, &mut report, &mut left);
-    let result = result.map_err(|failure| retries::judge(failure, number));
+    let result = result.map_err(|failure| retries::count_attempt(failure, number));
     for problem in &left.cleanup.problems {
         report.problem(problem);
     }
-    let passing = matches!(&result, Err(failure) if failure.is_passing());
+    let transient = matches!(&result, Err(failure) if failure.is_transient());
     let record = report.finish(end(result, &left.cleanup));
     left.close();
-    Ended { record, passing }
+    BackupResult { record, transient }
 }
 
 /// What is kept until the record is written: a run that is killed before has one written
 /// by recovery, from the journal.
 #[derive(Default)]
-struct Left {
+struct UntilRecorded {
     cleanup: UndoReport,
     journal: Option<Journal>,
     lock: Option<Lock>,
     turn: Option<Lock>,
 }
 
-impl Left {
+impl UntilRecorded {
     fn close(self) {
         if let Some(journal) = self.journal
             && !self.cleanup.postponed
@@ -87,7 +87,7 @@ fn attempt(
     plan: &Plan,
     invocation: &Invocation<'_>,
     report: &mut Report,
-    left: &mut Left,
+    left: &mut UntilRecorded,
 ) -> Result<Backup, Failure> {
     conditions::wait(plan, invocation, report)?;
     report.phase("lock");
@@ -142,7 +142,7 @@ fn work(
     if !plan.hooks.before_backup.is_empty() {
         enter("before-backup", report, journal)?;
     }
-    let facts = Facts {
+    let facts = HookEnvironment {
         instance: &plan.instance,
         run_id: &invocation.id,
         outcome: None,
@@ -219,16 +219,16 @@ fn snapshot(
         })
     };
     match backup(report) {
-        Err(failure) if failure.kind == Kind::NoRepository => {}
+        Err(failure) if failure.kind == FailureKind::NoRepository => {}
         result => return result,
     }
     invocation.cancel.check("init")?;
     let alone = locks::creation(plan, invocation, report)?;
     report.phase("init");
     // Whoever had the lock before may have made it.
-    match watched(report, cancel, |job| provider.snapshots(job)) {
-        Err(failure) if failure.kind == Kind::NoRepository => {
-            watched(report, cancel, |job| provider.init(job))?;
+    match observed(report, cancel, |job| provider.snapshots(job)) {
+        Err(failure) if failure.kind == FailureKind::NoRepository => {
+            observed(report, cancel, |job| provider.init(job))?;
         }
         result => drop(result?),
     }
@@ -244,12 +244,12 @@ fn unlocking<T>(
     cancel: &Cancel,
     mut work: impl FnMut(&mut Job<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let failure = match watched(report, cancel, &mut work) {
-        Err(failure) if failure.kind == Kind::Locked => failure,
+    let failure = match observed(report, cancel, &mut work) {
+        Err(failure) if failure.kind == FailureKind::Locked => failure,
         result => return result,
     };
-    match watched(report, cancel, |job| provider.unlock(job)) {
-        Ok(true) => watched(report, cancel, work),
+    match observed(report, cancel, |job| provider.unlock(job)) {
+        Ok(true) => observed(report, cancel, work),
         _ => Err(failure),
     }
 }

@@ -5,22 +5,25 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::base::outcome::Failure;
-use crate::base::paths::Instance;
+use crate::base::paths::InstancePaths;
+use crate::base::unit_names;
 use crate::plan::Plan;
-use crate::run::prepare::Verdict;
+use crate::run::prepare::PrepareResult;
 
 /// The repository was prepared, unless it is not on this machine.
 ///
 /// # Errors
 /// It was not, with the reason that `prepare` gave.
-pub fn prepared(plan: &Plan, directories: &Instance) -> Result<(), Failure> {
+pub fn prepared(plan: &Plan, directories: &InstancePaths) -> Result<(), Failure> {
     if plan.repository.local_path().is_none() {
         return Ok(());
     }
-    let unit = format!("backupservice-{}-prepare.service", plan.instance);
-    match Verdict::read(&directories.prepare_verdict())? {
-        Some(Verdict { error: None }) => Ok(()),
-        Some(Verdict { error: Some(error) }) => Err(Failure::from(anyhow::Error::from(error))),
+    let unit = unit_names::service(&plan.instance, "-prepare");
+    match PrepareResult::read(&directories.prepare_verdict())? {
+        Some(PrepareResult { error: None }) => Ok(()),
+        Some(PrepareResult { error: Some(error) }) => {
+            Err(Failure::from(anyhow::Error::from(error)))
+        }
         None => Err(Failure::new(
             format!("{unit} did not prepare the repository"),
             format!("look at `systemctl status {unit}`"),

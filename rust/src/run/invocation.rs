@@ -6,18 +6,18 @@ use anyhow::Context;
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::Failure;
-use crate::base::paths::{Host, Instance};
+use crate::base::paths::{Host, InstancePaths};
 use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::systemd::units::Units;
 
 /// Opens the provider of a plan; see [`provider::open`].
-pub type Open<'a> = dyn Fn(&Plan, &Path, &Instance) -> Result<Box<dyn Provider>, Failure> + 'a;
+pub type Open<'a> = dyn Fn(&Plan, &Path, &InstancePaths) -> Result<Box<dyn Provider>, Failure> + 'a;
 
 /// One invocation of a unit of ours.
 pub struct Invocation<'a> {
     /// The instance's directories.
-    pub directories: Instance,
+    pub directories: InstancePaths,
     /// systemd's id of this invocation; also the id of the run.
     pub id: String,
     /// The directory of the unit's credentials.

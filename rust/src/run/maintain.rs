@@ -1,18 +1,20 @@
 //! The order of a maintenance. Nothing else knows it.
 
 use crate::base::lock::Mode;
-use crate::base::outcome::{self, Failure, Kind, Outcome};
-use crate::base::paths::Instance;
+use crate::base::outcome::{self, Failure, FailureKind, Outcome};
+use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 use crate::plan::Plan;
 use crate::provider::{self, Job, Provider};
-use crate::report::maintenance::{Check, Done, Maintenance, MaintenanceEnd};
+use crate::report::maintenance::{
+    CheckResult, MaintenanceEnd, MaintenanceRecord, MaintenanceResults,
+};
 use crate::report::{self, Report};
 use crate::run::conditions;
 use crate::run::guards;
 use crate::run::invocation::Invocation;
 use crate::run::locks;
-use crate::run::observer::watched;
+use crate::run::observer::observed;
 use crate::run::recover;
 use crate::run::unverified;
 use crate::steps::journal::{Journal, Operation};
@@ -20,18 +22,18 @@ use crate::systemd::retries;
 
 /// A maintenance that ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct MaintenanceResult {
     /// What was recorded.
-    pub record: Maintenance,
+    pub record: MaintenanceRecord,
     /// It failed for something that may pass by itself.
-    pub passing: bool,
+    pub transient: bool,
 }
 
-impl Ended {
+impl MaintenanceResult {
     /// What the process exits with.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
-        outcome::exit_status(self.record.outcome, self.passing)
+        outcome::exit_status(self.record.outcome, self.transient)
     }
 }
 
@@ -40,9 +42,9 @@ impl Ended {
 /// Takes no lock of the instance but only the repository's: were a run killed while
 /// this waits, `recover` would find the instance's lock taken and leave things as they are.
 #[must_use]
-pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
+pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> MaintenanceResult {
     let number = retries::attempt(invocation.units, &format!("{}-maintain", plan.instance));
-    let mut work = Work {
+    let mut work = MaintenanceWork {
         plan,
         invocation,
         report: Report::of_maintenance(
@@ -51,19 +53,19 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
             provider::name(plan.provider.kind),
             &invocation.id,
         ),
-        done: Done::default(),
+        done: MaintenanceResults::default(),
     };
     let result = work.attempt();
-    let result = result.map_err(|failure| retries::judge(failure, number));
-    let Work { report, done, .. } = work;
-    let (outcome, passing, error) = match result {
+    let result = result.map_err(|failure| retries::count_attempt(failure, number));
+    let MaintenanceWork { report, done, .. } = work;
+    let (outcome, transient, error) = match result {
         Ok(()) => (Outcome::Success, false, None),
         Err(failure) if is_new(&failure, &invocation.directories) => {
             (Outcome::Skipped, false, Some(failure.problem))
         }
         Err(failure) => (
             failure.outcome(),
-            failure.is_passing(),
+            failure.is_transient(),
             Some(failure.problem),
         ),
     };
@@ -72,11 +74,11 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> Ended {
         error,
         done,
     });
-    Ended { record, passing }
+    MaintenanceResult { record, transient }
 }
 
 /// Writes the record of a maintenance that was killed before it could.
-pub fn recover(directories: &Instance, instance: &str, ended: &recover::Ended) {
+pub fn recover(directories: &InstancePaths, instance: &str, ended: &recover::ServiceResult) {
     let Some(run_id) = &ended.invocation else {
         return;
     };
@@ -99,18 +101,18 @@ pub fn recover(directories: &Instance, instance: &str, ended: &recover::Ended) {
     let _record = report.finish_maintenance(MaintenanceEnd {
         outcome: ended.outcome(),
         error: Some(problem),
-        done: Done::default(),
+        done: MaintenanceResults::default(),
     });
 }
 
-struct Work<'a> {
+struct MaintenanceWork<'a> {
     plan: &'a Plan,
     invocation: &'a Invocation<'a>,
     report: Report,
-    done: Done,
+    done: MaintenanceResults,
 }
 
-impl Work<'_> {
+impl MaintenanceWork<'_> {
     fn attempt(&mut self) -> Result<(), Failure> {
         let (plan, invocation) = (self.plan, self.invocation);
         self.report.phase("guard");
@@ -137,7 +139,9 @@ impl Work<'_> {
         match &cleared {
             // What is damaged may be what it failed on.
             Ok(()) => {}
-            Err(failure) if failure.kind == Kind::Failed => self.report.problem(&failure.problem),
+            Err(failure) if failure.kind == FailureKind::Failed => {
+                self.report.problem(&failure.problem);
+            }
             Err(_) => return cleared,
         }
         self.check(provider)?;
@@ -155,7 +159,7 @@ impl Work<'_> {
             format!("a run of {instance} was interrupted, and is not finished"),
             "it is finished by itself; `systemctl start backupservice-recover.service` does it now",
         );
-        Err(Failure::of(Kind::Passing, problem))
+        Err(Failure::of(FailureKind::Transient, problem))
     }
 
     fn clear(&mut self, provider: &dyn Provider) -> Result<(), Failure> {
@@ -175,8 +179,8 @@ impl Work<'_> {
         let read_data = self.plan.maintenance.read_data;
         let checked = self.step("check", provider, |job| provider.check(read_data, job));
         self.done.check = match &checked {
-            Ok(()) => Some(Check::Sound),
-            Err(failure) if failure.kind == Kind::Damaged => Some(Check::Damaged),
+            Ok(()) => Some(CheckResult::Sound),
+            Err(failure) if failure.kind == FailureKind::Damaged => Some(CheckResult::Damaged),
             Err(_) => None,
         };
         checked
@@ -193,8 +197,8 @@ impl Work<'_> {
         let cancel = self.invocation.cancel;
         self.invocation.cancel.check(phase)?;
         self.report.phase(phase);
-        let locked = match watched(&mut self.report, cancel, &work) {
-            Err(failure) if failure.kind == Kind::Locked && !self.done.unlocked => failure,
+        let locked = match observed(&mut self.report, cancel, &work) {
+            Err(failure) if failure.kind == FailureKind::Locked && !self.done.unlocked => failure,
             result => return result,
         };
         self.report.problem(&Problem::new(
@@ -202,18 +206,19 @@ impl Work<'_> {
             "nothing to do yet: if the process that locked it is gone, its lock is removed now",
         ));
         self.report.phase("unlock");
-        if !watched(&mut self.report, cancel, |job| provider.unlock(job))? {
+        if !observed(&mut self.report, cancel, |job| provider.unlock(job))? {
             return Err(locked);
         }
         self.report.phase(phase);
-        let result = watched(&mut self.report, cancel, &work);
-        let again = |failure: &Failure| failure.kind == Kind::Locked;
+        let result = observed(&mut self.report, cancel, &work);
+        let again = |failure: &Failure| failure.kind == FailureKind::Locked;
         self.done.unlocked = !result.as_ref().is_err_and(again);
         result
     }
 }
 
 /// There is no repository because there never was a snapshot.
-fn is_new(failure: &Failure, directories: &Instance) -> bool {
-    failure.kind == Kind::NoRepository && matches!(report::has_snapshots(directories), Ok(false))
+fn is_new(failure: &Failure, directories: &InstancePaths) -> bool {
+    failure.kind == FailureKind::NoRepository
+        && matches!(report::has_snapshots(directories), Ok(false))
 }

@@ -6,16 +6,20 @@ use crate::provider::{Job, Observer};
 use crate::report::Report;
 
 /// Gives `work` a job whose progress and words are reported.
-pub fn watched<T>(report: &mut Report, cancel: &Cancel, work: impl FnOnce(&mut Job<'_>) -> T) -> T {
+pub fn observed<T>(
+    report: &mut Report,
+    cancel: &Cancel,
+    work: impl FnOnce(&mut Job<'_>) -> T,
+) -> T {
     work(&mut Job {
         cancel,
-        observer: &mut Watch(report),
+        observer: &mut ReportObserver(report),
     })
 }
 
-struct Watch<'a>(&'a mut Report);
+struct ReportObserver<'a>(&'a mut Report);
 
-impl Observer for Watch<'_> {
+impl Observer for ReportObserver<'_> {
     fn progress(&mut self, progress: &Progress) {
         self.0.progress(progress);
     }

@@ -178,9 +178,9 @@ mod tests {
 
     use super::*;
 
-    struct Machine(TempDir);
+    struct HostState(TempDir);
 
-    impl Machine {
+    impl HostState {
         fn new() -> Self {
             Self(tempfile::tempdir().unwrap())
         }
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_password_is_made_once_and_never_told() {
-        let machine = Machine::new();
+        let machine = HostState::new();
         let (told, failed) = machine.run(&["a", "b2:bucket"]);
         assert!(!failed);
         expect![[r#"
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn an_existing_repository_needs_its_own_password_and_the_others_get_theirs() {
-        let machine = Machine::new();
+        let machine = HostState::new();
         fs::create_dir(machine.path("old")).unwrap();
         fs::write(machine.path("old/config"), "x").unwrap();
         fs::create_dir(machine.path("empty")).unwrap();
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_no_password_and_is_left_alone() {
-        let machine = Machine::new();
+        let machine = HostState::new();
         fs::create_dir(machine.path("secrets")).unwrap();
         fs::write(machine.path("secrets/a"), "").unwrap();
         let (told, failed) = machine.run(&["a"]);
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_a_crash_left_is_replaced() {
-        let machine = Machine::new();
+        let machine = HostState::new();
         fs::create_dir(machine.path("secrets")).unwrap();
         fs::write(machine.path("secrets/a.new"), "half").unwrap();
         assert!(!machine.run(&["a"]).1);
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_file_that_appears_meanwhile_is_not_replaced() {
-        let machine = Machine::new();
+        let machine = HostState::new();
         fs::write(machine.path("a"), "mine").unwrap();
         let error = create(&machine.path("a")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);

@@ -1,7 +1,7 @@
 //! Data that shrank: half of it gone is more often an accident than a clean-up.
 
 use crate::base::measure::{Totals, size};
-use crate::base::paths::{Instance, remove_if_there};
+use crate::base::paths::{InstancePaths, remove_if_there};
 use crate::base::problem::Problem;
 use crate::plan::Plan;
 use crate::report;
@@ -16,7 +16,7 @@ const FLOOR: u64 = 10 << 20;
 /// The records cannot be read.
 pub fn problem(
     plan: &Plan,
-    directories: &Instance,
+    directories: &InstancePaths,
     totals: &Totals,
 ) -> anyhow::Result<Option<Problem>> {
     let accepted = directories.accept_shrink();

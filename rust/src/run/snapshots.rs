@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Snapshot};
 use crate::report::Report;
 use crate::run::invocation::Invocation;
-use crate::run::observer::watched;
+use crate::run::observer::observed;
 use crate::run::{guards, unverified};
 
 /// The version of [`Listing`].
@@ -40,7 +40,7 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<u8> {
         Ok(_) => 0,
         Err(failure) => {
             log::error!("{failure}");
-            outcome::exit_status(failure.outcome(), failure.is_passing())
+            outcome::exit_status(failure.outcome(), failure.is_transient())
         }
     };
     let listing = Listing {
@@ -60,7 +60,7 @@ fn list(plan: &Plan, invocation: &Invocation<'_>) -> Result<Vec<Snapshot>, Failu
     let provider = (invocation.open)(plan, &invocation.credentials, directories)?;
     let name = provider::name(plan.provider.kind);
     let mut report = Report::of_restore(directories, &plan.instance, name, &invocation.id);
-    let mut snapshots = watched(&mut report, invocation.cancel, |job| {
+    let mut snapshots = observed(&mut report, invocation.cancel, |job| {
         provider.snapshots(job)
     })?;
     unverified::apply(directories, &mut snapshots)?;

@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::cancel::Cancel;
-use crate::base::outcome::{Failure, Kind};
-use crate::base::paths::{Instance, remove_if_there, sync_parent, write_atomically};
+use crate::base::outcome::{Failure, FailureKind};
+use crate::base::paths::{InstancePaths, remove_if_there, sync_parent, write_atomically};
 use crate::provider::{Provider, Snapshot};
 use crate::report::Report;
-use crate::run::observer::watched;
+use crate::run::observer::observed;
 
 /// The time in which a killed run may have made snapshots: `doubt.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ struct Doubt {
 ///
 /// # Errors
 /// It cannot be written down.
-pub fn raise(directories: &Instance, since: Timestamp) -> Result<()> {
+pub fn raise(directories: &InstancePaths, since: Timestamp) -> Result<()> {
     let before = read(directories).unwrap_or_default();
     let doubt = Doubt {
         since: before.map_or(since, |before| before.since.min(since)),
@@ -47,7 +47,7 @@ pub fn raise(directories: &Instance, since: Timestamp) -> Result<()> {
 ///
 /// # Errors
 /// The note of it cannot be read.
-pub fn apply(directories: &Instance, snapshots: &mut [Snapshot]) -> Result<()> {
+pub fn apply(directories: &InstancePaths, snapshots: &mut [Snapshot]) -> Result<()> {
     if let Some(doubt) = read(directories)? {
         for snapshot in snapshots {
             snapshot.complete &= !doubt.concerns(snapshot);
@@ -62,7 +62,7 @@ pub fn apply(directories: &Instance, snapshots: &mut [Snapshot]) -> Result<()> {
 /// # Errors
 /// The repository cannot be reached, or something could not be marked.
 pub fn settle(
-    directories: &Instance,
+    directories: &InstancePaths,
     provider: &dyn Provider,
     report: &mut Report,
     cancel: &Cancel,
@@ -72,7 +72,7 @@ pub fn settle(
     };
     report.phase("settle");
     match mark(doubt, provider, report, cancel) {
-        Err(failure) if failure.kind == Kind::NoRepository => {}
+        Err(failure) if failure.kind == FailureKind::NoRepository => {}
         result => result?,
     }
     let path = directories.doubt();
@@ -88,14 +88,14 @@ fn mark(
     report: &mut Report,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    watched(report, cancel, |job| provider.unlock(job))?;
-    let snapshots = watched(report, cancel, |job| provider.snapshots(job))?;
+    observed(report, cancel, |job| provider.unlock(job))?;
+    let snapshots = observed(report, cancel, |job| provider.snapshots(job))?;
     for snapshot in snapshots.iter().filter(|one| doubt.concerns(one)) {
         report.note(&format!(
             "nobody saw that the snapshot {} became complete: marking it as incomplete",
             snapshot.id
         ));
-        watched(report, cancel, |job| {
+        observed(report, cancel, |job| {
             provider.mark_incomplete(&snapshot.id, job)
         })?;
     }
@@ -108,7 +108,7 @@ impl Doubt {
     }
 }
 
-fn read(directories: &Instance) -> Result<Option<Doubt>> {
+fn read(directories: &InstancePaths) -> Result<Option<Doubt>> {
     let path = directories.doubt();
     let json = match fs::read(&path) {
         Ok(json) => json,

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::Failure;
-use crate::base::paths::{Instance, remove_if_there};
+use crate::base::paths::{InstancePaths, remove_if_there};
 use crate::base::process::TICK;
 
 /// The right to stop and start units that other instances may have stopped. Whoever
@@ -31,7 +31,11 @@ pub struct Claims {
 ///
 /// # Errors
 /// Somebody wants the run to stop, or the files cannot be written.
-pub fn claims(directories: &Instance, phase: &str, cancel: &Cancel) -> Result<Claims, Failure> {
+pub fn claims(
+    directories: &InstancePaths,
+    phase: &str,
+    cancel: &Cancel,
+) -> Result<Claims, Failure> {
     let directory = directories.stopped_units();
     let using = || format!("cannot use {}", directory.display());
     fs::create_dir_all(&directory).with_context(using)?;
@@ -92,7 +96,7 @@ impl Claims {
 }
 
 /// This instance needs nothing to be down: there is nothing in its journal.
-pub fn forget(directories: &Instance) {
+pub fn forget(directories: &InstancePaths) {
     let Some(name) = directories.runtime.file_name() else {
         return;
     };
@@ -108,7 +112,7 @@ pub fn forget(directories: &Instance) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::outcome::Kind;
+    use crate::base::outcome::FailureKind;
     use crate::base::paths::Host;
 
     #[test]
@@ -138,6 +142,6 @@ mod tests {
         let _held = claims(&directories, "quiesce", &cancel).unwrap();
         cancel.request();
         let refused = claims(&directories, "quiesce", &cancel).unwrap_err();
-        assert_eq!(refused.kind, Kind::Cancelled);
+        assert_eq!(refused.kind, FailureKind::Cancelled);
     }
 }

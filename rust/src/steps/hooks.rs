@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, Outcome};
-use crate::base::paths::{Instance, write_atomically};
+use crate::base::paths::{InstancePaths, write_atomically};
 use crate::plan::Hook;
 use crate::steps::journal::Action;
 use crate::systemd::units::{UnitError, Units};
@@ -23,7 +23,7 @@ pub struct Call<'a> {
 
 /// What a hook is told, in `BACKUP_*` variables.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct HookEnvironment<'a> {
     /// Instance name.
     pub instance: &'a str,
     /// Id of the run.
@@ -36,18 +36,18 @@ pub struct Facts<'a> {
 
 /// Why a hook did not do its work.
 #[derive(Debug)]
-pub enum Error {
+pub enum HookError {
     /// systemd did not start it.
     Unit(UnitError),
     /// It failed.
     Failed(Failure),
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl From<HookError> for Failure {
+    fn from(error: HookError) -> Self {
         match error {
-            Error::Unit(error) => error.into(),
-            Error::Failed(failure) => failure,
+            HookError::Unit(error) => error.into(),
+            HookError::Failed(failure) => failure,
         }
     }
 }
@@ -59,8 +59,8 @@ impl From<Error> for Failure {
 pub fn before(
     phase: &str,
     hooks: &[Hook],
-    facts: &Facts<'_>,
-    directories: &Instance,
+    facts: &HookEnvironment<'_>,
+    directories: &InstancePaths,
     units: &dyn Units,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
@@ -94,24 +94,24 @@ pub fn after<'a>(phase: &'a str, hooks: &'a [Hook]) -> impl Iterator<Item = Acti
 pub fn run(
     units: &dyn Units,
     hook: &Call<'_>,
-    facts: &Facts<'_>,
+    facts: &HookEnvironment<'_>,
     environment: &Path,
     cancel: &Cancel,
-) -> Result<(), Error> {
+) -> Result<(), HookError> {
     write_atomically(environment, variables(hook.phase, facts).as_bytes()).map_err(|error| {
-        Error::Failed(Failure::new(
+        HookError::Failed(Failure::new(
             format!("cannot write {}: {error}", environment.display()),
             "check that /run has space",
         ))
     })?;
     let result = units
         .start_and_wait(hook.unit, cancel)
-        .map_err(Error::Unit)?;
+        .map_err(HookError::Unit)?;
     let what = format!("the hook {:?} of {}", hook.name, hook.phase);
-    result.check(&what, hook.unit).map_err(Error::Failed)
+    result.check(&what, hook.unit).map_err(HookError::Failed)
 }
 
-fn variables(phase: &str, facts: &Facts<'_>) -> String {
+fn variables(phase: &str, facts: &HookEnvironment<'_>) -> String {
     let mut text = String::new();
     let mut add = |name: &str, value: &str| {
         // The quoting of EnvironmentFile=; writing to a String cannot fail.
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn variables_survive_the_syntax_of_environment_files() {
-        let facts = Facts {
+        let facts = HookEnvironment {
             instance: "my\"ser\\vice",
             run_id: "0af",
             outcome: Some(Outcome::Incomplete),

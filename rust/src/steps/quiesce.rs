@@ -4,7 +4,7 @@ use std::thread;
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::Failure;
-use crate::base::paths::Instance;
+use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 use crate::base::process::TICK;
 use crate::steps::claims;
@@ -28,7 +28,7 @@ pub fn stop(
     wanted: &[String],
     units: &dyn Units,
     journal: &mut Journal,
-    directories: &Instance,
+    directories: &InstancePaths,
     cancel: &Cancel,
 ) -> Result<Stopped, Failure> {
     let claims = claims::claims(directories, "quiesce", cancel)?;

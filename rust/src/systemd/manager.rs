@@ -12,16 +12,10 @@ use zbus::proxy::SignalStream;
 use zbus::wire::{DynamicDeserialize, DynamicType, OwnedObjectPath, OwnedVariant};
 use zbus::{Connection, Proxy};
 
+use super::client::{self, MANAGER, PATH, SERVICE, UNIT, UNIT_SERVICE};
 use super::{Activity, UnitError, UnitResult, Units, errors};
 use crate::base::cancel::Cancel;
 use crate::base::process::TICK;
-
-const SERVICE: &str = "org.freedesktop.systemd1";
-const PATH: &str = "/org/freedesktop/systemd1";
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
-const UNIT: &str = "org.freedesktop.systemd1.Unit";
-const UNIT_SERVICE: &str = "org.freedesktop.systemd1.Service";
-const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// The properties by which systemd finds what else a stop concerns.
 const STOPPED_ALONG: [&str; 5] = [
@@ -78,9 +72,7 @@ impl Systemd {
     fn job(&self, method: &str, unit: &str, cancel: &Cancel) -> Result<JobEnd, UnitError> {
         let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
         while removed.try_recv().is_ok() {}
-        let job: OwnedObjectPath = self
-            .call(PATH, MANAGER, method, &(unit, "replace"))
-            .map_err(|error| errors::of_unit(unit, &error))?;
+        let job: OwnedObjectPath = self.call(unit, method, &(unit, "replace"))?;
         let mut quiet = Instant::now();
         loop {
             if cancel.requested() {
@@ -117,9 +109,7 @@ impl Systemd {
         let mut result = UnitResult {
             job,
             result: "success".to_owned(),
-            invocation_id: <[u8; 16]>::try_from(id)
-                .map(|id| format!("{:032x}", u128::from_be_bytes(id)))
-                .unwrap_or_default(),
+            invocation_id: client::invocation_id(id),
             ..UnitResult::default()
         };
         if has_extension(unit, "service") {
@@ -134,7 +124,7 @@ impl Systemd {
     }
 
     fn load(&self, unit: &str) -> Result<OwnedObjectPath, UnitError> {
-        self.call(PATH, MANAGER, "LoadUnit", &(unit,))
+        zbus::block_on(client::load_unit(&self.connection, unit))
             .map_err(|error| errors::of_unit(unit, &error))
     }
 
@@ -143,18 +133,17 @@ impl Systemd {
         T: TryFrom<OwnedVariant>,
         T::Error: Into<zbus::Error>,
     {
-        let value: OwnedVariant = self.call(path, PROPERTIES, "Get", &(interface, name))?;
-        T::try_from(value).map_err(Into::into)
+        zbus::block_on(client::property(&self.connection, path, interface, name))
     }
 
-    fn call<B, R>(&self, path: &str, interface: &str, method: &str, body: &B) -> zbus::Result<R>
+    /// Calls a method of the manager with the name of a unit.
+    fn call<B, R>(&self, unit: &str, method: &str, body: &B) -> Result<R, UnitError>
     where
         B: serde::Serialize + DynamicType,
         R: for<'d> DynamicDeserialize<'d>,
     {
-        let connection = &self.connection;
-        let call = connection.call_method(Some(SERVICE), path, Some(interface), method, body);
-        zbus::block_on(call)?.body().deserialize()
+        zbus::block_on(client::call(&self.connection, PATH, MANAGER, method, body))
+            .map_err(|error| errors::of_unit(unit, &error))
     }
 }
 
@@ -187,8 +176,7 @@ impl Units for Systemd {
     }
 
     fn forget_starts(&self, unit: &str) -> Result<(), UnitError> {
-        self.call(PATH, MANAGER, "ResetFailedUnit", &(unit,))
-            .map_err(|error| errors::of_unit(unit, &error))
+        self.call(unit, "ResetFailedUnit", &(unit,))
     }
 
     fn activity(&self, unit: &str) -> Result<Activity, UnitError> {

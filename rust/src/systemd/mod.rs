@@ -1,5 +1,6 @@
 //! systemd over D-Bus: units, jobs, timers, retries and inhibitors.
 
+pub(crate) mod client;
 mod errors;
 pub mod inhibitor;
 mod manager;

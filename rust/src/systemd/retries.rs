@@ -3,7 +3,8 @@
 //! systemd starts the unit again after exit status 75, later each time; here is decided
 //! when it has been tried often enough.
 
-use crate::base::outcome::{Failure, Kind};
+use crate::base::outcome::{Failure, FailureKind};
+use crate::base::unit_names;
 use crate::systemd::units::Units;
 
 /// So often a run is tried before it has failed for good.
@@ -13,7 +14,7 @@ pub const ATTEMPTS: u32 = 5;
 /// that of the instance `<name>-maintain`.
 #[must_use]
 pub fn attempt(units: &dyn Units, instance: &str) -> u32 {
-    let unit = format!("backupservice-{instance}.service");
+    let unit = unit_names::service(instance, "");
     match units.restarts(&unit) {
         Ok(restarts) => restarts.saturating_add(1),
         Err(error) => {
@@ -25,8 +26,8 @@ pub fn attempt(units: &dyn Units, instance: &str) -> u32 {
 
 /// What a failure is at this attempt: the last is final.
 #[must_use]
-pub fn judge(mut failure: Failure, attempt: u32) -> Failure {
-    if !failure.is_passing() {
+pub fn count_attempt(mut failure: Failure, attempt: u32) -> Failure {
+    if !failure.is_transient() {
         return failure;
     }
     let message = &mut failure.problem.message;
@@ -34,7 +35,7 @@ pub fn judge(mut failure: Failure, attempt: u32) -> Failure {
         *message = format!("{message}; this was attempt {attempt} of {ATTEMPTS}");
     } else {
         *message = format!("{message}; it was tried {attempt} times");
-        failure.kind = Kind::Failed;
+        failure.kind = FailureKind::Failed;
     }
     failure
 }
@@ -46,18 +47,18 @@ mod tests {
 
     #[test]
     fn the_last_attempt_is_final() {
-        let passing = || Failure::of(Kind::Passing, Problem::new("locked", "wait"));
-        let first = judge(passing(), 1);
+        let transient = || Failure::of(FailureKind::Transient, Problem::new("locked", "wait"));
+        let first = count_attempt(transient(), 1);
         assert_eq!(
             (first.kind, first.problem.message.as_str()),
-            (Kind::Passing, "locked; this was attempt 1 of 5")
+            (FailureKind::Transient, "locked; this was attempt 1 of 5")
         );
-        let last = judge(passing(), ATTEMPTS);
+        let last = count_attempt(transient(), ATTEMPTS);
         assert_eq!(
             (last.kind, last.problem.message.as_str()),
-            (Kind::Failed, "locked; it was tried 5 times")
+            (FailureKind::Failed, "locked; it was tried 5 times")
         );
-        let other = judge(Failure::new("broken", "mend it"), 2);
+        let other = count_attempt(Failure::new("broken", "mend it"), 2);
         assert_eq!(other.problem.message, "broken");
     }
 }

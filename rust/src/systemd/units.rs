@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::base::cancel::Cancel;
-use crate::base::outcome::{Failure, Kind};
+use crate::base::outcome::{Failure, FailureKind};
 use crate::base::problem::Problem;
 
 /// systemd, as far as a run needs it.
@@ -171,7 +171,7 @@ impl std::error::Error for UnitError {}
 
 impl From<UnitError> for Failure {
     fn from(error: UnitError) -> Self {
-        Self::of(Kind::Failed, error.problem)
+        Self::of(FailureKind::Failed, error.problem)
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Config {
     /// URLs that are requested.
     pub ping: Option<Called>,
     /// Units that are started, by the name of the hook.
-    pub hooks: BTreeMap<String, Hook>,
+    pub hooks: BTreeMap<String, NotifyHook>,
     /// Where metrics are written, if they are.
     pub textfile: Option<PathBuf>,
 }
@@ -40,13 +40,13 @@ pub struct Called {
     /// Absolute path.
     pub program: PathBuf,
     /// By name. Each has its URL in a credential of that name.
-    pub channels: BTreeMap<String, Channel>,
+    pub channels: BTreeMap<String, ChannelConfig>,
 }
 
 /// One of them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Channel {
+pub struct ChannelConfig {
     /// Whose news go there; everybody's if null.
     pub instances: Option<Vec<String>>,
 }
@@ -54,7 +54,7 @@ pub struct Channel {
 /// A unit that is started for each event, with the event on its standard input.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Hook {
+pub struct NotifyHook {
     /// The generated unit.
     pub unit: String,
     /// The file that is its standard input.

@@ -66,7 +66,7 @@ pub struct Clock {
 
 /// Whether it is overdue.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
+pub struct DeadlineStatus {
     /// It is.
     pub overdue: bool,
     /// The last success that counts.
@@ -81,7 +81,7 @@ pub struct Judged {
 ///
 /// # Errors
 /// `next` failed.
-pub fn judge(
+pub fn evaluate(
     wait: &mut Option<Wait>,
     first_seen: Timestamp,
     runs: &[Record],
@@ -89,7 +89,7 @@ pub fn judge(
     limits: &Limits<'_>,
     clock: Clock,
     next: &mut dyn FnMut(&str, Timestamp) -> anyhow::Result<Next>,
-) -> anyhow::Result<Judged> {
+) -> anyhow::Result<DeadlineStatus> {
     // A clock that was wrong once must not keep us quiet for years.
     let sane = |record: &&Record| record.finished <= clock.now + SKEW;
     let successes = || {
@@ -126,7 +126,7 @@ pub fn judge(
         current.late += clock.awake.min(passed).max(0.0);
     }
     let left = limit.as_secs_f64() - current.late;
-    let judged = Judged {
+    let judged = DeadlineStatus {
         overdue: due.is_some_and(|due| due <= clock.now) && left <= 0.0,
         last_success,
         due: current.due,
@@ -172,7 +172,7 @@ mod tests {
             self.runs.push(run);
         }
 
-        fn look(&mut self, hour: i64, awake: i64, running: bool) -> Judged {
+        fn look(&mut self, hour: i64, awake: i64, running: bool) -> DeadlineStatus {
             let limits = Limits {
                 calendar: "daily",
                 randomized_delay: Duration::from_hours(1),
@@ -190,7 +190,7 @@ mod tests {
                 Ok(Next::At(Timestamp::from_second(next).unwrap()))
             };
             let (wait, runs) = (&mut self.wait, &self.runs);
-            judge(wait, at(1), runs, running, &limits, clock, &mut midnight).unwrap()
+            evaluate(wait, at(1), runs, running, &limits, clock, &mut midnight).unwrap()
         }
     }
 

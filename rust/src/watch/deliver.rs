@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use log::Level;
 
 use super::channels::{Channel, Ping, Way};
-use super::events::{Event, Seen};
-use super::store::{Cursor, Failing, Store, Told};
+use super::events::{Event, InstanceState};
+use super::store::{Cursor, DeliveryState, Failing, Store};
 use crate::base::problem::Problem;
 use crate::report::{journal, messages};
 
@@ -24,7 +24,7 @@ pub(super) fn deliver(store: &mut Store, channels: &[Channel<'_>], now: Timestam
             .cursor
             .channels
             .remove(&channel.key)
-            .unwrap_or_else(|| Told {
+            .unwrap_or_else(|| DeliveryState {
                 event: store.cursor.last_event.saturating_sub(fresh(store, now)),
                 news: store.cursor.instances.keys().cloned().collect(),
                 failing: None,
@@ -67,7 +67,7 @@ fn fresh(store: &Store, now: Timestamp) -> u64 {
 fn events(
     all: &[Event],
     channel: &Channel<'_>,
-    told: &mut Told,
+    told: &mut DeliveryState,
     send: &dyn Fn(&Event) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let before = told.event;
@@ -85,7 +85,7 @@ fn events(
 fn state(
     store: &Store,
     channel: &Channel<'_>,
-    told: &mut Told,
+    told: &mut DeliveryState,
     send: &dyn Fn(&Ping) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     if told.news.iter().any(|name| channel.is_about(name)) {
@@ -99,8 +99,8 @@ fn state(
 /// Whether all is well with all instances of a channel, and if not, what was said of it.
 fn ping(store: &Store, channel: &Channel<'_>) -> Ping {
     let Cursor { instances, .. } = &store.cursor;
-    let about = |(name, _): &(&String, &Seen)| channel.is_about(name);
-    let ill = |(_, seen): &(&String, &Seen)| !seen.is_well();
+    let about = |(name, _): &(&String, &InstanceState)| channel.is_about(name);
+    let ill = |(_, seen): &(&String, &InstanceState)| !seen.is_well();
     let ill: Vec<&String> = instances
         .iter()
         .filter(about)

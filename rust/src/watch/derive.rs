@@ -2,74 +2,24 @@
 //!
 //! Nothing is asked or written here: the same facts always yield the same events.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use serde_json::Value;
-
-use super::deadline::Judged;
-use super::events::{Key, Kind, Seen};
-use super::system::UnitState;
+use super::events::{EventKind, InstanceState, Key};
+use super::model::{NewEvent, Observation};
+use super::system::Crash;
 use super::wording;
 use crate::base::outcome::Outcome;
-use crate::report::maintenance::Maintenance;
-use crate::report::record::{Problem, Record};
+use crate::report::record::Record;
 use crate::systemd::retries::ATTEMPTS;
-
-/// A unit that failed, as systemd tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crash {
-    /// Which invocation of it.
-    pub invocation: String,
-    /// How, such as `exit-code`, with the status.
-    pub how: String,
-}
-
-/// What is known of an instance now.
-pub struct Facts<'a> {
-    /// Its name.
-    pub instance: &'a str,
-    /// Now.
-    pub now: Timestamp,
-    /// For the eyes of people.
-    pub zone: &'a TimeZone,
-    /// Its last runs, oldest first.
-    pub runs: &'a [Record],
-    /// A run is under way, or waits for another attempt.
-    pub running: bool,
-    /// Its last maintenance.
-    pub maintenance: Option<&'a Maintenance>,
-    /// A maintenance is under way, or waits for another attempt.
-    pub maintaining: bool,
-    /// Its unit has failed.
-    pub crash: Option<&'a Crash>,
-    /// The unit of its maintenance has failed.
-    pub maintenance_crash: Option<&'a Crash>,
-    /// How its timer is, if systemd says.
-    pub timer: Option<&'a UnitState>,
-    /// Whether it is overdue; none if that cannot be known.
-    pub judged: Option<&'a Judged>,
-}
-
-/// An event without its number.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Draft {
-    pub kind: Kind,
-    pub problem: Problem,
-    pub title: String,
-    pub look: String,
-    pub record: Option<Value>,
-}
 
 /// What happened since it was seen last.
 pub(super) struct Derived {
     /// In order.
-    pub drafts: Vec<Draft>,
+    pub drafts: Vec<NewEvent>,
     /// Some run ended that counts, if only as one more success.
     pub news: bool,
 }
 
 /// Derives what happened, and remembers what was seen.
-pub(super) fn derive(seen: &mut Seen, facts: &Facts<'_>) -> Derived {
+pub(super) fn derive(seen: &mut InstanceState, facts: &Observation<'_>) -> Derived {
     let mut drafts = Vec::new();
     let mut news = false;
     let mut success = false;
@@ -80,7 +30,7 @@ pub(super) fn derive(seen: &mut Seen, facts: &Facts<'_>) -> Derived {
                 news = true;
                 success = true;
                 if seen.broken || seen.overdue {
-                    drafts.push(wording::run(Kind::Recovered, record));
+                    drafts.push(wording::run(EventKind::Recovered, record));
                 }
                 (seen.broken, seen.overdue) = (false, false);
             }
@@ -89,9 +39,9 @@ pub(super) fn derive(seen: &mut Seen, facts: &Facts<'_>) -> Derived {
                 seen.broken = true;
                 let failed = record.outcome == Outcome::Failed;
                 let kind = if failed {
-                    Kind::Failed
+                    EventKind::Failed
                 } else {
-                    Kind::Incomplete
+                    EventKind::Incomplete
                 };
                 drafts.push(wording::run(kind, record));
             }
@@ -99,7 +49,7 @@ pub(super) fn derive(seen: &mut Seen, facts: &Facts<'_>) -> Derived {
             Outcome::Skipped | Outcome::Cancelled => {}
         }
         if record.cleanup_failed {
-            drafts.push(wording::run(Kind::CleanupFailed, record));
+            drafts.push(wording::run(EventKind::CleanupFailed, record));
         }
     }
     if let Some(crash) = facts.crash {
@@ -107,7 +57,7 @@ pub(super) fn derive(seen: &mut Seen, facts: &Facts<'_>) -> Derived {
         if !recorded && remember(&mut seen.crashes, crash) {
             news = true;
             seen.broken = true;
-            drafts.push(wording::crash(Kind::Failed, facts.instance, crash));
+            drafts.push(wording::crash(EventKind::Failed, facts.instance, crash));
         }
     }
     drafts.extend(derive_maintenance(seen, facts));
@@ -116,12 +66,12 @@ pub(super) fn derive(seen: &mut Seen, facts: &Facts<'_>) -> Derived {
     Derived { drafts, news }
 }
 
-fn derive_maintenance(seen: &mut Seen, facts: &Facts<'_>) -> Option<Draft> {
+fn derive_maintenance(seen: &mut InstanceState, facts: &Observation<'_>) -> Option<NewEvent> {
     if let Some(crash) = facts.maintenance_crash {
         let recorded = facts.maintenance.map(|record| &record.run_id);
         if recorded != Some(&crash.invocation) && remember(&mut seen.crashes, crash) {
             seen.maintenance_broken = true;
-            let kind = Kind::MaintenanceFailed;
+            let kind = EventKind::MaintenanceFailed;
             return Some(wording::crash(kind, facts.instance, crash));
         }
     }
@@ -133,21 +83,25 @@ fn derive_maintenance(seen: &mut Seen, facts: &Facts<'_>) -> Option<Draft> {
     }
     seen.maintenance = Some(key);
     let kind = match record.outcome {
-        Outcome::Failed | Outcome::Incomplete => Kind::MaintenanceFailed,
-        Outcome::Success if seen.maintenance_broken => Kind::MaintenanceRecovered,
+        Outcome::Failed | Outcome::Incomplete => EventKind::MaintenanceFailed,
+        Outcome::Success if seen.maintenance_broken => EventKind::MaintenanceRecovered,
         _ => return None,
     };
-    seen.maintenance_broken = kind == Kind::MaintenanceFailed;
+    seen.maintenance_broken = kind == EventKind::MaintenanceFailed;
     Some(wording::maintenance(kind, record))
 }
 
-fn derive_overdue(seen: &mut Seen, facts: &Facts<'_>, success: bool) -> Option<Draft> {
+fn derive_overdue(
+    seen: &mut InstanceState,
+    facts: &Observation<'_>,
+    success: bool,
+) -> Option<NewEvent> {
     let judged = facts.judged?;
     seen.deadline = judged.deadline;
     let was = std::mem::replace(&mut seen.overdue, judged.overdue);
     let kind = match (was, judged.overdue) {
-        (false, true) => Kind::Overdue,
-        (true, false) if !success => Kind::InTime,
+        (false, true) => EventKind::Overdue,
+        (true, false) if !success => EventKind::InTime,
         _ => return None,
     };
     Some(wording::deadline(kind, facts, judged))
@@ -168,7 +122,7 @@ fn new_runs<'a>(runs: &'a [Record], last: Option<&Key>) -> &'a [Record] {
 }
 
 /// Without failures that systemd answers with another attempt: that one is judged.
-fn settled<'a>(facts: &Facts<'_>, runs: &'a [Record]) -> Vec<&'a Record> {
+fn settled<'a>(facts: &Observation<'_>, runs: &'a [Record]) -> Vec<&'a Record> {
     let is_retried = |(i, run): &(usize, &Record)| {
         let failed = run.outcome == Outcome::Failed && run.attempt < ATTEMPTS;
         let next = runs.get(i + 1);

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::deadline::Wait;
-use crate::report::maintenance::Maintenance;
+use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::{Problem, Record};
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum EventKind {
     /// A backup failed, and will not be tried again by itself.
     Failed,
     /// A snapshot lacks something that was promised.
@@ -30,7 +30,7 @@ pub enum Kind {
     InTime,
 }
 
-impl Kind {
+impl EventKind {
     /// The word used in files and for hooks.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -71,7 +71,7 @@ pub struct Event {
     /// When it was seen, UTC.
     pub time: Timestamp,
     /// What it is.
-    pub kind: Kind,
+    pub kind: EventKind,
     /// To which instance it happened.
     pub instance: String,
     /// A few words.
@@ -124,8 +124,8 @@ impl From<&Record> for Key {
     }
 }
 
-impl From<&Maintenance> for Key {
-    fn from(record: &Maintenance) -> Self {
+impl From<&MaintenanceRecord> for Key {
+    fn from(record: &MaintenanceRecord) -> Self {
         Self {
             run_id: record.run_id.clone(),
             attempt: 1,
@@ -137,7 +137,7 @@ impl From<&Maintenance> for Key {
 /// What was seen of an instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Seen {
+pub struct InstanceState {
     /// When it was looked at for the first time.
     pub first_seen: Timestamp,
     /// The last record that was judged.
@@ -160,7 +160,7 @@ pub struct Seen {
     pub deadline: Option<Timestamp>,
 }
 
-impl Seen {
+impl InstanceState {
     /// Seen for the first time.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {

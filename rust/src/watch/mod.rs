@@ -12,6 +12,7 @@ pub mod derive;
 pub mod desktop;
 pub mod events;
 mod metrics;
+mod model;
 mod scan;
 pub mod store;
 mod system;
@@ -30,7 +31,7 @@ use config::Config;
 use events::Event;
 use store::Store;
 
-pub use system::{Machine, System, UnitState};
+pub use system::{LiveSystem, System, UnitState};
 
 /// So often at most it looks again for what happened while it told the last news.
 const ROUNDS: usize = 10;
@@ -87,8 +88,8 @@ pub fn run(
 /// not take place.
 fn tell_journal(event: &Event) {
     let (level, message) = match event.kind {
-        events::Kind::Overdue => (Level::Error, &messages::OVERDUE),
-        events::Kind::InTime => (Level::Info, &messages::IN_TIME),
+        events::EventKind::Overdue => (Level::Error, &messages::OVERDUE),
+        events::EventKind::InTime => (Level::Info, &messages::IN_TIME),
         _ => return,
     };
     let problem = event.problem();

@@ -11,22 +11,24 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::config::Config;
-use super::deadline::{self, Clock, Judged, Limits};
-use super::derive::{Crash, Draft, Facts, derive};
-use super::events::{Event, Seen};
+use super::deadline::{self, Clock, DeadlineStatus, Limits};
+use super::derive::derive;
+use super::events::{Event, InstanceState};
+use super::model::{NewEvent, Observation};
 use super::store::Store;
-use super::system::{System, UnitState};
+use super::system::{Crash, System, UnitState};
 use crate::base::paths::Host;
+use crate::base::unit_names;
 use crate::plan::Schedule;
 use crate::plan::timespan;
 use crate::report;
-use crate::report::maintenance::Maintenance;
+use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::Record;
 
 /// What a look found.
-pub(super) struct Look {
+pub(super) struct Scan {
     /// All instances.
-    pub instances: Vec<Instance>,
+    pub instances: Vec<ScannedInstance>,
     /// What happened.
     pub new: Vec<Event>,
     /// Some run has ended, if only as one more success.
@@ -36,26 +38,26 @@ pub(super) struct Look {
 }
 
 /// An instance as it is now.
-pub(super) struct Instance {
+pub(super) struct ScannedInstance {
     pub name: String,
     pub provider: String,
     pub runs: Vec<Record>,
-    pub maintenance: Option<Maintenance>,
+    pub maintenance: Option<MaintenanceRecord>,
     pub running: bool,
     pub timer: Option<UnitState>,
-    pub judged: Option<Judged>,
+    pub judged: Option<DeadlineStatus>,
 }
 
 /// What is needed of a plan.
 #[derive(Deserialize)]
-struct Plan {
+struct ScannedPlan {
     instance: String,
-    provider: Provider,
+    provider: ScannedProvider,
     schedule: Schedule,
 }
 
 #[derive(Deserialize)]
-struct Provider {
+struct ScannedProvider {
     #[serde(rename = "type")]
     kind: String,
 }
@@ -69,8 +71,8 @@ pub(super) fn look(
     config: &Config,
     system: &dyn System,
     store: &mut Store,
-) -> Result<Look> {
-    let mut found = Look {
+) -> Result<Scan> {
+    let mut found = Scan {
         instances: Vec::new(),
         new: Vec::new(),
         news: false,
@@ -100,7 +102,9 @@ pub(super) fn look(
     for plan in &plans {
         let name = &plan.instance;
         let mut seen = store.cursor.instances.remove(name);
-        let seen = seen.get_or_insert_with(|| Seen::new(clock.now)).clone();
+        let seen = seen
+            .get_or_insert_with(|| InstanceState::new(clock.now))
+            .clone();
         let mut after = seen.clone();
         match one(host, config, system, &units, plan, &mut after, clock) {
             Ok((instance, drafts, news)) => {
@@ -138,10 +142,10 @@ fn one(
     config: &Config,
     system: &dyn System,
     units: &BTreeMap<String, UnitState>,
-    plan: &Plan,
-    seen: &mut Seen,
+    plan: &ScannedPlan,
+    seen: &mut InstanceState,
     clock: Clock,
-) -> Result<(Instance, Vec<Draft>, bool)> {
+) -> Result<(ScannedInstance, Vec<NewEvent>, bool)> {
     let name = &plan.instance;
     let directories = host.instance(name);
     let [service, maintain, timer] = self::units(name);
@@ -162,7 +166,7 @@ fn one(
         randomized_delay: timespan::parse(&plan.schedule.randomized_delay).unwrap_or_default(),
         grace: config.grace,
     };
-    let judged = deadline::judge(
+    let judged = deadline::evaluate(
         &mut seen.wait,
         seen.first_seen,
         &runs,
@@ -172,7 +176,7 @@ fn one(
         &mut |calendar, after| system.next(calendar, after),
     )?;
     let zone = TimeZone::system();
-    let facts = Facts {
+    let facts = Observation {
         instance: name,
         now: clock.now,
         zone: &zone,
@@ -186,7 +190,7 @@ fn one(
         judged: Some(&judged),
     };
     let derived = derive(seen, &facts);
-    let instance = Instance {
+    let instance = ScannedInstance {
         name: name.clone(),
         provider: plan.provider.kind.clone(),
         timer: units.get(&timer).cloned(),
@@ -200,13 +204,13 @@ fn one(
 
 fn units(name: &str) -> [String; 3] {
     [
-        format!("backupservice-{name}.service"),
-        format!("backupservice-{name}-maintain.service"),
-        format!("backupservice-{name}.timer"),
+        unit_names::service(name, ""),
+        unit_names::service(name, unit_names::MAINTAIN),
+        unit_names::timer(name, ""),
     ]
 }
 
-fn number(id: u64, time: Timestamp, instance: &str, draft: Draft) -> Event {
+fn number(id: u64, time: Timestamp, instance: &str, draft: NewEvent) -> Event {
     Event {
         id,
         time,
@@ -220,7 +224,7 @@ fn number(id: u64, time: Timestamp, instance: &str, draft: Draft) -> Event {
     }
 }
 
-fn plans(directory: &Path, problems: &mut Vec<String>) -> Result<Vec<Plan>> {
+fn plans(directory: &Path, problems: &mut Vec<String>) -> Result<Vec<ScannedPlan>> {
     let listing = || format!("cannot list {}", directory.display());
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -233,7 +237,7 @@ fn plans(directory: &Path, problems: &mut Vec<String>) -> Result<Vec<Plan>> {
             continue;
         }
         let read = fs::read(&path).map_err(anyhow::Error::from);
-        match read.and_then(|text| Ok(serde_json::from_slice::<Plan>(&text)?)) {
+        match read.and_then(|text| Ok(serde_json::from_slice::<ScannedPlan>(&text)?)) {
             Ok(plan) => plans.push(plan),
             Err(error) => problems.push(format!("cannot read {}: {error:#}", path.display())),
         }

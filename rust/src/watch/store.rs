@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::events::{Event, Seen};
+use super::events::{Event, InstanceState};
 use crate::base::paths::write_atomically;
 
 /// The version of both files.
@@ -42,14 +42,14 @@ pub struct Cursor {
     /// The number of the last event.
     pub last_event: u64,
     /// What was seen of each instance.
-    pub instances: BTreeMap<String, Seen>,
+    pub instances: BTreeMap<String, InstanceState>,
     /// What was told to whom.
-    pub channels: BTreeMap<String, Told>,
+    pub channels: BTreeMap<String, DeliveryState>,
 }
 
 /// What one channel was told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Told {
+pub struct DeliveryState {
     /// The number of the last event that arrived.
     pub event: u64,
     /// Instances of which there is news that did not arrive; for channels that tell how

@@ -8,17 +8,14 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use rustix::time::{ClockId, clock_gettime};
-use zbus::wire::{OwnedObjectPath, OwnedVariant};
+use zbus::wire::OwnedVariant;
 use zbus::{Connection, connection};
 
 use super::deadline::Next;
-use super::derive::Crash;
+
 use crate::base::cancel::Cancel;
 use crate::base::process::{self, Command, Line};
-
-const SERVICE: &str = "org.freedesktop.systemd1";
-const PATH: &str = "/org/freedesktop/systemd1";
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+use crate::systemd::client::{self, ListedUnit};
 
 /// A unit as systemd sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +36,15 @@ impl UnitState {
     pub fn is_busy(&self) -> bool {
         ["activating", "active", "deactivating", "reloading"].contains(&self.active.as_str())
     }
+}
+
+/// A unit that failed, as systemd tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// Which invocation of it.
+    pub invocation: String,
+    /// How, such as `exit-code`, with the status.
+    pub how: String,
 }
 
 /// The machine, as far as the watch needs it.
@@ -70,12 +76,12 @@ pub trait System {
 
 /// The machine that this runs on.
 #[derive(Debug)]
-pub struct Machine {
+pub struct LiveSystem {
     analyze: PathBuf,
     connection: Connection,
 }
 
-impl Machine {
+impl LiveSystem {
     /// With the program `systemd-analyze`.
     ///
     /// # Errors
@@ -93,66 +99,34 @@ impl Machine {
         T: TryFrom<OwnedVariant>,
         T::Error: Into<zbus::Error>,
     {
-        let reply = zbus::block_on(self.connection.call_method(
-            Some(SERVICE),
-            path,
-            Some("org.freedesktop.DBus.Properties"),
-            "Get",
-            &(interface, name),
-        ))?;
-        let value: OwnedVariant = reply.body().deserialize()?;
-        T::try_from(value).map_err(Into::into)
+        zbus::block_on(client::property(&self.connection, path, interface, name))
     }
 
     fn list(&self, names: &[String]) -> zbus::Result<BTreeMap<String, UnitState>> {
-        /// name, description, load state, active state, sub state, followed unit, path,
-        /// job id, job type, job path
-        type Unit = (
-            String,
-            String,
-            String,
-            String,
-            String,
-            String,
-            OwnedObjectPath,
-            u32,
-            String,
-            OwnedObjectPath,
-        );
-        let call = self.connection.call_method(
-            Some(SERVICE),
-            PATH,
-            Some(MANAGER),
-            "ListUnitsByNames",
-            &names,
-        );
-        let units: Vec<Unit> = zbus::block_on(call)?.body().deserialize()?;
-        let state = |unit: Unit| {
+        let listed = zbus::block_on(client::list_units(&self.connection, names))?;
+        let state = |unit: ListedUnit| {
             let is_timer = unit
-                .0
+                .name
                 .rsplit_once('.')
-                .is_some_and(|name| name.1 == "timer");
-            let disabled = is_timer && unit.3 == "inactive" && {
-                let unit_file: zbus::Result<String> = self.property(
-                    unit.6.as_str(),
-                    "org.freedesktop.systemd1.Unit",
-                    "UnitFileState",
-                );
+                .is_some_and(|(_, kind)| kind == "timer");
+            let disabled = is_timer && unit.active == "inactive" && {
+                let unit_file: zbus::Result<String> =
+                    self.property(&unit.path, client::UNIT, "UnitFileState");
                 unit_file.is_ok_and(|state| state == "disabled")
             };
             let state = UnitState {
-                load: unit.2,
-                active: unit.3,
-                sub: unit.4,
+                load: unit.load,
+                active: unit.active,
+                sub: unit.sub,
                 disabled,
             };
-            (unit.0, state)
+            (unit.name, state)
         };
-        Ok(units.into_iter().map(state).collect())
+        Ok(listed.into_iter().map(state).collect())
     }
 }
 
-impl System for Machine {
+impl System for LiveSystem {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -170,26 +144,12 @@ impl System for Machine {
 
     fn crash(&self, unit: &str) -> anyhow::Result<Crash> {
         let ask = || -> zbus::Result<Crash> {
-            let reply = zbus::block_on(self.connection.call_method(
-                Some(SERVICE),
-                PATH,
-                Some(MANAGER),
-                "LoadUnit",
-                &(unit,),
-            ))?;
-            let path: OwnedObjectPath = reply.body().deserialize()?;
-            let service = "org.freedesktop.systemd1.Service";
-            let id: Vec<u8> = self.property(
-                path.as_str(),
-                "org.freedesktop.systemd1.Unit",
-                "InvocationID",
-            )?;
-            let result: String = self.property(path.as_str(), service, "Result")?;
-            let status: i32 = self.property(path.as_str(), service, "ExecMainStatus")?;
+            let path = zbus::block_on(client::load_unit(&self.connection, unit))?;
+            let id: Vec<u8> = self.property(&path, client::UNIT, "InvocationID")?;
+            let result: String = self.property(&path, client::UNIT_SERVICE, "Result")?;
+            let status: i32 = self.property(&path, client::UNIT_SERVICE, "ExecMainStatus")?;
             Ok(Crash {
-                invocation: <[u8; 16]>::try_from(id)
-                    .map(|id| format!("{:032x}", u128::from_be_bytes(id)))
-                    .unwrap_or_default(),
+                invocation: client::invocation_id(id),
                 how: match result.as_str() {
                     "exit-code" => format!("exit status {status}"),
                     "signal" | "core-dump" => format!("killed by signal {status}"),

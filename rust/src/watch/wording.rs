@@ -4,22 +4,24 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::deadline::{Judged, Next};
-use super::derive::{Crash, Draft, Facts};
-use super::events::Kind;
-use super::system::UnitState;
+use super::deadline::{DeadlineStatus, Next};
+use super::events::EventKind;
+use super::model::{NewEvent, Observation};
+use super::system::{Crash, UnitState};
 use crate::base::outcome::Outcome;
 use crate::base::problem::Problem;
-use crate::report::maintenance::{Check, Maintenance};
+use crate::base::unit_names;
+use crate::base::unit_names::MAINTAIN;
+use crate::report::maintenance::{CheckResult, MaintenanceRecord};
 use crate::report::record::Record;
 
 /// About a run that left a record.
-pub(super) fn run(kind: Kind, record: &Record) -> Draft {
+pub(super) fn run(kind: EventKind, record: &Record) -> NewEvent {
     let name = &record.instance;
     let (title, problem) = match kind {
-        Kind::Failed => (format!("Backup of {name} failed"), cause(record)),
-        Kind::Incomplete => (format!("Backup of {name} is incomplete"), cause(record)),
-        Kind::CleanupFailed => (
+        EventKind::Failed => (format!("Backup of {name} failed"), cause(record)),
+        EventKind::Incomplete => (format!("Backup of {name} is incomplete"), cause(record)),
+        EventKind::CleanupFailed => (
             format!("After the backup of {name} not everything could be put back"),
             Problem::new(
                 "Units that were stopped for it may still be down, or hooks after it did not run",
@@ -35,7 +37,7 @@ pub(super) fn run(kind: Kind, record: &Record) -> Draft {
             },
         ),
     };
-    Draft {
+    NewEvent {
         kind,
         problem,
         title,
@@ -45,20 +47,20 @@ pub(super) fn run(kind: Kind, record: &Record) -> Draft {
 }
 
 /// About a maintenance that left a record.
-pub(super) fn maintenance(kind: Kind, record: &Maintenance) -> Draft {
+pub(super) fn maintenance(kind: EventKind, record: &MaintenanceRecord) -> NewEvent {
     let name = &record.instance;
     let title = match (kind, record.done.check) {
-        (Kind::MaintenanceRecovered, _) => {
+        (EventKind::MaintenanceRecovered, _) => {
             format!("Maintenance of the backups of {name} works again")
         }
-        (_, Some(Check::Damaged)) => format!("The backups of {name} are damaged"),
+        (_, Some(CheckResult::Damaged)) => format!("The backups of {name} are damaged"),
         _ => format!("Maintenance of the backups of {name} failed"),
     };
     let told = || Problem {
         message: record.to_string(),
         remedy: None,
     };
-    Draft {
+    NewEvent {
         kind,
         problem: record.error.clone().unwrap_or_else(told),
         title,
@@ -68,13 +70,13 @@ pub(super) fn maintenance(kind: Kind, record: &Maintenance) -> Draft {
 }
 
 /// About a unit that could not even write a record.
-pub(super) fn crash(kind: Kind, instance: &str, crash: &Crash) -> Draft {
-    let (what, unit) = match kind {
-        Kind::MaintenanceFailed => ("Maintenance of the backups", format!("{instance}-maintain")),
-        _ => ("Backup", instance.to_owned()),
+pub(super) fn crash(kind: EventKind, instance: &str, crash: &Crash) -> NewEvent {
+    let (what, suffix) = match kind {
+        EventKind::MaintenanceFailed => ("Maintenance of the backups", MAINTAIN),
+        _ => ("Backup", ""),
     };
-    let unit = format!("backupservice-{unit}.service");
-    Draft {
+    let unit = unit_names::service(instance, suffix);
+    NewEvent {
         kind,
         title: format!("{what} of {instance} failed"),
         problem: Problem::new(
@@ -90,10 +92,14 @@ pub(super) fn crash(kind: Kind, instance: &str, crash: &Crash) -> Draft {
 }
 
 /// About a backup that was not made in time, or is in time again.
-pub(super) fn deadline(kind: Kind, facts: &Facts<'_>, judged: &Judged) -> Draft {
+pub(super) fn deadline(
+    kind: EventKind,
+    facts: &Observation<'_>,
+    judged: &DeadlineStatus,
+) -> NewEvent {
     let name = facts.instance;
     let unit = format!("backupservice-{name}");
-    let (title, problem) = if kind == Kind::InTime {
+    let (title, problem) = if kind == EventKind::InTime {
         let message = match judged.due {
             Next::At(due) => format!("The next one is due at {}", time(due, facts.zone)),
             _ => "None is due any more".to_owned(),
@@ -119,7 +125,7 @@ pub(super) fn deadline(kind: Kind, facts: &Facts<'_>, judged: &Judged) -> Draft 
         let problem = Problem::new(format!("{since}{due}. {why}"), remedy);
         (format!("Backup of {name} is overdue"), problem)
     };
-    Draft {
+    NewEvent {
         kind,
         problem,
         title,
@@ -129,7 +135,7 @@ pub(super) fn deadline(kind: Kind, facts: &Facts<'_>, judged: &Judged) -> Draft 
 }
 
 /// Why there was no success, and what to do.
-fn why(facts: &Facts<'_>, judged: &Judged) -> (String, String) {
+fn why(facts: &Observation<'_>, judged: &DeadlineStatus) -> (String, String) {
     let unit = format!("backupservice-{}", facts.instance);
     let timer = format!("{unit}.timer");
     if judged.due == Next::Unreadable {

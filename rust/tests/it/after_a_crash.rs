@@ -27,7 +27,7 @@ fn what_cannot_be_undone_during_a_shutdown_is_undone_afterwards() {
 
     machine.units.shutdown.set(false);
     machine
-        .recover(Operation::Backup, &recover::Ended::default())
+        .recover(Operation::Backup, &recover::ServiceResult::default())
         .unwrap();
     assert!(machine.happened().ends_with(
         "start app.service\nstart after-backup-one.service cancelled\nstart after-backup-two.service cancelled\n"
@@ -106,7 +106,7 @@ fn a_run_killed_at_any_step_is_finished_by_recover() {
 #[test]
 fn a_run_that_left_nothing_at_all_gets_a_record() {
     let machine = Machine::new();
-    let ended = recover::Ended {
+    let ended = recover::ServiceResult {
         code: Some("exited".to_owned()),
         status: Some("226".to_owned()),
         result: Some("exit-code".to_owned()),

@@ -10,7 +10,7 @@ use crate::common::real::{
     Program, archives, back_up, back_up_source, borg, machine, machine_without_repository, run,
     snapshots, with,
 };
-use backupservice::base::outcome::{Kind, Outcome};
+use backupservice::base::outcome::{FailureKind, Outcome};
 
 #[test]
 fn an_empty_directory_is_a_missing_repository_and_anything_else_is_not() {
@@ -20,15 +20,18 @@ fn an_empty_directory_is_a_missing_repository_and_anything_else_is_not() {
     let repository = machine.path("repository");
     fs::create_dir(&repository).unwrap();
     fs::write(repository.join("photo"), "x").unwrap();
-    assert_eq!(back_up_source(&machine).unwrap_err().kind, Kind::Failed);
+    assert_eq!(
+        back_up_source(&machine).unwrap_err().kind,
+        FailureKind::Failed
+    );
     let refused = with(&machine, |provider, job| provider.init(job));
-    assert_eq!(refused.unwrap_err().kind, Kind::Failed);
+    assert_eq!(refused.unwrap_err().kind, FailureKind::Failed);
     assert!(!repository.join("config").exists());
 
     fs::remove_file(repository.join("photo")).unwrap();
     assert_eq!(
         back_up_source(&machine).unwrap_err().kind,
-        Kind::NoRepository
+        FailureKind::NoRepository
     );
     with(&machine, |provider, job| {
         provider.init(job).unwrap();
@@ -86,7 +89,7 @@ fn the_cache_may_be_deleted_and_what_borg_must_remember_is_not_in_it() {
     fs::remove_dir_all(&repository).unwrap();
     fs::rename(&older, &repository).unwrap();
     let failure = back_up_source(&machine).unwrap_err();
-    assert_eq!(failure.kind, Kind::Failed);
+    assert_eq!(failure.kind, FailureKind::Failed);
     let remedy = failure.problem.remedy.unwrap();
     let security = machine.directories().provider_state().join("security");
     assert!(remedy.contains(security.to_str().unwrap()), "{remedy}");
@@ -141,7 +144,7 @@ fn a_password_that_is_missing_is_not_asked_for() {
     };
     fs::remove_file(machine.path("credentials/password")).unwrap();
     let failure = back_up_source(&machine).unwrap_err();
-    assert_eq!(failure.kind, Kind::Failed);
+    assert_eq!(failure.kind, FailureKind::Failed);
     assert!(
         failure
             .problem

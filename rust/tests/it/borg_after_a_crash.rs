@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::common::real::{Program, archives, back_up_source, borg, machine, run, snapshots, with};
-use backupservice::base::outcome::Kind;
+use backupservice::base::outcome::FailureKind;
 
 #[test]
 fn a_stopped_backup_leaves_neither_lock_nor_snapshot() {
@@ -64,7 +64,7 @@ fn only_a_lock_whose_owner_is_certainly_gone_is_broken() {
             Err(failure) => {
                 assert_eq!(
                     (failure.kind, is_broken),
-                    (Kind::Locked, false),
+                    (FailureKind::Locked, false),
                     "{failure}"
                 );
                 fs::remove_dir_all(&lock).unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::common::real::{Program, back_up, machine_without_repository, with};
 use crate::common::{Machine, tools};
-use backupservice::base::outcome::{Kind, Outcome};
+use backupservice::base::outcome::{FailureKind, Outcome};
 use backupservice::run::restore::request::Request;
 
 struct Server {
@@ -123,7 +123,7 @@ fn without_a_repository_nothing_but_that_is_said() {
     };
     let sources = [server.machine.source()];
     let failure = back_up(&server.machine, &sources).unwrap_err();
-    assert_eq!(failure.kind, Kind::NoRepository, "{failure}");
+    assert_eq!(failure.kind, FailureKind::NoRepository, "{failure}");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_server_that_cannot_be_reached_is_a_passing_trouble() {
     };
     server.stop();
     let ended = server.machine.back_up_for_real();
-    assert!(ended.passing, "{:?}", ended.record.error);
+    assert!(ended.transient, "{:?}", ended.record.error);
     let mut phases = ended.record.phases.iter();
     assert!(!phases.any(|phase| phase.name == "init"));
 }
@@ -146,7 +146,7 @@ fn strangers_are_refused_with_a_remedy() {
     let machine = &server.machine;
     let refused = |expected: &str| {
         let failure = back_up(machine, &[machine.source()]).unwrap_err();
-        assert_eq!(failure.kind, Kind::Failed, "{failure}");
+        assert_eq!(failure.kind, FailureKind::Failed, "{failure}");
         let remedy = failure.problem.remedy.unwrap();
         assert!(remedy.contains(expected), "{remedy}");
     };
@@ -193,7 +193,7 @@ fn a_connection_that_breaks_is_a_passing_trouble_and_leaves_no_lock() {
     let broken = format!("command=\"exec {}\" {key}", script.display());
     fs::write(machine.path("authorized"), broken).unwrap();
     let failure = back_up(machine, &[machine.source()]).unwrap_err();
-    assert_eq!(failure.kind, Kind::Passing, "{failure}");
+    assert_eq!(failure.kind, FailureKind::Transient, "{failure}");
 
     fs::write(machine.path("authorized"), key).unwrap();
     let backup = back_up(machine, &[machine.source()]).unwrap();

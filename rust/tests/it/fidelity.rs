@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::common::real::{Program, back_up, machine, only, with};
-use backupservice::base::outcome::Kind;
+use backupservice::base::outcome::FailureKind;
 
 with_each_provider! {
     odd_names_and_modes_survive
@@ -150,7 +150,7 @@ fn what_a_snapshot_does_not_hold_is_not_restored(program: Program) {
         assert_eq!(provider.missing(&snapshot, &absent, job).unwrap(), absent);
         for path in &absent {
             let result = provider.restore(&snapshot, path, &machine.path("target"), job);
-            let failed = result.is_err_and(|failure| failure.kind == Kind::Failed);
+            let failed = result.is_err_and(|failure| failure.kind == FailureKind::Failed);
             assert!(failed || program == Program::Restic, "{}", path.display());
         }
     });

@@ -12,8 +12,8 @@ use crate::common::real::{
     Program, Told, archives, back_up, borg, machine, machine_without_repository, open, restic, run,
     with,
 };
-use backupservice::base::outcome::{Kind, Outcome};
-use backupservice::report::maintenance::Check;
+use backupservice::base::outcome::{FailureKind, Outcome};
+use backupservice::report::maintenance::CheckResult;
 
 with_each_provider! {
     what_no_rule_asks_for_is_forgotten_and_its_space_freed
@@ -76,7 +76,7 @@ fn what_no_rule_asks_for_is_forgotten_and_its_space_freed(program: Program) {
     let after: u64 = packs(&machine).iter().map(|(size, _)| size).sum();
     assert!(before - after > 900_000, "{before} {after}");
     assert!(done.bytes_freed.unwrap() > 900_000);
-    assert_eq!(done.check, Some(Check::Sound));
+    assert_eq!(done.check, Some(CheckResult::Sound));
 
     let done = machine.maintain_for_real().record.done;
     assert_eq!((done.removed, done.kept), (Some(Vec::new()), Some(2)));
@@ -145,7 +145,7 @@ fn damage_is_found_and_told(program: Program) {
         damage(&largest);
         let ended = machine.maintain_for_real();
         assert_eq!(ended.exit_status(), 1);
-        assert_eq!(ended.record.done.check, Some(Check::Damaged));
+        assert_eq!(ended.record.done.check, Some(CheckResult::Damaged));
         let problem = ended.record.error.unwrap();
         assert!(problem.message.contains("damaged"), "{problem}");
         let remedy = problem.remedy.unwrap();
@@ -267,7 +267,7 @@ fn a_cancel_request_stops_each_step(program: Program) {
     assert!(
         failures
             .iter()
-            .all(|failure| failure.kind == Kind::Cancelled)
+            .all(|failure| failure.kind == FailureKind::Cancelled)
     );
 }
 

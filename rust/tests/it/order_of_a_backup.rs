@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::common::Machine;
 use backupservice::base::lock::{self, Mode};
-use backupservice::base::outcome::{Kind, Outcome};
+use backupservice::base::outcome::{FailureKind, Outcome};
 use backupservice::base::problem::Problem;
 use backupservice::report;
 use expect_test::expect;
@@ -91,7 +91,7 @@ fn an_empty_dump_is_a_failed_one() {
 #[test]
 fn a_repository_is_created_only_if_there_is_none() {
     let machine = Machine::new();
-    machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
+    machine.script.borrow_mut().backups = [Err(FailureKind::NoRepository)].into();
     machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
     let happened = machine.happened();
@@ -99,19 +99,23 @@ fn a_repository_is_created_only_if_there_is_none() {
 
     // Another instance made it meanwhile.
     let machine = Machine::new();
-    machine.script.borrow_mut().backups = [Err(Kind::NoRepository)].into();
+    machine.script.borrow_mut().backups = [Err(FailureKind::NoRepository)].into();
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
     let happened = machine.happened();
     assert!(!happened.contains("init"), "{happened}");
 
-    for kind in [Kind::Failed, Kind::Passing] {
+    for kind in [FailureKind::Failed, FailureKind::Transient] {
         let machine = Machine::new();
         machine.script.borrow_mut().backups = [Err(kind)].into();
         let ended = machine.back_up();
         assert_eq!(ended.record.outcome, Outcome::Failed);
         assert_eq!(
             ended.exit_status(),
-            if kind == Kind::Passing { 75 } else { 1 }
+            if kind == FailureKind::Transient {
+                75
+            } else {
+                1
+            }
         );
         assert!(!machine.happened().contains("init"));
     }
@@ -120,7 +124,11 @@ fn a_repository_is_created_only_if_there_is_none() {
 #[test]
 fn a_repository_that_is_missing_again_after_its_creation_is_a_failure() {
     let machine = Machine::new();
-    machine.script.borrow_mut().backups = [Err(Kind::NoRepository), Err(Kind::NoRepository)].into();
+    machine.script.borrow_mut().backups = [
+        Err(FailureKind::NoRepository),
+        Err(FailureKind::NoRepository),
+    ]
+    .into();
     machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().exit_status(), 1);
     assert_eq!(machine.happened().matches("init").count(), 1);

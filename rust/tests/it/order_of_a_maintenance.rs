@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::common::{Machine, killed};
 use backupservice::base::lock::{self, Mode};
-use backupservice::base::outcome::{Kind, Outcome};
-use backupservice::base::paths::Instance;
-use backupservice::report::{self, maintenance::Check};
+use backupservice::base::outcome::{FailureKind, Outcome};
+use backupservice::base::paths::InstancePaths;
+use backupservice::report::{self, maintenance::CheckResult};
 use backupservice::run::maintain;
 use expect_test::expect;
 
-fn phases(ended: &maintain::Ended) -> String {
+fn phases(ended: &maintain::MaintenanceResult) -> String {
     let names = ended.record.phases.iter().map(|phase| phase.name.as_str());
     names.collect::<Vec<_>>().join(" ")
 }
@@ -55,35 +55,38 @@ fn without_rules_everything_is_kept() {
 #[test]
 fn damage_is_a_failure_that_tells_what_was_done_before() {
     let machine = Machine::new();
-    machine.script.borrow_mut().maintenance = [("check", Kind::Damaged)].into();
+    machine.script.borrow_mut().maintenance = [("check", FailureKind::Damaged)].into();
     let ended = machine.maintain();
     assert_eq!(
         (ended.record.outcome, ended.exit_status()),
         (Outcome::Failed, 1)
     );
-    assert_eq!(ended.record.done.check, Some(Check::Damaged));
+    assert_eq!(ended.record.done.check, Some(CheckResult::Damaged));
     assert_eq!(ended.record.done.kept, Some(2));
 }
 
 #[test]
 fn the_repository_is_checked_also_if_nothing_could_be_removed() {
     let machine = Machine::new();
-    machine.script.borrow_mut().maintenance =
-        [("prune", Kind::Failed), ("check", Kind::Damaged)].into();
+    machine.script.borrow_mut().maintenance = [
+        ("prune", FailureKind::Failed),
+        ("check", FailureKind::Damaged),
+    ]
+    .into();
     let ended = machine.maintain();
-    assert_eq!(ended.record.done.check, Some(Check::Damaged));
-    machine.script.borrow_mut().maintenance = [("forget", Kind::Failed)].into();
+    assert_eq!(ended.record.done.check, Some(CheckResult::Damaged));
+    machine.script.borrow_mut().maintenance = [("forget", FailureKind::Failed)].into();
     let ended = machine.maintain();
     assert_eq!(
         (ended.exit_status(), ended.record.done.check),
-        (1, Some(Check::Sound))
+        (1, Some(CheckResult::Sound))
     );
 }
 
 #[test]
 fn a_check_that_could_not_be_made_found_nothing() {
     let machine = Machine::new();
-    machine.script.borrow_mut().maintenance = [("check", Kind::Failed)].into();
+    machine.script.borrow_mut().maintenance = [("check", FailureKind::Failed)].into();
     assert_eq!(machine.maintain().record.done.check, None);
 }
 
@@ -91,7 +94,7 @@ fn a_check_that_could_not_be_made_found_nothing() {
 fn a_stale_lock_is_removed_once_and_told() {
     let machine = Machine::new();
     machine.script.borrow_mut().unlocks = true;
-    machine.script.borrow_mut().maintenance = [("forget", Kind::Locked)].into();
+    machine.script.borrow_mut().maintenance = [("forget", FailureKind::Locked)].into();
     let ended = machine.maintain();
     expect![[r"
         forget but last 2
@@ -110,8 +113,11 @@ fn a_stale_lock_is_removed_once_and_told() {
 fn a_lock_of_the_living_is_waited_for_by_trying_again_later() {
     let machine = Machine::new();
     machine.script.borrow_mut().unlocks = true;
-    machine.script.borrow_mut().maintenance =
-        [("forget", Kind::Locked), ("forget", Kind::Locked)].into();
+    machine.script.borrow_mut().maintenance = [
+        ("forget", FailureKind::Locked),
+        ("forget", FailureKind::Locked),
+    ]
+    .into();
     let ended = machine.maintain();
     assert_eq!(machine.happened().matches("unlock").count(), 1);
     assert!(!machine.happened().contains("prune"));
@@ -125,7 +131,7 @@ fn a_lock_of_the_living_is_waited_for_by_trying_again_later() {
 #[test]
 fn a_program_that_removes_stale_locks_by_itself_is_not_asked_again() {
     let machine = Machine::new();
-    machine.script.borrow_mut().maintenance = [("forget", Kind::Locked)].into();
+    machine.script.borrow_mut().maintenance = [("forget", FailureKind::Locked)].into();
     assert_eq!(machine.maintain().exit_status(), 75);
     assert_eq!(machine.happened().matches("forget").count(), 1);
 }
@@ -134,7 +140,7 @@ fn a_program_that_removes_stale_locks_by_itself_is_not_asked_again() {
 fn the_last_attempt_is_final() {
     let machine = Machine::new();
     machine.units.restarts.set(4);
-    machine.script.borrow_mut().maintenance = [("forget", Kind::Passing)].into();
+    machine.script.borrow_mut().maintenance = [("forget", FailureKind::Transient)].into();
     let ended = machine.maintain();
     assert_eq!(ended.exit_status(), 1);
     assert!(
@@ -171,14 +177,14 @@ fn nothing_is_forgotten_before_a_killed_run_is_finished_and_what_it_saved_is_mar
 #[test]
 fn before_the_first_backup_there_is_nothing_to_maintain() {
     let machine = Machine::new();
-    machine.script.borrow_mut().maintenance = [("forget", Kind::NoRepository)].into();
+    machine.script.borrow_mut().maintenance = [("forget", FailureKind::NoRepository)].into();
     let ended = machine.maintain();
     assert_eq!(
         (ended.record.outcome, ended.exit_status()),
         (Outcome::Skipped, 0)
     );
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
-    machine.script.borrow_mut().maintenance = [("forget", Kind::NoRepository)].into();
+    machine.script.borrow_mut().maintenance = [("forget", FailureKind::NoRepository)].into();
     let ended = machine.maintain();
     assert_eq!(
         ended.record.outcome,
@@ -188,7 +194,7 @@ fn before_the_first_backup_there_is_nothing_to_maintain() {
 }
 
 /// The only lock of a repository there is.
-fn repository_lock(directories: &Instance) -> std::path::PathBuf {
+fn repository_lock(directories: &InstancePaths) -> std::path::PathBuf {
     let mut locks = directories.locks.read_dir().unwrap();
     locks.next().unwrap().unwrap().path()
 }
@@ -214,7 +220,8 @@ fn maintenance_waits_for_backups_and_backups_for_maintenance_but_not_for_each_ot
     let maintenance = hold(Mode::Alone);
     let ended = machine.back_up();
     maintenance.join().unwrap();
-    let second = |ended: &backupservice::run::backup::Ended| ended.record.phases[1].name.clone();
+    let second =
+        |ended: &backupservice::run::backup::BackupResult| ended.record.phases[1].name.clone();
     assert_eq!(second(&ended), "waiting");
 
     let other = hold(Mode::Together);

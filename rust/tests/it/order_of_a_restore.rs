@@ -251,7 +251,7 @@ fn old_data_that_was_put_aside_goes_back_after_a_crash() {
     });
     fs::write(machine.directories().intent(), intent.to_string()).unwrap();
     machine
-        .recover(Operation::Backup, &recover::Ended::default())
+        .recover(Operation::Backup, &recover::ServiceResult::default())
         .unwrap();
     assert_eq!(content(&machine), "content");
     assert!(report::last_run(&machine.directories()).unwrap().is_none());

@@ -8,7 +8,7 @@ use crate::common::real::{
     Program, Told, back_up, back_up_source, machine, machine_without_repository, only, open,
     snapshots, with,
 };
-use backupservice::base::outcome::{Kind, Outcome};
+use backupservice::base::outcome::{FailureKind, Outcome};
 use backupservice::provider::{Job, Selection};
 use backupservice::run::restore::request::Request;
 use backupservice::run::unverified;
@@ -110,7 +110,7 @@ fn without_a_repository_nothing_but_that_is_said(program: Program) {
         return;
     };
     let failure = back_up(&machine, &[machine.source()]).unwrap_err();
-    assert_eq!(failure.kind, Kind::NoRepository);
+    assert_eq!(failure.kind, FailureKind::NoRepository);
     assert!(!machine.path("repository").exists());
 }
 
@@ -216,7 +216,7 @@ fn a_cancel_request_stops_it(program: Program) {
     };
     machine.cancel.request();
     let failure = back_up(&machine, &[machine.source()]).unwrap_err();
-    assert_eq!(failure.kind, Kind::Cancelled);
+    assert_eq!(failure.kind, FailureKind::Cancelled);
 }
 
 fn progress_is_told_and_adds_up(program: Program) {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::common::Machine;
 use crate::common::real::{Program, back_up, machine, restic, with};
-use backupservice::base::outcome::Kind;
+use backupservice::base::outcome::FailureKind;
 use backupservice::provider::Snapshot;
 
 /// What it printed on a disk that was full, 65 times.
@@ -71,5 +71,5 @@ fn a_locked_repository_is_a_passing_trouble() {
     });
     holder.kill().unwrap();
     holder.wait().unwrap();
-    assert_eq!(failure.unwrap_err().kind, Kind::Locked);
+    assert_eq!(failure.unwrap_err().kind, FailureKind::Locked);
 }

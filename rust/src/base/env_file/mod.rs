@@ -14,7 +14,7 @@ const ESCAPED_IN_QUOTES: &[char] = &['"', '\\', '`', '$'];
 
 /// What is wrong with a file, and where. Never contains a value: those are secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct SyntaxError {
     /// Line on which the assignment begins, from 1.
     pub line: usize,
     /// What is wrong, and what to do.
@@ -25,7 +25,7 @@ pub struct Error {
 ///
 /// # Errors
 /// A line is no assignment, or a quotation has no end.
-pub fn parse(text: &str) -> Result<Vec<(String, String)>, Error> {
+pub fn parse(text: &str) -> Result<Vec<(String, String)>, SyntaxError> {
     let mut parser = Parser::default();
     for c in text.chars() {
         parser.step(c)?;
@@ -36,16 +36,16 @@ pub fn parse(text: &str) -> Result<Vec<(String, String)>, Error> {
     parser.finish()
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for SyntaxError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "line {}: {}", self.line, self.message)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for SyntaxError {}
 
 #[derive(Clone, Copy, Default, PartialEq)]
-enum State {
+enum Quoting {
     #[default]
     BeforeName,
     Name,
@@ -60,7 +60,7 @@ enum State {
 }
 
 struct Parser {
-    state: State,
+    state: Quoting,
     line: usize,
     begun: usize,
     name: String,
@@ -73,7 +73,7 @@ struct Parser {
 impl Default for Parser {
     fn default() -> Self {
         Self {
-            state: State::default(),
+            state: Quoting::default(),
             line: 1,
             begun: 1,
             name: String::new(),
@@ -85,84 +85,86 @@ impl Default for Parser {
 }
 
 impl Parser {
-    fn step(&mut self, c: char) -> Result<(), Error> {
+    fn step(&mut self, c: char) -> Result<(), SyntaxError> {
         if c == '\0' {
             self.begun = self.line;
             return Err(self.error("has a NUL byte; write it as text"));
         }
         self.state = match self.state {
-            State::BeforeName => self.before_name(c),
-            State::Name if NEWLINE.contains(&c) => return Err(self.no_assignment()),
-            State::Name if c == '=' => State::BeforeValue,
-            State::Name => {
+            Quoting::BeforeName => self.before_name(c),
+            Quoting::Name if NEWLINE.contains(&c) => return Err(self.no_assignment()),
+            Quoting::Name if c == '=' => Quoting::BeforeValue,
+            Quoting::Name => {
                 self.name.push(c);
-                State::Name
+                Quoting::Name
             }
-            State::BeforeValue | State::Value if NEWLINE.contains(&c) => self.assign()?,
-            State::BeforeValue => self.before_value(c),
-            State::Value if c == '\\' => {
+            Quoting::BeforeValue | Quoting::Value if NEWLINE.contains(&c) => self.assign()?,
+            Quoting::BeforeValue => self.before_value(c),
+            Quoting::Value if c == '\\' => {
                 self.trimmed = self.value.len();
-                State::ValueEscape
+                Quoting::ValueEscape
             }
-            State::Value => {
+            Quoting::Value => {
                 self.value.push(c);
                 if !WHITESPACE.contains(&c) {
                     self.trimmed = self.value.len();
                 }
-                State::Value
+                Quoting::Value
             }
-            State::ValueEscape => {
+            Quoting::ValueEscape => {
                 if !NEWLINE.contains(&c) {
                     self.value.push(c);
                 }
                 self.trimmed = self.value.len();
-                State::Value
+                Quoting::Value
             }
-            State::Single if c == '\'' => State::BeforeValue,
-            State::Double if c == '"' => State::BeforeValue,
-            State::Double if c == '\\' => State::DoubleEscape,
-            quoted @ (State::Single | State::Double) => {
+            Quoting::Single if c == '\'' => Quoting::BeforeValue,
+            Quoting::Double if c == '"' => Quoting::BeforeValue,
+            Quoting::Double if c == '\\' => Quoting::DoubleEscape,
+            quoted @ (Quoting::Single | Quoting::Double) => {
                 self.keep(c);
                 quoted
             }
-            State::DoubleEscape => {
+            Quoting::DoubleEscape => {
                 if ESCAPED_IN_QUOTES.contains(&c) {
                     self.keep(c);
                 } else if c != '\n' {
                     self.keep('\\');
                     self.keep(c);
                 }
-                State::Double
+                Quoting::Double
             }
-            State::Comment if c == '\\' => State::CommentEscape,
-            State::Comment | State::CommentEscape if NEWLINE.contains(&c) => State::BeforeName,
-            State::Comment | State::CommentEscape => State::Comment,
+            Quoting::Comment if c == '\\' => Quoting::CommentEscape,
+            Quoting::Comment | Quoting::CommentEscape if NEWLINE.contains(&c) => {
+                Quoting::BeforeName
+            }
+            Quoting::Comment | Quoting::CommentEscape => Quoting::Comment,
         };
         Ok(())
     }
 
-    fn before_name(&mut self, c: char) -> State {
+    fn before_name(&mut self, c: char) -> Quoting {
         self.begun = self.line;
         match c {
-            '#' | ';' => State::Comment,
-            _ if WHITESPACE.contains(&c) => State::BeforeName,
+            '#' | ';' => Quoting::Comment,
+            _ if WHITESPACE.contains(&c) => Quoting::BeforeName,
             _ => {
                 self.name.push(c);
-                State::Name
+                Quoting::Name
             }
         }
     }
 
     /// At the start of a value, or after the end of a quotation in it.
-    fn before_value(&mut self, c: char) -> State {
+    fn before_value(&mut self, c: char) -> Quoting {
         match c {
-            '\'' => State::Single,
-            '"' => State::Double,
-            '\\' => State::ValueEscape,
-            _ if WHITESPACE.contains(&c) => State::BeforeValue,
+            '\'' => Quoting::Single,
+            '"' => Quoting::Double,
+            '\\' => Quoting::ValueEscape,
+            _ if WHITESPACE.contains(&c) => Quoting::BeforeValue,
             _ => {
                 self.keep(c);
-                State::Value
+                Quoting::Value
             }
         }
     }
@@ -172,7 +174,7 @@ impl Parser {
         self.trimmed = self.value.len();
     }
 
-    fn assign(&mut self) -> Result<State, Error> {
+    fn assign(&mut self) -> Result<Quoting, SyntaxError> {
         self.value.truncate(self.trimmed);
         self.trimmed = 0;
         let name = std::mem::take(&mut self.name);
@@ -187,17 +189,17 @@ impl Parser {
             Some((_, old)) => *old = value,
             None => self.found.push((name, value)),
         }
-        Ok(State::BeforeName)
+        Ok(Quoting::BeforeName)
     }
 
-    fn finish(mut self) -> Result<Vec<(String, String)>, Error> {
+    fn finish(mut self) -> Result<Vec<(String, String)>, SyntaxError> {
         match self.state {
-            State::BeforeName | State::Comment | State::CommentEscape => {}
-            State::Name => return Err(self.no_assignment()),
-            State::BeforeValue | State::Value | State::ValueEscape => {
+            Quoting::BeforeName | Quoting::Comment | Quoting::CommentEscape => {}
+            Quoting::Name => return Err(self.no_assignment()),
+            Quoting::BeforeValue | Quoting::Value | Quoting::ValueEscape => {
                 self.assign()?;
             }
-            State::Single | State::Double | State::DoubleEscape => {
+            Quoting::Single | Quoting::Double | Quoting::DoubleEscape => {
                 return Err(self.error(
                     "a quotation has no end; close it, or put a backslash before the quote",
                 ));
@@ -206,12 +208,12 @@ impl Parser {
         Ok(self.found)
     }
 
-    fn no_assignment(&self) -> Error {
+    fn no_assignment(&self) -> SyntaxError {
         self.error("has no `=`; write NAME=value, or `#` before a comment")
     }
 
-    fn error(&self, message: &str) -> Error {
-        Error {
+    fn error(&self, message: &str) -> SyntaxError {
+        SyntaxError {
             line: self.begun,
             message: message.to_owned(),
         }

@@ -13,21 +13,21 @@ use super::Status;
 use crate::base::outcome::Outcome;
 use crate::base::paths::Host;
 use crate::base::problem::Problem;
-use crate::report::maintenance::Maintenance;
-use crate::report::record::{Record, State};
-use crate::systemd::timers::{Activity, Schedule};
+use crate::report::maintenance::MaintenanceRecord;
+use crate::report::record::{Record, RunState};
+use crate::systemd::timers::{RunActivity, UnitStates};
 use crate::watch::store::{self, Failing};
 
 /// What is needed of a plan; of any version, since a status should outlive a switch.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Plan {
+pub struct ListedPlan {
     /// Its instance.
     pub instance: String,
-    provider: Provider,
+    provider: ListedProvider,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct Provider {
+struct ListedProvider {
     #[serde(rename = "type")]
     kind: String,
 }
@@ -36,7 +36,7 @@ struct Provider {
 ///
 /// # Errors
 /// The plans cannot be read.
-pub fn instances(host: &Host) -> anyhow::Result<Vec<Plan>> {
+pub fn instances(host: &Host) -> anyhow::Result<Vec<ListedPlan>> {
     let directory = host.plans();
     let entries = match fs::read_dir(&directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -51,7 +51,7 @@ pub fn instances(host: &Host) -> anyhow::Result<Vec<Plan>> {
             .extension()
             .is_some_and(|extension| extension == "json")
         {
-            plans.extend(read::<Plan>(&path)?);
+            plans.extend(read::<ListedPlan>(&path)?);
         }
     }
     plans.sort_by(|a, b| a.instance.cmp(&b.instance));
@@ -62,7 +62,7 @@ pub fn instances(host: &Host) -> anyhow::Result<Vec<Plan>> {
 ///
 /// # Errors
 /// There is none.
-pub fn find<'a>(all: &'a [Plan], name: &str) -> Result<&'a Plan, Problem> {
+pub fn find<'a>(all: &'a [ListedPlan], name: &str) -> Result<&'a ListedPlan, Problem> {
     all.iter()
         .find(|plan| plan.instance == name)
         .ok_or_else(|| {
@@ -80,18 +80,18 @@ pub fn find<'a>(all: &'a [Plan], name: &str) -> Result<&'a Plan, Problem> {
 ///
 /// # Errors
 /// What it left cannot be read.
-pub fn status(host: &Host, plan: &Plan, schedule: &Schedule) -> anyhow::Result<Status> {
+pub fn status(host: &Host, plan: &ListedPlan, schedule: &UnitStates) -> anyhow::Result<Status> {
     let name = &plan.instance;
     let files = host.instance(name);
     let last_run: Option<Record> = read(&files.last_run())?;
-    let last_maintenance: Option<Maintenance> = read(&files.last_maintenance())?;
+    let last_maintenance: Option<MaintenanceRecord> = read(&files.last_maintenance())?;
     let ended = [
         last_run.as_ref().map(|last| last.run_id.as_str()),
         last_maintenance.as_ref().map(|last| last.run_id.as_str()),
     ];
     let of_run = now(&files.run_state(), &ended, || schedule.activity(name, ""))?;
     let (state, run) = match of_run {
-        (Activity::Idle, _) => now(&files.maintenance_state(), &ended, || {
+        (RunActivity::Idle, _) => now(&files.maintenance_state(), &ended, || {
             schedule.activity(name, "-maintain")
         })?,
         running => running,
@@ -151,7 +151,7 @@ pub fn watch(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failing> {
             one.deadline = seen.deadline;
         }
     }
-    let failing = |(key, told): (_, store::Told)| Some((key, told.failing?));
+    let failing = |(key, told): (_, store::DeliveryState)| Some((key, told.failing?));
     cursor.channels.into_iter().filter_map(failing).collect()
 }
 
@@ -160,16 +160,16 @@ pub fn watch(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failing> {
 fn now(
     file: &Path,
     ended: &[Option<&str>],
-    activity: impl FnOnce() -> Activity,
-) -> anyhow::Result<(Activity, Option<State>)> {
-    let state: Option<State> = read(file)?;
+    activity: impl FnOnce() -> RunActivity,
+) -> anyhow::Result<(RunActivity, Option<RunState>)> {
+    let state: Option<RunState> = read(file)?;
     let Some(state) = state.filter(|state| !ended.contains(&Some(&state.run_id))) else {
-        return Ok((Activity::Idle, None));
+        return Ok((RunActivity::Idle, None));
     };
     let activity = activity();
     Ok((
         activity,
-        Some(state).filter(|_| activity == Activity::Running),
+        Some(state).filter(|_| activity == RunActivity::Running),
     ))
 }
 

@@ -1,6 +1,6 @@
 //! Tables that fit the terminal.
 
-use crate::client::terminal::{Look, Terminal};
+use crate::client::terminal::{Style, Terminal};
 
 /// What stands between columns.
 const GAP: usize = 2;
@@ -11,11 +11,11 @@ const NARROW: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
     text: String,
-    look: Look,
+    look: Style,
 }
 
 impl Cell {
-    pub(super) fn new(look: Look, text: impl Into<String>) -> Self {
+    pub(super) fn new(look: Style, text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             look,
@@ -29,7 +29,7 @@ impl Cell {
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self::new(Look::Plain, text)
+        Self::new(Style::Plain, text)
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn align<const N: usize>(
     dispensable: &[&str],
     terminal: Terminal,
 ) -> Vec<String> {
-    let head = head.map(|name| Cell::new(Look::Head, name));
+    let head = head.map(|name| Cell::new(Style::Head, name));
     let all: Vec<&[Cell; N]> = std::iter::once(&head).chain(rows).collect();
     let mut widths: Vec<(usize, usize)> = (0..N)
         .map(|column| {
@@ -103,7 +103,7 @@ mod tests {
             [
                 "nextcloud".into(),
                 "restic".into(),
-                Cell::new(Look::Good, "success"),
+                Cell::new(Style::Good, "success"),
             ],
             [
                 "an-instance-with-a-long-name".into(),

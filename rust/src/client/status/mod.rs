@@ -14,9 +14,9 @@ use serde::Serialize;
 
 use crate::base::paths::Host;
 use crate::client::terminal::Terminal;
-use crate::report::maintenance::Maintenance;
+use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::{Progress, Record};
-use crate::systemd::timers::{Activity, Schedule, TimerState};
+use crate::systemd::timers::{RunActivity, TimerState, UnitStates};
 
 /// One instance, as `status --json` prints it in an array.
 ///
@@ -29,7 +29,7 @@ pub struct Status {
     /// Provider name, such as `restic`.
     pub provider: String,
     /// `idle`, `running`, or `unknown` where systemd cannot be asked.
-    pub state: Activity,
+    pub state: RunActivity,
     /// What a run or maintenance is doing; only while `running`.
     pub phase: Option<String>,
     /// How far it is; only while `running`.
@@ -54,7 +54,7 @@ pub struct Status {
     /// The last run, as in `last-run.json`.
     pub last_run: Option<Record>,
     /// The last maintenance, as in `last-maintenance.json`.
-    pub last_maintenance: Option<Maintenance>,
+    pub last_maintenance: Option<MaintenanceRecord>,
     /// The last runs, oldest first, as in `history.json`; only when one instance is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<Record>>,
@@ -78,7 +78,7 @@ pub fn run(
     name: Option<&str>,
     format: Format,
     now: &Zoned,
-    ask: &dyn Fn(&[&str]) -> Schedule,
+    ask: &dyn Fn(&[&str]) -> UnitStates,
 ) -> anyhow::Result<String> {
     let mut plans = collect::instances(host)?;
     if let Some(name) = name {

@@ -56,14 +56,14 @@ impl Machine {
         self
     }
 
-    fn status(&self, name: Option<&str>, json: bool, activity: Activity) -> String {
+    fn status(&self, name: Option<&str>, json: bool, activity: RunActivity) -> String {
         let now: Zoned = "2026-03-10T13:00:00+01:00[Europe/Berlin]".parse().unwrap();
         let format = if json {
             Format::Json
         } else {
             Format::Text(Terminal::default())
         };
-        let schedule = Schedule::pretend(activity, "2026-03-11T03:00:00Z".parse().ok());
+        let schedule = UnitStates::pretend(activity, "2026-03-11T03:00:00Z".parse().ok());
         run(&self.host, name, format, &now, &|_| schedule.clone())
             .unwrap_or_else(|error| format!("error: {error:#}\n"))
     }
@@ -128,7 +128,7 @@ fn people_get_a_table() {
         home-assistant  restic    backup 43 %  never                   never         in 15 h   -              -        never
         mail            restic    idle         success                 2 h ago       in 15 h   cc012345       1.1 MiB  never
         nextcloud       restic    idle         failed, cleanup failed  32 h ago      in 15 h   aa012345       1.1 MiB  never
-    "#]].assert_eq(&machine().status(None, false, Activity::Running));
+    "#]].assert_eq(&machine().status(None, false, RunActivity::Running));
 }
 
 #[test]
@@ -172,8 +172,8 @@ fn what_the_watch_has_found_is_shown() {
         mail            restic    idle   success                 2 h ago            in 15 h   cc012345       1.1 MiB  never
         nextcloud       restic    idle   failed, cleanup failed  32 h ago, overdue  in 15 h   aa012345       1.1 MiB  never
         nobody is told through ping:x, since 3 h ago: Nobody� answers.
-    "#]].assert_eq(&machine.status(None, false, Activity::Idle));
-    let all = machine.status(None, true, Activity::Idle);
+    "#]].assert_eq(&machine.status(None, false, RunActivity::Idle));
+    let all = machine.status(None, true, RunActivity::Idle);
     let all: Vec<Value> = serde_json::from_str(&all).unwrap();
     assert_eq!(all[3]["deadline"], "2026-03-10T05:00:00Z");
     assert_eq!(
@@ -193,15 +193,15 @@ fn a_state_that_a_crash_left_is_not_a_run() {
             .to_owned()
     };
     let state = |activity| line(activity).split_whitespace().nth(2).unwrap().to_owned();
-    assert_eq!(state(Activity::Running), "backup");
-    assert_eq!(state(Activity::Idle), "idle");
-    assert_eq!(state(Activity::Unknown), "unknown");
+    assert_eq!(state(RunActivity::Running), "backup");
+    assert_eq!(state(RunActivity::Idle), "idle");
+    assert_eq!(state(RunActivity::Unknown), "unknown");
 }
 
 #[test]
 fn a_run_with_a_record_has_ended() {
     let machine = machine().runs("mail", "cc", &progress());
-    let table = machine.status(Some("mail"), false, Activity::Running);
+    let table = machine.status(Some("mail"), false, RunActivity::Running);
     assert!(table.starts_with("mail (restic): idle\n"), "{table}");
 }
 
@@ -222,19 +222,19 @@ fn one_instance_has_its_last_runs_with_phases() {
           before-backup <1 s, backup 41 s
           journalctl _SYSTEMD_INVOCATION_ID=aa + INVOCATION_ID=aa
     "#]]
-    .assert_eq(&machine.status(Some("nextcloud"), false, Activity::Idle));
+    .assert_eq(&machine.status(Some("nextcloud"), false, RunActivity::Idle));
     expect![[r#"
         a (restic): idle
         last success: never
         next run: in 15 h
     "#]]
-    .assert_eq(&machine.status(Some("a"), false, Activity::Idle));
+    .assert_eq(&machine.status(Some("a"), false, RunActivity::Idle));
 }
 
 #[test]
 fn programs_get_json() {
     let machine = machine();
-    let all = machine.status(None, true, Activity::Running);
+    let all = machine.status(None, true, RunActivity::Running);
     let all: Vec<Value> = serde_json::from_str(&all).unwrap();
     assert_eq!(all.len(), 4);
     expect![[r#"
@@ -262,7 +262,7 @@ fn programs_get_json() {
           "timer": "waiting"
         }"#]]
     .assert_eq(&format!("{:#}", all[1]));
-    let one = machine.status(Some("nextcloud"), true, Activity::Idle);
+    let one = machine.status(Some("nextcloud"), true, RunActivity::Idle);
     let one: Vec<Value> = serde_json::from_str(&one).unwrap();
     assert_eq!(one[0]["history"].as_array().unwrap().len(), 2);
     assert_eq!(one[0]["lastRun"]["runId"], "bb");
@@ -275,18 +275,18 @@ fn unknown_names_and_unreadable_files_are_errors() {
     expect![[r#"
         error: there is no instance `nextclou`. Choose one of: a, home-assistant, mail, nextcloud.
     "#]]
-    .assert_eq(&machine.status(Some("nextclou"), false, Activity::Idle));
+    .assert_eq(&machine.status(Some("nextclou"), false, RunActivity::Idle));
     expect![[r#"
         error: there is no instance `a`. There are none yet: define one in backupservice.instances.
     "#]]
-    .assert_eq(&Machine::new().status(Some("a"), false, Activity::Idle));
+    .assert_eq(&Machine::new().status(Some("a"), false, RunActivity::Idle));
     expect![[r#"
         No instances. Define one in backupservice.instances.
     "#]]
-    .assert_eq(&Machine::new().status(None, false, Activity::Idle));
-    assert_eq!(Machine::new().status(None, true, Activity::Idle), "[]\n");
+    .assert_eq(&Machine::new().status(None, false, RunActivity::Idle));
+    assert_eq!(Machine::new().status(None, true, RunActivity::Idle), "[]\n");
     fs::write(machine.host.instance("a").last_run(), "{").unwrap();
-    let error = machine.status(None, false, Activity::Idle);
+    let error = machine.status(None, false, RunActivity::Idle);
     assert!(
         error.contains("last-run.json is not what it should be"),
         "{error}"

@@ -9,10 +9,10 @@ use super::Status;
 use super::layout::{Cell, align};
 use crate::base::measure::size;
 use crate::base::outcome::Outcome;
-use crate::client::terminal::{Look, Terminal};
-use crate::report::maintenance::Check;
+use crate::client::terminal::{Style, Terminal};
+use crate::report::maintenance::CheckResult;
 use crate::report::record::{Phase, Record};
-use crate::systemd::timers::{Activity, TimerState};
+use crate::systemd::timers::{RunActivity, TimerState};
 use crate::watch::store::Failing;
 
 /// Runs shown of one instance.
@@ -51,7 +51,7 @@ pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
                 state(one),
                 one.last_run
                     .as_ref()
-                    .map_or_else(|| Cell::new(Look::Odd, "never"), outcome),
+                    .map_or_else(|| Cell::new(Style::Odd, "never"), outcome),
                 last_success(one, now),
                 next_run(one, now),
                 snapshot(one.last_snapshot.as_deref()),
@@ -77,7 +77,7 @@ pub(super) fn failing(
             age(*since, now),
             printable(error)
         );
-        let _ = writeln!(text, "{}", terminal.paint(Look::Bad, &line));
+        let _ = writeln!(text, "{}", terminal.paint(Style::Bad, &line));
     }
     text
 }
@@ -128,7 +128,7 @@ pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
             let _ = writeln!(text, "  {}", terminal.paint(look(record), &problem));
         }
         let journal = journal(&record.run_id);
-        let _ = writeln!(text, "  {}", terminal.paint(Look::Faint, &journal));
+        let _ = writeln!(text, "  {}", terminal.paint(Style::Faint, &journal));
     }
     text
 }
@@ -144,10 +144,10 @@ fn last_success(one: &Status, now: &Zoned) -> Cell {
     match (age, one.overdue) {
         (age, true) => {
             let age = age.unwrap_or_else(|| "never".to_owned());
-            Cell::new(Look::Bad, format!("{age}, overdue"))
+            Cell::new(Style::Bad, format!("{age}, overdue"))
         }
         (Some(age), false) => age.into(),
-        (None, false) => Cell::new(Look::Odd, "never"),
+        (None, false) => Cell::new(Style::Odd, "never"),
     }
 }
 
@@ -155,11 +155,11 @@ fn next_run(one: &Status, now: &Zoned) -> Cell {
     match (one.timer, one.next_run) {
         (TimerState::Waiting, Some(next)) => until(next, now).into(),
         (TimerState::Running, _) => "after this one".into(),
-        (TimerState::Waiting | TimerState::Unknown, _) => Cell::new(Look::Odd, "unknown"),
-        (TimerState::Elapsed, _) => Cell::new(Look::Bad, "never, over"),
-        (TimerState::Dead, _) => Cell::new(Look::Bad, "never, timer dead"),
-        (TimerState::Masked, _) => Cell::new(Look::Bad, "never, timer masked"),
-        (TimerState::Missing, _) => Cell::new(Look::Bad, "never, no timer"),
+        (TimerState::Waiting | TimerState::Unknown, _) => Cell::new(Style::Odd, "unknown"),
+        (TimerState::Elapsed, _) => Cell::new(Style::Bad, "never, over"),
+        (TimerState::Dead, _) => Cell::new(Style::Bad, "never, timer dead"),
+        (TimerState::Masked, _) => Cell::new(Style::Bad, "never, timer masked"),
+        (TimerState::Missing, _) => Cell::new(Style::Bad, "never, no timer"),
     }
 }
 
@@ -168,7 +168,7 @@ fn maintenance(one: &Status, now: &Zoned) -> Cell {
         return "never".into();
     };
     let (what, look) = match (last.done.check, last.outcome) {
-        (Some(Check::Damaged), _) => ("damaged", Look::Bad),
+        (Some(CheckResult::Damaged), _) => ("damaged", Style::Bad),
         (_, outcome) => (outcome.as_str(), look_of(outcome)),
     };
     Cell::new(look, format!("{what}, {}", age(last.finished, now)))
@@ -176,13 +176,13 @@ fn maintenance(one: &Status, now: &Zoned) -> Cell {
 
 fn state(one: &Status) -> Cell {
     let (look, text) = match (one.state, &one.phase, &one.progress) {
-        (Activity::Idle, ..) => (Look::Plain, "idle".to_owned()),
-        (Activity::Unknown, ..) => (Look::Odd, "unknown".to_owned()),
-        (Activity::Running, None, _) => (Look::Busy, "running".to_owned()),
-        (Activity::Running, Some(phase), None) => (Look::Busy, printable(phase)),
-        (Activity::Running, Some(phase), Some(progress)) => {
+        (RunActivity::Idle, ..) => (Style::Plain, "idle".to_owned()),
+        (RunActivity::Unknown, ..) => (Style::Odd, "unknown".to_owned()),
+        (RunActivity::Running, None, _) => (Style::Busy, "running".to_owned()),
+        (RunActivity::Running, Some(phase), None) => (Style::Busy, printable(phase)),
+        (RunActivity::Running, Some(phase), Some(progress)) => {
             let percent = (progress.fraction * 100.0).floor();
-            (Look::Busy, format!("{} {percent:.0} %", printable(phase)))
+            (Style::Busy, format!("{} {percent:.0} %", printable(phase)))
         }
     };
     Cell::new(look, text)
@@ -198,20 +198,20 @@ fn outcome(record: &Record) -> Cell {
     Cell::new(look(record), text)
 }
 
-fn look(record: &Record) -> Look {
+fn look(record: &Record) -> Style {
     if record.cleanup_failed {
-        Look::Bad
+        Style::Bad
     } else {
         look_of(record.outcome)
     }
 }
 
-fn look_of(outcome: Outcome) -> Look {
+fn look_of(outcome: Outcome) -> Style {
     match outcome {
-        Outcome::Success => Look::Good,
-        Outcome::Skipped => Look::Plain,
-        Outcome::Incomplete | Outcome::Cancelled => Look::Odd,
-        Outcome::Failed => Look::Bad,
+        Outcome::Success => Style::Good,
+        Outcome::Skipped => Style::Plain,
+        Outcome::Incomplete | Outcome::Cancelled => Style::Odd,
+        Outcome::Failed => Style::Bad,
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use super::Plan;
+use crate::base::unit_names;
 use crate::plan::pattern::Pattern;
 use crate::plan::store_path::StorePath;
 use crate::plan::timespan;
@@ -38,7 +39,7 @@ impl Plan {
     /// # Errors
     /// At least one thing is wrong.
     pub fn check(&self, policy: StorePolicy) -> Result<(), Problems> {
-        let mut check = Check(Vec::new());
+        let mut check = Checker(Vec::new());
         if let Err(finding) = check_instance_name(&self.instance) {
             check.0.push(finding);
         }
@@ -110,7 +111,7 @@ pub fn check_instance_name(name: &str) -> Result<(), Finding> {
     if ["bus", "catalog", "recover", "secrets", "watch"].contains(&name) {
         return Err(Finding::new(
             "instance",
-            &format!("backupservice-{name}.service is a unit of its own"),
+            &format!("{} is a unit of its own", unit_names::service(name, "")),
             "Choose another name",
         ));
     }
@@ -118,9 +119,9 @@ pub fn check_instance_name(name: &str) -> Result<(), Finding> {
 }
 
 /// What has been found so far.
-pub(super) struct Check(Vec<Finding>);
+pub(super) struct Checker(Vec<Finding>);
 
-impl Check {
+impl Checker {
     pub(super) fn add(&mut self, field: &str, problem: &str, remedy: &str) {
         self.0.push(Finding::new(field, problem, remedy));
     }

@@ -8,9 +8,9 @@ use super::exits::{EMPTY_DIRECTORY, TABLE};
 use super::messages::{self, Message, Said};
 use super::settings::Settings;
 use crate::base::measure::Progress;
-use crate::base::outcome::{Failure, Kind};
+use crate::base::outcome::{Failure, FailureKind};
 use crate::base::process::{self, Command, Exit, Line};
-use crate::provider::table::{self, Ending, Operation, Row, Verdict};
+use crate::provider::table::{self, Ending, ProviderOperation, Row, Verdict};
 use crate::provider::{Job, Observer};
 
 /// So many seconds a lock is waited for. Services may be stopped meanwhile, and what
@@ -26,7 +26,7 @@ const NAMED: usize = 3;
 /// A call to be made.
 pub struct Call<'a> {
     settings: &'a Settings,
-    operation: Operation,
+    operation: ProviderOperation,
     arguments: Vec<OsString>,
     directory: Option<PathBuf>,
     made: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub struct Call<'a> {
 /// A call that ended.
 pub struct Done<'a> {
     settings: &'a Settings,
-    operation: Operation,
+    operation: ProviderOperation,
     exit: Exit,
     made: Option<PathBuf>,
     messages: VecDeque<String>,
@@ -47,11 +47,14 @@ pub struct Done<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub fn new(settings: &'a Settings, operation: Operation) -> Self {
+    pub fn new(settings: &'a Settings, operation: ProviderOperation) -> Self {
         let mut arguments = ["--log-json", "--lock-wait", LOCK_WAIT]
             .map(OsString::from)
             .to_vec();
-        if matches!(operation, Operation::Backup | Operation::Restore) {
+        if matches!(
+            operation,
+            ProviderOperation::Backup | ProviderOperation::Restore
+        ) {
             arguments.push("--progress".into());
         }
         Self {
@@ -154,19 +157,23 @@ impl Done<'_> {
     /// borg says nothing about an `init` or `rename` that went well.
     fn proved(&self) -> bool {
         match self.operation {
-            Operation::Backup => serde_json::from_slice::<messages::Created>(&self.text).is_ok(),
-            Operation::Restore => self
+            ProviderOperation::Backup => {
+                serde_json::from_slice::<messages::Created>(&self.text).is_ok()
+            }
+            ProviderOperation::Restore => self
                 .made
                 .as_ref()
                 .is_some_and(|made| made.symlink_metadata().is_ok()),
-            Operation::Snapshots => serde_json::from_slice::<messages::List>(&self.text).is_ok(),
-            Operation::Check => self.said(messages::SOUND).is_some(),
-            Operation::Init
-            | Operation::Mark
-            | Operation::Unlock
-            | Operation::Contents
-            | Operation::Forget
-            | Operation::Prune => true,
+            ProviderOperation::Snapshots => {
+                serde_json::from_slice::<messages::List>(&self.text).is_ok()
+            }
+            ProviderOperation::Check => self.said(messages::SOUND).is_some(),
+            ProviderOperation::Init
+            | ProviderOperation::Mark
+            | ProviderOperation::Unlock
+            | ProviderOperation::Contents
+            | ProviderOperation::Forget
+            | ProviderOperation::Prune => true,
         }
     }
 
@@ -183,7 +190,7 @@ impl Done<'_> {
                 );
             }
         }
-        if failure.kind == Kind::Failed && self.unread_count > 0 {
+        if failure.kind == FailureKind::Failed && self.unread_count > 0 {
             failure.problem.message = format!("{}: {}", failure.problem.message, self.unread());
         }
         failure
@@ -221,7 +228,7 @@ impl Done<'_> {
     fn hear(&mut self, said: &Said, observer: &mut dyn Observer) {
         let text = said.text().to_owned();
         // A new repository makes borg explain at length what a password is for.
-        let is_advice = self.operation == Operation::Init && !said.is_error();
+        let is_advice = self.operation == ProviderOperation::Init && !said.is_error();
         if said.announces_exception() || is_advice {
             return;
         }

@@ -7,7 +7,7 @@ use super::messages::{self, List};
 use super::{Borg, NAME, archive};
 use crate::base::outcome::Failure;
 use crate::plan::Retention;
-use crate::provider::table::Operation;
+use crate::provider::table::ProviderOperation;
 use crate::provider::{Forgotten, Job, Provider, keep};
 
 impl Borg {
@@ -31,7 +31,7 @@ impl Borg {
             if !before.iter().any(|snapshot| snapshot.complete == complete) {
                 continue;
             }
-            Call::new(&self.settings, Operation::Forget)
+            Call::new(&self.settings, ProviderOperation::Forget)
                 .arguments(["prune"])
                 .arguments([
                     "--glob-archives",
@@ -45,7 +45,7 @@ impl Borg {
     }
 
     pub(super) fn compact(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {
-        let done = Call::new(&self.settings, Operation::Prune)
+        let done = Call::new(&self.settings, ProviderOperation::Prune)
             .arguments(["compact", "--verbose"])
             .run(job)?;
         done.verdict()?;
@@ -56,7 +56,7 @@ impl Borg {
     /// decrypts it.
     pub(super) fn check_all(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure> {
         let mut call =
-            Call::new(&self.settings, Operation::Check).arguments(["check", "--verbose"]);
+            Call::new(&self.settings, ProviderOperation::Check).arguments(["check", "--verbose"]);
         if read_data >= 100 {
             call = call.arguments(["--verify-data"]);
         }
@@ -65,7 +65,7 @@ impl Borg {
 
     /// Names of what interrupted runs of the instance have left.
     fn checkpoints(&self, job: &mut Job<'_>) -> Result<Vec<String>, Failure> {
-        let done = Call::new(&self.settings, Operation::Snapshots)
+        let done = Call::new(&self.settings, ProviderOperation::Snapshots)
             .arguments(["list", "--json", "--format", "{comment}"])
             .arguments(["--consider-checkpoints"])
             .arguments(["--glob-archives", &archive::glob(&self.instance)])
@@ -81,7 +81,7 @@ impl Borg {
 
     /// Always with a name: without one, borg would delete the repository.
     fn delete(&self, name: &str, job: &mut Job<'_>) -> Result<(), Failure> {
-        Call::new(&self.settings, Operation::Forget)
+        Call::new(&self.settings, ProviderOperation::Forget)
             .arguments(["delete", "--"])
             .arguments([format!("::{name}")])
             .run(job)?

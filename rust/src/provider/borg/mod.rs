@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::table::{Operation, Verdict};
+use super::table::{ProviderOperation, Verdict};
 use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use crate::base::outcome::Failure;
-use crate::base::paths::Instance;
+use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 use crate::plan::{Plan, Retention};
 use call::Call;
@@ -45,7 +45,11 @@ impl Borg {
     ///
     /// # Errors
     /// A credential cannot be read.
-    pub fn new(plan: &Plan, credentials: &Path, directories: &Instance) -> Result<Self, Failure> {
+    pub fn new(
+        plan: &Plan,
+        credentials: &Path,
+        directories: &InstancePaths,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             settings: Settings::new(plan, credentials, directories)?,
             instance: plan.instance.clone(),
@@ -54,7 +58,7 @@ impl Borg {
     }
 
     fn list(&self, glob: &str, job: &mut Job<'_>) -> Result<List, Failure> {
-        let done = Call::new(&self.settings, Operation::Snapshots)
+        let done = Call::new(&self.settings, ProviderOperation::Snapshots)
             .arguments(["list", "--json", "--format", "{comment}"])
             .arguments(["--glob-archives", glob])
             .run(job)?;
@@ -90,7 +94,7 @@ impl Provider for Borg {
     }
 
     fn init(&self, job: &mut Job<'_>) -> Result<(), Failure> {
-        Call::new(&self.settings, Operation::Init)
+        Call::new(&self.settings, ProviderOperation::Init)
             .arguments(["init", "--encryption", "repokey-blake2"])
             .arguments(["--make-parent-dirs"])
             .run(job)?
@@ -104,7 +108,7 @@ impl Provider for Borg {
         let comment = messages::comment(selection.paths)
             .context("the list of sources cannot be written as JSON")?;
         let name = archive::name(&self.instance, Timestamp::now());
-        let mut call = Call::new(&self.settings, Operation::Backup)
+        let mut call = Call::new(&self.settings, ProviderOperation::Backup)
             .arguments(["create", "--json", "--noflags"])
             .arguments(["--compression", "auto,zstd", "--comment", &comment]);
         if selection.one_file_system {
@@ -141,7 +145,7 @@ impl Provider for Borg {
         if marked == name {
             return Ok(snapshot.to_owned());
         }
-        Call::new(&self.settings, Operation::Mark)
+        Call::new(&self.settings, ProviderOperation::Mark)
             .arguments(["rename", "--", &format!("::{name}"), &marked])
             .run(job)?
             .verdict()?;
@@ -182,7 +186,7 @@ impl Provider for Borg {
             return Ok(Vec::new());
         }
         let name = self.name_of(&snapshot.id, job)?;
-        let done = Call::new(&self.settings, Operation::Contents)
+        let done = Call::new(&self.settings, ProviderOperation::Contents)
             .arguments(["list", "--format", "{bpath}{NUL}", "--"])
             .arguments([format!("::{name}")])
             .arguments(paths.iter().map(|path| styled("pf", path)))
@@ -212,7 +216,7 @@ impl Provider for Borg {
         })?;
         let name = self.name_of(&snapshot.id, job)?;
         let above = path.components().count().saturating_sub(2);
-        Call::new(&self.settings, Operation::Restore)
+        Call::new(&self.settings, ProviderOperation::Restore)
             .making(into, Path::new(last))
             .arguments(["extract", "--numeric-ids", "--sparse", "--noflags"])
             .arguments(["--strip-components", &above.to_string(), "--"])

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::base::outcome::Failure;
-use crate::base::paths::{Instance, write_atomically};
+use crate::base::paths::{InstancePaths, write_atomically};
 use crate::plan::{Plan, borg_location};
 use crate::provider::{credentials, ssh};
 
@@ -35,7 +35,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn new(plan: &Plan, credentials: &Path, directories: &Instance) -> Result<Self, Failure> {
+    pub fn new(
+        plan: &Plan,
+        credentials: &Path,
+        directories: &InstancePaths,
+    ) -> Result<Self, Failure> {
         let state = directories.provider_state();
         private_directory(&state)?;
         let repository = match &plan.repository.path {

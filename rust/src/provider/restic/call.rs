@@ -9,10 +9,10 @@ use super::exits::TABLE;
 use super::messages::{self, Message, Summary};
 use super::retry_limit::Patience;
 use super::settings::Settings;
-use crate::base::outcome::{Failure, Kind};
+use crate::base::outcome::{Failure, FailureKind};
 use crate::base::process::{self, Command, Exit, Line};
 use crate::provider::Job;
-use crate::provider::table::{self, Ending, Operation, Row, Verdict};
+use crate::provider::table::{self, Ending, ProviderOperation, Row, Verdict};
 
 /// So many of the last lines on standard error are remembered.
 const REMEMBERED: usize = 20;
@@ -22,7 +22,7 @@ const NAMED: usize = 3;
 /// A call to be made.
 pub struct Call<'a> {
     settings: &'a Settings,
-    operation: Operation,
+    operation: ProviderOperation,
     arguments: Vec<OsString>,
     sought: Vec<PathBuf>,
 }
@@ -30,7 +30,7 @@ pub struct Call<'a> {
 /// A call that ended.
 pub struct Done<'a> {
     settings: &'a Settings,
-    operation: Operation,
+    operation: ProviderOperation,
     exit: Exit,
     initialized: bool,
     messages: VecDeque<String>,
@@ -49,7 +49,7 @@ pub struct Done<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub fn new(settings: &'a Settings, operation: Operation) -> Self {
+    pub fn new(settings: &'a Settings, operation: ProviderOperation) -> Self {
         Self {
             settings,
             operation,
@@ -125,7 +125,7 @@ impl Done<'_> {
     /// The row of the table, unless it is a failure.
     pub fn verdict(&self) -> Result<&'static Row, Failure> {
         let mut messages: Vec<String> = self.messages.iter().cloned().collect();
-        if self.operation == Operation::Restore {
+        if self.operation == ProviderOperation::Restore {
             // Why a file could not be written is nowhere else.
             messages.extend(self.unread.iter().cloned());
         }
@@ -163,18 +163,18 @@ impl Done<'_> {
 
     fn proved(&self) -> bool {
         match self.operation {
-            Operation::Init => self.initialized,
-            Operation::Backup => {
+            ProviderOperation::Init => self.initialized,
+            ProviderOperation::Backup => {
                 let summary = self.summary.as_ref();
                 summary.is_some_and(|summary| !summary.snapshot_id.is_empty() && !summary.dry_run)
             }
-            Operation::Restore | Operation::Check => self.summary.is_some(),
-            Operation::Mark => self.changed.is_some(),
-            Operation::Snapshots
-            | Operation::Contents
-            | Operation::Forget
-            | Operation::Prune
-            | Operation::Unlock => true,
+            ProviderOperation::Restore | ProviderOperation::Check => self.summary.is_some(),
+            ProviderOperation::Mark => self.changed.is_some(),
+            ProviderOperation::Snapshots
+            | ProviderOperation::Contents
+            | ProviderOperation::Forget
+            | ProviderOperation::Prune
+            | ProviderOperation::Unlock => true,
         }
     }
 
@@ -188,7 +188,9 @@ impl Done<'_> {
                 );
             }
         }
-        if matches!(failure.kind, Kind::Failed | Kind::Damaged) && self.unread_count > 0 {
+        if matches!(failure.kind, FailureKind::Failed | FailureKind::Damaged)
+            && self.unread_count > 0
+        {
             failure.problem.message = format!("{}: {}", failure.problem.message, self.unread());
         }
         failure

@@ -11,7 +11,7 @@ use crate::provider::Snapshot;
 #[serde(tag = "message_type", rename_all = "snake_case")]
 pub enum Message {
     /// How far it is.
-    Status(Status),
+    Status(StatusMessage),
     /// It came to the end of its work.
     Summary(Summary),
     /// Something could not be read, written or verified.
@@ -46,7 +46,7 @@ pub fn parse(line: &[u8]) -> Option<Message> {
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub struct Status {
+pub struct StatusMessage {
     percent_done: f64,
     total_files: u64,
     files_done: u64,
@@ -56,7 +56,7 @@ pub struct Status {
     bytes_restored: u64,
 }
 
-impl Status {
+impl StatusMessage {
     pub fn progress(&self) -> Progress {
         Progress {
             fraction: self.percent_done.clamp(0.0, 1.0),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::keep;
-use super::table::{Operation, Verdict};
+use super::table::{ProviderOperation, Verdict};
 use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use crate::base::outcome::Failure;
 use crate::base::problem::Problem;
@@ -53,7 +53,7 @@ impl Provider for Restic {
     }
 
     fn init(&self, job: &mut Job<'_>) -> Result<(), Failure> {
-        Call::new(&self.settings, Operation::Init)
+        Call::new(&self.settings, ProviderOperation::Init)
             .arguments(["init", "--json"])
             .run(job)?
             .verdict()
@@ -61,7 +61,7 @@ impl Provider for Restic {
     }
 
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
-        let mut call = Call::new(&self.settings, Operation::Backup)
+        let mut call = Call::new(&self.settings, ProviderOperation::Backup)
             .arguments(["backup", "--json", "--tag", &self.tag]);
         if selection.one_file_system {
             call = call.arguments(["--one-file-system"]);
@@ -84,7 +84,7 @@ impl Provider for Restic {
     }
 
     fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure> {
-        let done = Call::new(&self.settings, Operation::Mark)
+        let done = Call::new(&self.settings, ProviderOperation::Mark)
             .arguments(["tag", "--json", "--add", INCOMPLETE, "--", snapshot])
             .run(job)?;
         done.verdict()?;
@@ -93,7 +93,7 @@ impl Provider for Restic {
 
     fn unlock(&self, job: &mut Job<'_>) -> Result<bool, Failure> {
         // Never --remove-all: plain `unlock` leaves the lock of whoever may be alive.
-        Call::new(&self.settings, Operation::Unlock)
+        Call::new(&self.settings, ProviderOperation::Unlock)
             .arguments(["unlock"])
             .run(job)?
             .verdict()
@@ -101,7 +101,7 @@ impl Provider for Restic {
     }
 
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
-        let done = Call::new(&self.settings, Operation::Snapshots)
+        let done = Call::new(&self.settings, ProviderOperation::Snapshots)
             .arguments(["snapshots", "--json", "--no-lock", "--tag", &self.tag])
             .run(job)?;
         done.verdict()?;
@@ -116,7 +116,7 @@ impl Provider for Restic {
         paths: &[PathBuf],
         job: &mut Job<'_>,
     ) -> Result<Vec<PathBuf>, Failure> {
-        let done = Call::new(&self.settings, Operation::Contents)
+        let done = Call::new(&self.settings, ProviderOperation::Contents)
             .looking_for(paths)
             .arguments(["ls", "--json", "--no-lock", "--", &snapshot.id])
             .arguments(paths)
@@ -144,7 +144,7 @@ impl Provider for Restic {
             .and_then(|name| name.to_str())
             .ok_or_else(unusable)?;
         let target: OsString = into.into();
-        Call::new(&self.settings, Operation::Restore)
+        Call::new(&self.settings, ProviderOperation::Restore)
             .arguments(["restore", "--json", "--sparse", "--include"])
             .arguments([exclude::literal(name)])
             .arguments(["--target".into(), target])
@@ -158,7 +158,7 @@ impl Provider for Restic {
         let before = self.snapshots(job)?;
         let outdated = keep::outdated(&before);
         if !outdated.is_empty() {
-            Call::new(&self.settings, Operation::Forget)
+            Call::new(&self.settings, ProviderOperation::Forget)
                 .arguments(["forget", "--json", "--"])
                 .arguments(&outdated)
                 .run(job)?
@@ -167,7 +167,7 @@ impl Provider for Restic {
         // Tags are part of the grouping, so that incomplete snapshots do not count among
         // the complete ones. Paths are not: a source that was renamed would leave a
         // group behind that is kept for ever.
-        Call::new(&self.settings, Operation::Forget)
+        Call::new(&self.settings, ProviderOperation::Forget)
             .arguments(["forget", "--json", "--group-by", "host,tags"])
             .arguments(["--tag", &self.tag])
             .arguments(keep::rules(keep))
@@ -177,7 +177,7 @@ impl Provider for Restic {
     }
 
     fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {
-        let done = Call::new(&self.settings, Operation::Prune)
+        let done = Call::new(&self.settings, ProviderOperation::Prune)
             .arguments(["prune"])
             .run(job)?;
         done.verdict()?;
@@ -185,7 +185,8 @@ impl Provider for Restic {
     }
 
     fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure> {
-        let mut call = Call::new(&self.settings, Operation::Check).arguments(["check", "--json"]);
+        let mut call =
+            Call::new(&self.settings, ProviderOperation::Check).arguments(["check", "--json"]);
         match read_data {
             0 => {}
             1..100 => call = call.arguments([format!("--read-data-subset={read_data}%")]),

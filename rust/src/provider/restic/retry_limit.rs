@@ -1,4 +1,4 @@
-//! restic tries again for a quarter of an hour, whatever it takes for passing trouble, and
+//! restic tries again for a quarter of an hour, whatever it takes for transient trouble, and
 //! no option makes that shorter. Services may be stopped meanwhile: we give up sooner, and
 //! the run is tried again as a whole.
 

@@ -19,12 +19,12 @@ use crate::plan::Plan;
 
 /// What `prepare` found: `prepare.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct PrepareResult {
     /// Why the repository cannot be used, if it cannot.
     pub error: Option<Problem>,
 }
 
-impl Verdict {
+impl PrepareResult {
     /// The verdict in a file; none if `prepare` did not run.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Verdict {
 pub fn run(plan: &Plan, host: &Host) -> anyhow::Result<()> {
     let error = prepare(plan).err();
     let path = host.instance(&plan.instance).prepare_verdict();
-    let verdict = Verdict { error };
+    let verdict = PrepareResult { error };
     write_atomically(&path, &serde_json::to_vec(&verdict)?)
         .with_context(|| format!("cannot write {}", path.display()))?;
     verdict.error.map_or(Ok(()), |problem| Err(problem.into()))

@@ -43,9 +43,9 @@ impl Machine {
         expected.assert_eq(&text);
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> PrepareResult {
         let path = self.host.instance("myservice").prepare_verdict();
-        Verdict::read(&path).unwrap().unwrap()
+        PrepareResult::read(&path).unwrap().unwrap()
     }
 }
 
@@ -144,7 +144,7 @@ fn a_repository_elsewhere_needs_nothing() {
 fn no_verdict_is_none_and_a_bad_one_is_an_error() {
     let machine = Machine::new();
     let path = machine.path("prepare.json");
-    assert_eq!(Verdict::read(&path).unwrap(), None);
+    assert_eq!(PrepareResult::read(&path).unwrap(), None);
     fs::write(&path, "{").unwrap();
-    Verdict::read(&path).unwrap_err();
+    PrepareResult::read(&path).unwrap_err();
 }

@@ -3,16 +3,16 @@
 //! Reads only what is on the disk, never the plan: after a change of the configuration
 //! the plan may be another one or gone.
 
-mod ended;
 mod record;
+mod service_result;
 
 use std::fs;
 
 use anyhow::Context;
 
 use crate::base::lock;
-use crate::base::outcome::{Failure, Kind};
-use crate::base::paths::{Host, Instance};
+use crate::base::outcome::{Failure, FailureKind};
+use crate::base::paths::{Host, InstancePaths};
 use crate::base::problem::Problem;
 use crate::report::Report;
 use crate::run::invocation::Invocation;
@@ -21,9 +21,9 @@ use crate::steps::journal::{Journal, Operation};
 use crate::steps::undo::UndoReport;
 use crate::steps::{claims, undo};
 use crate::systemd::units::Units;
-use record::Left;
+use record::InterruptedRun;
 
-pub use ended::Ended;
+pub use service_result::ServiceResult;
 
 /// Finishes what is left of an instance. `operation` is what the unit whose end this is
 /// about was doing: only backups leave records.
@@ -31,10 +31,10 @@ pub use ended::Ended;
 /// # Errors
 /// Something could not be put back, or what was left cannot be read.
 pub fn recover(
-    directories: &Instance,
+    directories: &InstancePaths,
     instance: &str,
     operation: Operation,
-    ended: &Ended,
+    ended: &ServiceResult,
     units: &dyn Units,
 ) -> Result<(), Failure> {
     fs::create_dir_all(&directories.runtime)
@@ -54,7 +54,7 @@ pub fn recover(
                 Some(needs_rights(instance))
             } else {
                 let own = ended.invocation.is_none() || ended.invocation == owner;
-                let unseen = Ended::default();
+                let unseen = ServiceResult::default();
                 let how = if own { ended } else { &unseen };
                 let mut tell = |phase: &str| log::info!("recovering: {phase}");
                 first(finish(journal, directories, how, units, &mut tell))
@@ -67,7 +67,7 @@ pub fn recover(
         Err(error) => first(unreadable(directories, &error)),
     };
     if let (Operation::Backup, Some(run_id)) = (operation, &ended.invocation) {
-        let left = Left {
+        let left = InterruptedRun {
             instance,
             run_id,
             intent: None,
@@ -100,7 +100,7 @@ pub fn all(host: &Host, units: &dyn Units) -> anyhow::Result<()> {
             &directories,
             &name,
             Operation::Backup,
-            &Ended::default(),
+            &ServiceResult::default(),
             units,
         );
         if let Err(failure) = done {
@@ -133,12 +133,18 @@ pub(crate) fn leftovers(
         }
         Ok(Some(journal)) if !can_finish(operation, &journal) => {
             let problem = needs_rights(&journal.intent().instance);
-            return Err(Failure::of(Kind::Failed, problem));
+            return Err(Failure::of(FailureKind::Failed, problem));
         }
         Ok(Some(journal)) => {
             report.phase("recover");
             let units = invocation.units;
-            finish(journal, directories, &Ended::default(), units, &mut |_| ())
+            finish(
+                journal,
+                directories,
+                &ServiceResult::default(),
+                units,
+                &mut |_| (),
+            )
         }
         Err(error) => unreadable(directories, &error),
     };
@@ -147,7 +153,7 @@ pub(crate) fn leftovers(
     }
     if finished.postponed {
         return Err(Failure::of(
-            Kind::Passing,
+            FailureKind::Transient,
             Problem::new(
                 "what an earlier run has stopped cannot be started now",
                 "wait until the machine has come up and systemd can be reached",
@@ -159,8 +165,8 @@ pub(crate) fn leftovers(
 
 fn finish(
     mut journal: Journal,
-    directories: &Instance,
-    ended: &Ended,
+    directories: &InstancePaths,
+    ended: &ServiceResult,
     units: &dyn Units,
     on_phase: &mut dyn FnMut(&str),
 ) -> UndoReport {
@@ -184,7 +190,7 @@ fn finish(
     );
     finished.problems.extend(problems);
     if before.operation == Operation::Backup {
-        let left = Left {
+        let left = InterruptedRun {
             instance: &before.instance,
             run_id: &before.run_id,
             intent: Some(&before),
@@ -221,7 +227,7 @@ fn first(finished: UndoReport) -> Option<Problem> {
 }
 
 /// Nobody can undo what nobody can read. Setting it aside lets the next run begin.
-fn unreadable(directories: &Instance, error: &anyhow::Error) -> UndoReport {
+fn unreadable(directories: &InstancePaths, error: &anyhow::Error) -> UndoReport {
     let path = directories.intent();
     let aside = path.with_extension("unreadable");
     let moved = match fs::rename(&path, &aside) {

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::Ended;
-use crate::base::paths::{Instance, remove_if_there};
+use super::ServiceResult;
+use crate::base::paths::{InstancePaths, remove_if_there};
 use crate::report::{self, End, Report};
 use crate::steps::journal::Intent;
 use crate::steps::undo::UndoReport;
 
 /// What there is to know about a run that may have left no record.
-pub struct Left<'a> {
+pub struct InterruptedRun<'a> {
     pub instance: &'a str,
     pub run_id: &'a str,
     /// As the run left it, before anything was undone.
@@ -18,7 +18,7 @@ pub struct Left<'a> {
 }
 
 /// Writes the record, unless there is one.
-pub fn write(directories: &Instance, left: &Left<'_>, ended: &Ended) {
+pub fn write(directories: &InstancePaths, left: &InterruptedRun<'_>, ended: &ServiceResult) {
     let last = report::last_run(directories).ok().flatten();
     if last
         .as_ref()

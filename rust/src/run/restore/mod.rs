@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
 use crate::report::Report;
 use crate::run::invocation::Invocation;
-use crate::run::observer::watched;
+use crate::run::observer::observed;
 use crate::run::{guards, locks, recover, unverified};
 use crate::steps::journal::{Intent, Journal, Operation};
 use crate::steps::undo::{self, UndoReport};
@@ -27,7 +27,7 @@ use swap::Beside;
 #[must_use]
 pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Restored {
     let provider = provider::name(plan.provider.kind);
-    let mut work = Work {
+    let mut work = RestoreWork {
         plan,
         request,
         invocation,
@@ -42,7 +42,7 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
         cleanup: UndoReport::default(),
     };
     let result = work.attempt();
-    let Work {
+    let RestoreWork {
         report,
         mut done,
         cleanup,
@@ -56,7 +56,7 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
         Ok(()) => done.error = cleanup.problems.into_iter().next(),
         Err(failure) => {
             done.outcome = failure.outcome();
-            done.passing = failure.is_passing();
+            done.transient = failure.is_transient();
             done.error = Some(failure.problem);
         }
     }
@@ -65,7 +65,7 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
     done
 }
 
-struct Work<'a> {
+struct RestoreWork<'a> {
     plan: &'a Plan,
     request: &'a Request,
     invocation: &'a Invocation<'a>,
@@ -74,7 +74,7 @@ struct Work<'a> {
     cleanup: UndoReport,
 }
 
-impl Work<'_> {
+impl RestoreWork<'_> {
     fn attempt(&mut self) -> Result<(), Failure> {
         let invocation = self.invocation;
         self.report.phase("lock");
@@ -109,11 +109,11 @@ impl Work<'_> {
         wanted: &place::Wanted,
     ) -> Result<Snapshot, Failure> {
         let cancel = self.invocation.cancel;
-        let mut snapshots = watched(&mut self.report, cancel, |job| provider.snapshots(job))?;
+        let mut snapshots = observed(&mut self.report, cancel, |job| provider.snapshots(job))?;
         unverified::apply(&self.invocation.directories, &mut snapshots)?;
         let snapshot = select::choose(&snapshots, &self.request.snapshot, &self.plan.instance)?;
         let all: Vec<PathBuf> = wanted.paths.iter().chain(&wanted.dumps).cloned().collect();
-        let missing = watched(&mut self.report, cancel, |job| {
+        let missing = observed(&mut self.report, cancel, |job| {
             provider.missing(snapshot, &all, job)
         })?;
         if let Some(path) = missing.first() {
@@ -140,7 +140,7 @@ impl Work<'_> {
         for path in wanted.paths.iter().chain(&wanted.dumps) {
             self.invocation.cancel.check("restore")?;
             let (directory, restored) = place::below(target, path)?;
-            watched(&mut self.report, self.invocation.cancel, |job| {
+            observed(&mut self.report, self.invocation.cancel, |job| {
                 provider.restore(snapshot, path, &directory, job)
             })?;
             self.done.restored.push(restored);

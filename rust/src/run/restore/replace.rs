@@ -4,15 +4,15 @@ use crate::base::cancel::Cancel;
 use crate::base::outcome::Failure;
 use crate::plan::Stream;
 use crate::provider::{Provider, Snapshot};
-use crate::run::observer::watched;
-use crate::steps::hooks::{self, Facts};
+use crate::run::observer::observed;
+use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::journal::{Action, Journal};
 use crate::steps::{quiesce, streams};
 
 use super::swap::{Beside, Swap};
-use super::{Work, request};
+use super::{RestoreWork, request};
 
-impl Work<'_> {
+impl RestoreWork<'_> {
     pub(super) fn replace(
         &mut self,
         provider: &dyn Provider,
@@ -40,7 +40,7 @@ impl Work<'_> {
         if !hooks.before_restore.is_empty() {
             self.enter("before-restore", journal)?;
         }
-        let facts = Facts {
+        let facts = HookEnvironment {
             instance: &self.plan.instance,
             run_id: &invocation.id,
             outcome: None,
@@ -59,7 +59,7 @@ impl Work<'_> {
         for item in beside {
             invocation.cancel.check("restore")?;
             item.make(journal)?;
-            watched(&mut self.report, invocation.cancel, |job| {
+            observed(&mut self.report, invocation.cancel, |job| {
                 provider.restore(snapshot, &item.stored, &item.directory, job)
             })?;
             item.check()?;
@@ -145,7 +145,7 @@ impl Work<'_> {
                 streams::make(&directory)?;
                 made = true;
             }
-            watched(&mut self.report, self.invocation.cancel, |job| {
+            observed(&mut self.report, self.invocation.cancel, |job| {
                 provider.restore(snapshot, &directory.join(name), &directory, job)
             })?;
         }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::base::outcome::{self, Outcome};
-use crate::base::paths::{Instance, remove_if_there, write_atomically};
+use crate::base::paths::{InstancePaths, remove_if_there, write_atomically};
 use crate::base::problem::Problem;
 
 /// The version of [`Request`] and [`Restored`].
@@ -46,7 +46,7 @@ impl Request {
     ///
     /// # Errors
     /// There is one that cannot be understood, or that is for another snapshot.
-    pub fn take(directories: &Instance, snapshot: &str) -> anyhow::Result<Self> {
+    pub fn take(directories: &InstancePaths, snapshot: &str) -> anyhow::Result<Self> {
         let path = directories.restore_request();
         let json = match fs::read(&path) {
             Ok(json) => json,
@@ -79,7 +79,7 @@ pub struct Restored {
     /// How it ended.
     pub outcome: Outcome,
     /// It failed for something that may pass by itself.
-    pub passing: bool,
+    pub transient: bool,
     /// Something that was stopped or changed could not be put back.
     pub cleanup_failed: bool,
     /// Why it is not a success.
@@ -98,7 +98,7 @@ impl Restored {
             version: VERSION,
             run_id: run_id.to_owned(),
             outcome: Outcome::Success,
-            passing: false,
+            transient: false,
             cleanup_failed: false,
             error: None,
             snapshot: None,
@@ -110,7 +110,7 @@ impl Restored {
     /// What the process exits with.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
-        match outcome::exit_status(self.outcome, self.passing) {
+        match outcome::exit_status(self.outcome, self.transient) {
             0 if self.cleanup_failed => 1,
             status => status,
         }
@@ -146,7 +146,7 @@ pub(super) fn list(paths: &[PathBuf]) -> String {
     paths.join(", ")
 }
 
-pub(super) fn leave_result(directories: &Instance, restored: &Restored) {
+pub(super) fn leave_result(directories: &InstancePaths, restored: &Restored) {
     let path = directories.restore_result();
     let written = serde_json::to_vec(restored)
         .map_err(Into::into)

@@ -5,9 +5,9 @@ mod files;
 use super::journal::{Action, Journal};
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, Outcome};
-use crate::base::paths::Instance;
+use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
-use crate::steps::hooks::{self, Facts};
+use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::{claims, streams};
 use crate::systemd::units::{Activity, Reason, UnitError, Units};
 
@@ -16,7 +16,7 @@ pub struct UndoContext<'a> {
     /// systemd.
     pub units: &'a dyn Units,
     /// The instance's directories.
-    pub directories: &'a Instance,
+    pub directories: &'a InstancePaths,
     /// Is told each phase.
     pub on_phase: &'a mut dyn FnMut(&str),
 }
@@ -210,7 +210,7 @@ fn start(unit: &str, units: &dyn Units) -> Undone {
 
 fn run_hook(hook: &hooks::Call<'_>, journal: &Journal, context: &mut UndoContext<'_>) -> Undone {
     let intent = &journal.intent;
-    let facts = Facts {
+    let facts = HookEnvironment {
         instance: &intent.instance,
         run_id: &intent.run_id,
         // Nothing is known about a run that never concluded but that it did not succeed.
@@ -220,8 +220,10 @@ fn run_hook(hook: &hooks::Call<'_>, journal: &Journal, context: &mut UndoContext
     let environment = context.directories.hook_environment();
     match hooks::run(context.units, hook, &facts, &environment, &Cancel::never()) {
         Ok(()) => Undone::Yes,
-        Err(hooks::Error::Unit(error)) => of_error(context.units, error),
-        Err(hooks::Error::Failed(failure)) => failed_unless_down(context.units, failure.problem),
+        Err(hooks::HookError::Unit(error)) => of_error(context.units, error),
+        Err(hooks::HookError::Failed(failure)) => {
+            failed_unless_down(context.units, failure.problem)
+        }
     }
 }
 

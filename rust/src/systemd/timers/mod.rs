@@ -8,12 +8,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use zbus::Connection;
-use zbus::wire::OwnedObjectPath;
+
+use super::client::ListedUnit;
+use crate::base::unit_names::{MAINTAIN, unit};
 
 /// What an instance does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Activity {
+pub enum RunActivity {
     /// Nothing.
     Idle,
     /// A run is under way.
@@ -54,28 +56,18 @@ pub struct Timer {
 
 /// What systemd says of the units of some instances.
 #[derive(Clone, Debug, Default)]
-pub struct Schedule {
+pub struct UnitStates {
     /// By name; none if systemd cannot be asked.
-    units: Option<BTreeMap<String, Unit>>,
+    units: Option<BTreeMap<String, TimedUnit>>,
 }
 
 #[derive(Clone, Debug)]
-struct Unit {
-    load: String,
-    active: String,
-    sub: String,
-    path: OwnedObjectPath,
+struct TimedUnit {
+    unit: ListedUnit,
     next: Option<Timestamp>,
 }
 
-/// The name of an instance's service or timer: of its run, or of what `suffix` says
-/// (`-maintain`).
-#[must_use]
-pub fn unit(instance: &str, suffix: &str, kind: &str) -> String {
-    format!("backupservice-{instance}{suffix}.{kind}")
-}
-
-impl Schedule {
+impl UnitStates {
     /// Asks systemd about the runs and maintenances of these instances. Where it cannot be
     /// asked, nothing is known.
     #[must_use]
@@ -100,7 +92,7 @@ impl Schedule {
     pub async fn ask_on(connection: &Connection, instances: &[&str]) -> zbus::Result<Self> {
         let names: Vec<String> = instances
             .iter()
-            .flat_map(|instance| ["", "-maintain"].map(|suffix| (instance, suffix)))
+            .flat_map(|instance| ["", MAINTAIN].map(|suffix| (instance, suffix)))
             .flat_map(|(instance, suffix)| {
                 ["service", "timer"].map(|kind| unit(instance, suffix, kind))
             })
@@ -111,15 +103,15 @@ impl Schedule {
 
     /// Whether the instance's run is under way; with a suffix (`-maintain`), whether that is.
     #[must_use]
-    pub fn activity(&self, instance: &str, suffix: &str) -> Activity {
+    pub fn activity(&self, instance: &str, suffix: &str) -> RunActivity {
         let Some(units) = &self.units else {
-            return Activity::Unknown;
+            return RunActivity::Unknown;
         };
         let unit = units.get(&unit(instance, suffix, "service"));
-        match unit.map(|unit| unit.active.as_str()) {
+        match unit.map(|unit| unit.unit.active.as_str()) {
             // Deactivating: its last steps, such as starting what was stopped.
-            Some("activating" | "active" | "deactivating") => Activity::Running,
-            _ => Activity::Idle,
+            Some("activating" | "active" | "deactivating") => RunActivity::Running,
+            _ => RunActivity::Idle,
         }
     }
 
@@ -135,7 +127,11 @@ impl Schedule {
                 next: None,
             };
         };
-        let state = match (unit.load.as_str(), unit.active.as_str(), unit.sub.as_str()) {
+        let state = match (
+            unit.unit.load.as_str(),
+            unit.unit.active.as_str(),
+            unit.unit.sub.as_str(),
+        ) {
             ("masked", ..) => TimerState::Masked,
             ("not-found", ..) => TimerState::Missing,
             (_, "active", "waiting") => TimerState::Waiting,
@@ -151,23 +147,23 @@ impl Schedule {
 }
 
 #[cfg(test)]
-impl Schedule {
+impl UnitStates {
     /// Of instances of tests, whose timers wait unless systemd cannot be asked.
-    pub(crate) fn pretend(activity: Activity, next: Option<Timestamp>) -> Self {
+    pub(crate) fn pretend(activity: RunActivity, next: Option<Timestamp>) -> Self {
         let of = |name: String, active: &str, sub: &str| {
-            let unit = Unit {
+            let unit = ListedUnit {
+                name: name.clone(),
                 load: "loaded".to_owned(),
                 active: active.to_owned(),
                 sub: sub.to_owned(),
-                path: OwnedObjectPath::default(),
-                next,
+                path: zbus::wire::OwnedObjectPath::default(),
             };
-            (name, unit)
+            (name, TimedUnit { unit, next })
         };
         let active = match activity {
-            Activity::Unknown => return Self::default(),
-            Activity::Running => "activating",
-            Activity::Idle => "inactive",
+            RunActivity::Unknown => return Self::default(),
+            RunActivity::Running => "activating",
+            RunActivity::Idle => "inactive",
         };
         let units = ["a", "home-assistant", "mail", "nextcloud"]
             .iter()

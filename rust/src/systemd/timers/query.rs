@@ -6,11 +6,10 @@ use std::task::Poll;
 
 use jiff::Timestamp;
 use zbus::Connection;
-use zbus::wire::{OwnedObjectPath, OwnedVariant};
+use zbus::wire::OwnedObjectPath;
 
-use super::Unit;
-
-const SERVICE: &str = "org.freedesktop.systemd1";
+use super::TimedUnit;
+use crate::systemd::client::{self, ListedUnit};
 
 /// So many questions are on the way at once: a bus limits what a client may have open.
 const AT_ONCE: usize = 32;
@@ -19,15 +18,18 @@ const AT_ONCE: usize = 32;
 pub(super) async fn units(
     connection: &Connection,
     names: &[String],
-) -> zbus::Result<BTreeMap<String, Unit>> {
-    let mut units = list(connection, names).await?;
+) -> zbus::Result<BTreeMap<String, TimedUnit>> {
+    let listed = client::list_units(connection, names).await?;
+    let mut units: BTreeMap<String, TimedUnit> = listed.into_iter().map(unlisted).collect();
     // No service is ever called so.
-    let mut waiting: Vec<&mut Unit> = units
+    let mut waiting: Vec<&mut TimedUnit> = units
         .values_mut()
-        .filter(|unit| unit.sub == "waiting")
+        .filter(|unit| unit.unit.sub == "waiting")
         .collect();
     for some in waiting.chunks_mut(AT_ONCE) {
-        let questions = some.iter().map(|unit| next_elapse(connection, &unit.path));
+        let questions = some
+            .iter()
+            .map(|unit| next_elapse(connection, &unit.unit.path));
         let answers = together(questions).await;
         for (unit, answer) in some.iter_mut().zip(answers) {
             unit.next = answer?;
@@ -36,64 +38,16 @@ pub(super) async fn units(
     Ok(units)
 }
 
-/// All units in one answer. systemd tells even of those that it has not loaded.
-async fn list(connection: &Connection, names: &[String]) -> zbus::Result<BTreeMap<String, Unit>> {
-    /// name, description, load state, active state, sub state, followed unit, path,
-    /// job id, job type, job path
-    type Row = (
-        String,
-        String,
-        String,
-        String,
-        String,
-        String,
-        OwnedObjectPath,
-        u32,
-        String,
-        OwnedObjectPath,
-    );
-
-    let reply = connection
-        .call_method(
-            Some(SERVICE),
-            "/org/freedesktop/systemd1",
-            Some("org.freedesktop.systemd1.Manager"),
-            "ListUnitsByNames",
-            &(names,),
-        )
-        .await?;
-    let rows: Vec<Row> = reply.body().deserialize()?;
-    Ok(rows
-        .into_iter()
-        .map(|(name, _, load, active, sub, _, path, ..)| {
-            let unit = Unit {
-                load,
-                active,
-                sub,
-                path,
-                next: None,
-            };
-            (name, unit)
-        })
-        .collect())
+fn unlisted(unit: ListedUnit) -> (String, TimedUnit) {
+    (unit.name.clone(), TimedUnit { unit, next: None })
 }
 
 async fn next_elapse(
     connection: &Connection,
     timer: &OwnedObjectPath,
 ) -> zbus::Result<Option<Timestamp>> {
-    let question = ("org.freedesktop.systemd1.Timer", "NextElapseUSecRealtime");
-    let reply = connection
-        .call_method(
-            Some(SERVICE),
-            timer,
-            Some("org.freedesktop.DBus.Properties"),
-            "Get",
-            &question,
-        )
-        .await?;
-    let value: OwnedVariant = reply.body().deserialize()?;
-    let microseconds = u64::try_from(value)?;
+    let microseconds: u64 =
+        client::property(connection, timer, client::TIMER, "NextElapseUSecRealtime").await?;
     // Neither 0 nor the end of time is a time.
     Ok(i64::try_from(microseconds)
         .ok()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::base::cancel::Cancel;
 use crate::base::problem::Problem;
 use crate::base::process::{self, Command, Line};
-use crate::watch::events::{Event, Kind};
+use crate::watch::events::{Event, EventKind};
 
 /// A server that does not answer must not keep others from being told.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -21,7 +21,7 @@ pub(super) fn apprise(program: &Path, urls: &Path, event: &Event) -> Result<(), 
     let secret = secret(urls)?;
     let kind = match event.kind {
         kind if kind.is_good() => "success",
-        Kind::Incomplete | Kind::CleanupFailed => "warning",
+        EventKind::Incomplete | EventKind::CleanupFailed => "warning",
         _ => "failure",
     };
     let arguments = [

@@ -4,11 +4,11 @@ use crate::base::cancel::Cancel;
 use crate::base::paths::write_atomically;
 use crate::base::problem::Problem;
 use crate::systemd::units::Units;
-use crate::watch::config::Hook;
+use crate::watch::config::NotifyHook;
 use crate::watch::events::Event;
 
 /// Starts the unit of a hook, and waits for its end.
-pub(super) fn start(hook: &Hook, event: &Event, units: &dyn Units) -> Result<(), Problem> {
+pub(super) fn start(hook: &NotifyHook, event: &Event, units: &dyn Units) -> Result<(), Problem> {
     let unit = &hook.unit;
     let remedy = format!(
         "`journalctl -u {unit}` tells why; it is tried again every few minutes, and now by \

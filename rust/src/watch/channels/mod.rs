@@ -73,7 +73,7 @@ pub(super) fn all<'a>(config: &'a Config, units: &'a dyn Units) -> Vec<Channel<'
 }
 
 /// The program, the name and the settings of each.
-fn called(kind: Option<&Called>) -> impl Iterator<Item = (&Path, &String, &config::Channel)> {
+fn called(kind: Option<&Called>) -> impl Iterator<Item = (&Path, &String, &config::ChannelConfig)> {
     kind.into_iter().flat_map(|kind| {
         let channels = kind.channels.iter();
         channels.map(|(name, channel)| (kind.program.as_path(), name, channel))

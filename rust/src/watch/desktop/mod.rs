@@ -17,7 +17,7 @@ use zbus::wire::Variant;
 use zbus::{Connection, Proxy};
 
 use crate::base::paths::{Host, write_atomically};
-use crate::watch::events::{Event, Kind};
+use crate::watch::events::{Event, EventKind};
 use crate::watch::store;
 
 const NAME: &str = "org.freedesktop.Notifications";
@@ -89,7 +89,7 @@ pub fn run(host: &Host) -> Result<()> {
 fn select(events: &[Event], shown: &Shown) -> Vec<Note> {
     let mut matters: BTreeMap<_, (bool, Option<&Event>)> = BTreeMap::new();
     for event in events {
-        let cleanup = event.kind == Kind::CleanupFailed;
+        let cleanup = event.kind == EventKind::CleanupFailed;
         let key = (&event.instance, event.kind.is_of_maintenance(), cleanup);
         let (worried, last) = matters.entry(key).or_default();
         if shown.contains(event) {

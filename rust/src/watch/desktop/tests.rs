@@ -1,7 +1,7 @@
 use super::*;
 
 /// Told by `<number><instance><kind>`, a second apart.
-fn events(kinds: &[(&str, Kind)]) -> Vec<Event> {
+fn events(kinds: &[(&str, EventKind)]) -> Vec<Event> {
     let numbered = (1_u32..).zip(kinds);
     numbered
         .map(|(id, (instance, kind))| Event {
@@ -18,7 +18,7 @@ fn events(kinds: &[(&str, Kind)]) -> Vec<Event> {
         .collect()
 }
 
-fn titles(kinds: &[(&str, Kind)], shown: u32) -> Vec<String> {
+fn titles(kinds: &[(&str, EventKind)], shown: u32) -> Vec<String> {
     let shown = Shown {
         id: shown.into(),
         time: Timestamp::from_second(shown.into()).unwrap(),
@@ -32,9 +32,9 @@ fn titles(kinds: &[(&str, Kind)], shown: u32) -> Vec<String> {
 #[test]
 fn what_is_over_is_told_only_to_who_knew_of_it() {
     let all = [
-        ("a", Kind::Failed),
-        ("a", Kind::Failed),
-        ("a", Kind::Recovered),
+        ("a", EventKind::Failed),
+        ("a", EventKind::Failed),
+        ("a", EventKind::Recovered),
     ];
     assert!(titles(&all, 0).is_empty());
     assert_eq!(titles(&all, 1), ["3 a recovered"]);
@@ -45,10 +45,10 @@ fn what_is_over_is_told_only_to_who_knew_of_it() {
 #[test]
 fn a_matter_does_not_hide_another() {
     let all = [
-        ("a", Kind::MaintenanceFailed),
-        ("b", Kind::Failed),
-        ("a", Kind::CleanupFailed),
-        ("a", Kind::Recovered),
+        ("a", EventKind::MaintenanceFailed),
+        ("b", EventKind::Failed),
+        ("a", EventKind::CleanupFailed),
+        ("a", EventKind::Recovered),
     ];
     assert_eq!(
         titles(&all, 0),
@@ -61,7 +61,7 @@ fn nobody_is_flooded() {
     let names: Vec<String> = (0..20).map(|i| format!("i{i}")).collect();
     let all: Vec<_> = names
         .iter()
-        .map(|name| (name.as_str(), Kind::Overdue))
+        .map(|name| (name.as_str(), EventKind::Overdue))
         .collect();
     let titles = titles(&all, 0);
     assert_eq!(titles.len(), SHOWN + 1);
@@ -74,5 +74,8 @@ fn numbers_that_begin_anew_are_new() {
         id: 90,
         time: Timestamp::from_second(0).unwrap(),
     };
-    assert_eq!(select(&events(&[("a", Kind::Failed)]), &shown).len(), 1);
+    assert_eq!(
+        select(&events(&[("a", EventKind::Failed)]), &shown).len(),
+        1
+    );
 }

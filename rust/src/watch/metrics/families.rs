@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::Page;
 use crate::base::outcome::Outcome;
-use crate::report::maintenance::Check;
-use crate::watch::scan::Instance;
+use crate::report::maintenance::CheckResult;
+use crate::watch::scan::ScannedInstance;
 
 /// How backups end.
 pub(super) fn runs(page: &mut Page<'_>) {
@@ -75,7 +75,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
 
 /// What they make.
 pub(super) fn snapshots(page: &mut Page<'_>) {
-    let counted = |one: &Instance| one.runs.iter().rev().find_map(|run| run.totals);
+    let counted = |one: &ScannedInstance| one.runs.iter().rev().find_map(|run| run.totals);
     page.family(
         "last_snapshot_added_bytes",
         "What the last snapshot added to the repository.",
@@ -182,14 +182,14 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
         "Whether the last check of the repository found nothing wrong.",
         &|family, one| {
             if let Some(check) = one.maintenance.as_ref().and_then(|last| last.done.check) {
-                family.flag(&[("backup", &one.name)], check == Check::Sound);
+                family.flag(&[("backup", &one.name)], check == CheckResult::Sound);
             }
         },
     );
 }
 
 /// How many snapshots there are, if that is known.
-fn count(one: &Instance) -> Option<u64> {
+fn count(one: &ScannedInstance) -> Option<u64> {
     let since = match &one.maintenance {
         Some(last) => Some((last.done.kept?, last.finished)),
         // All that ever were are remembered.

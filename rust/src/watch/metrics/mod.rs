@@ -11,12 +11,17 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::scan::Instance;
+use super::scan::ScannedInstance;
 use super::store::Store;
 use crate::base::paths::write_atomically;
 
 /// Writes the file; false if it cannot be.
-pub(super) fn write(file: &Path, instances: &[Instance], store: &Store, now: Timestamp) -> bool {
+pub(super) fn write(
+    file: &Path,
+    instances: &[ScannedInstance],
+    store: &Store,
+    now: Timestamp,
+) -> bool {
     let text = text(instances, store, now);
     let result = write_atomically(file, text.as_bytes());
     if let Err(error) = &result {
@@ -32,12 +37,12 @@ pub(super) fn write(file: &Path, instances: &[Instance], store: &Store, now: Tim
 /// The file under way.
 struct Page<'a> {
     text: String,
-    instances: &'a [Instance],
+    instances: &'a [ScannedInstance],
 }
 
 impl Page<'_> {
     /// A family with what `each` instance has of it.
-    fn family(&mut self, name: &str, help: &str, each: &dyn Fn(&mut Family<'_>, &Instance)) {
+    fn family(&mut self, name: &str, help: &str, each: &dyn Fn(&mut Family<'_>, &ScannedInstance)) {
         let instances = self.instances;
         self.own(name, help, &|family| {
             for one in instances {
@@ -90,7 +95,7 @@ impl Family<'_> {
     }
 }
 
-fn text(instances: &[Instance], store: &Store, now: Timestamp) -> String {
+fn text(instances: &[ScannedInstance], store: &Store, now: Timestamp) -> String {
     let text = String::new();
     let mut page = Page { text, instances };
     families::runs(&mut page);

@@ -4,8 +4,8 @@ use std::fs;
 
 use expect_test::expect;
 
-use super::derive::Crash;
-use super::events::Kind;
+use super::events::EventKind;
+use super::system::Crash;
 use super::*;
 use crate::base::outcome::Outcome;
 use crate::report::record::Record;
@@ -226,7 +226,7 @@ fn only_so_many_events_are_kept() {
     let events = machine.events();
     let failed = events
         .iter()
-        .filter(|event| event.kind == Kind::Failed)
+        .filter(|event| event.kind == EventKind::Failed)
         .count();
     assert!(events.len() == 200 && failed > 190, "{}", events.len());
     assert!(events.windows(2).all(|pair| pair[1].id == pair[0].id + 1));

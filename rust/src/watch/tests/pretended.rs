@@ -16,10 +16,9 @@ use crate::base::outcome::Outcome;
 use crate::report::record::{Problem, Record, Totals, VERSION};
 use crate::report::{maintenance, write_record};
 use crate::systemd::units::{Activity, UnitError, UnitResult};
-use crate::watch::config::{Config, Hook};
+use crate::watch::config::{Config, NotifyHook};
 use crate::watch::deadline::Next;
-use crate::watch::derive::Crash;
-use crate::watch::system::{System, UnitState};
+use crate::watch::system::{Crash, System, UnitState};
 use crate::watch::*;
 
 /// The run `number`, an hour after the one before.
@@ -104,7 +103,7 @@ impl Pretended {
 
     pub fn maintained(&self, outcome: Outcome, number: i64) {
         let run = record(outcome, number);
-        let record = maintenance::Maintenance {
+        let record = maintenance::MaintenanceRecord {
             version: VERSION,
             instance: run.instance,
             provider: run.provider,
@@ -113,7 +112,7 @@ impl Pretended {
             finished: run.finished,
             outcome,
             error: run.error,
-            done: maintenance::Done::default(),
+            done: maintenance::MaintenanceResults::default(),
             phases: Vec::new(),
         };
         let json = serde_json::to_vec(&record).unwrap();
@@ -122,7 +121,7 @@ impl Pretended {
 
     /// One hook, and metrics.
     pub fn config(&self) -> Config {
-        let hook = Hook {
+        let hook = NotifyHook {
             unit: "backupservice-notify-x.service".to_owned(),
             input: self.root.path().join("x.json"),
             instances: None,

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use backupservice::base::cancel::Cancel;
 use backupservice::base::measure::Totals;
-use backupservice::base::outcome::{Failure, Kind};
+use backupservice::base::outcome::{Failure, FailureKind};
 use backupservice::base::problem::Problem;
 use backupservice::plan::Retention;
 use backupservice::provider::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
@@ -20,7 +20,7 @@ use super::Log;
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // each a switch of its own
 pub struct Script {
-    pub backups: VecDeque<Result<Option<Problem>, Kind>>,
+    pub backups: VecDeque<Result<Option<Problem>, FailureKind>>,
     pub during_backup: Option<Box<dyn Fn()>>,
     pub fails_to_restore: bool,
     pub missing: Vec<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Script {
     /// The size that a backup is said to have.
     pub bytes: Option<u64>,
     /// What goes wrong in `forget`, `prune` and `check`, each once.
-    pub maintenance: VecDeque<(&'static str, Kind)>,
+    pub maintenance: VecDeque<(&'static str, FailureKind)>,
     /// When the only snapshot was made.
     pub saved: Option<Timestamp>,
     /// What is not there any more after everything was restored.
@@ -126,7 +126,7 @@ impl Provider for FakeProvider {
     fn snapshots(&self, _: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
         if self.script.borrow().no_repository {
             let problem = Problem::new("there is no repository", "make one");
-            return Err(Failure::of(Kind::NoRepository, problem));
+            return Err(Failure::of(FailureKind::NoRepository, problem));
         }
         if self.script.borrow().no_snapshots {
             return Ok(Vec::new());

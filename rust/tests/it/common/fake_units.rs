@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use backupservice::base::cancel::Cancel;
-use backupservice::base::paths::Instance;
+use backupservice::base::paths::InstancePaths;
 use backupservice::base::problem::Problem;
 use backupservice::systemd::units::{Activity, Reason, UnitError, UnitResult, Units};
 
@@ -94,7 +94,7 @@ impl FakeUnits {
         self.cancelling.borrow_mut().insert(unit.to_owned());
     }
 
-    pub fn belongs_to(&self, directories: &Instance) {
+    pub fn belongs_to(&self, directories: &InstancePaths) {
         *self.staging.borrow_mut() = directories.staging();
         *self.hook_environment.borrow_mut() = directories.hook_environment();
     }

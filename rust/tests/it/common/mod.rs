@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use backupservice::base::cancel::Cancel;
 use backupservice::base::outcome::Failure;
-use backupservice::base::paths::{Host, Instance};
+use backupservice::base::paths::{Host, InstancePaths};
 use backupservice::plan::Plan;
 use backupservice::provider::{self, Provider};
 use backupservice::run::invocation::{Invocation, Open};
@@ -104,7 +104,7 @@ impl Machine {
         self.path("srv/data")
     }
 
-    pub fn directories(&self) -> Instance {
+    pub fn directories(&self) -> InstancePaths {
         Host::new(self.root.path()).instance("app")
     }
 
@@ -112,8 +112,8 @@ impl Machine {
         serde_json::from_value(self.plan.clone()).unwrap()
     }
 
-    pub fn back_up(&self) -> backup::Ended {
-        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
+    pub fn back_up(&self) -> backup::BackupResult {
+        let open = |_: &Plan, _: &Path, _: &InstancePaths| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,
@@ -123,8 +123,8 @@ impl Machine {
         backup::run(&self.parsed_plan(), &self.invocation(&open))
     }
 
-    pub fn maintain(&self) -> maintain::Ended {
-        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
+    pub fn maintain(&self) -> maintain::MaintenanceResult {
+        let open = |_: &Plan, _: &Path, _: &InstancePaths| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,
@@ -134,16 +134,16 @@ impl Machine {
         maintain::run(&self.parsed_plan(), &self.invocation(&open))
     }
 
-    pub fn maintain_for_real(&self) -> maintain::Ended {
+    pub fn maintain_for_real(&self) -> maintain::MaintenanceResult {
         maintain::run(&self.parsed_plan(), &self.invocation(&provider::open))
     }
 
-    pub fn back_up_for_real(&self) -> backup::Ended {
+    pub fn back_up_for_real(&self) -> backup::BackupResult {
         backup::run(&self.parsed_plan(), &self.invocation(&provider::open))
     }
 
     pub fn restore(&self, request: &restore::request::Request) -> restore::request::Restored {
-        let open = |_: &Plan, _: &Path, _: &Instance| -> Result<Box<dyn Provider>, Failure> {
+        let open = |_: &Plan, _: &Path, _: &InstancePaths| -> Result<Box<dyn Provider>, Failure> {
             Ok(Box::new(FakeProvider::new(
                 &self.script,
                 &self.log,
@@ -167,7 +167,7 @@ impl Machine {
     pub fn recover(
         &self,
         operation: backupservice::steps::journal::Operation,
-        ended: &recover::Ended,
+        ended: &recover::ServiceResult,
     ) -> Result<(), Failure> {
         recover::recover(&self.directories(), "app", operation, ended, &self.units)
     }
@@ -198,8 +198,8 @@ impl Machine {
 }
 
 /// Killed by SIGKILL, as systemd tells `ExecStopPost=`.
-pub fn killed() -> recover::Ended {
-    recover::Ended {
+pub fn killed() -> recover::ServiceResult {
+    recover::ServiceResult {
         invocation: Some(RUN_ID.to_owned()),
         result: Some("signal".to_owned()),
         code: Some("killed".to_owned()),

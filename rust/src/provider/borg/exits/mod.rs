@@ -1,22 +1,22 @@
 //! What the endings of borg mean, with `BORG_EXIT_CODES=modern`. 1.4.
 
-use crate::base::outcome::Kind;
-use crate::provider::table::{Operation, Row, Sign, Verdict};
+use crate::base::outcome::FailureKind;
+use crate::provider::table::{ProviderOperation, Row, Sign, Verdict};
 
 /// Said by us, since borg does not tell an empty directory from a damaged repository.
 pub const EMPTY_DIRECTORY: &str = "the directory of the repository is empty";
 
-const FAILED: Verdict = Verdict::Failure(Kind::Failed);
-const PASSING: Verdict = Verdict::Failure(Kind::Passing);
-const LOCKED: Verdict = Verdict::Failure(Kind::Locked);
-const CANCELLED: Verdict = Verdict::Failure(Kind::Cancelled);
-const DAMAGED: Verdict = Verdict::Failure(Kind::Damaged);
-const MISSING: Verdict = Verdict::Failure(Kind::NoRepository);
+const FAILED: Verdict = Verdict::Failure(FailureKind::Failed);
+const PASSING: Verdict = Verdict::Failure(FailureKind::Transient);
+const LOCKED: Verdict = Verdict::Failure(FailureKind::Locked);
+const CANCELLED: Verdict = Verdict::Failure(FailureKind::Cancelled);
+const DAMAGED: Verdict = Verdict::Failure(FailureKind::Damaged);
+const MISSING: Verdict = Verdict::Failure(FailureKind::NoRepository);
 
-const BACKUP: &[Operation] = &[Operation::Backup];
-const INIT: &[Operation] = &[Operation::Init];
-const CHECKING: &[Operation] = &[Operation::Check];
-const RESTORE: &[Operation] = &[Operation::Restore];
+const BACKUP: &[ProviderOperation] = &[ProviderOperation::Backup];
+const INIT: &[ProviderOperation] = &[ProviderOperation::Init];
+const CHECKING: &[ProviderOperation] = &[ProviderOperation::Check];
+const RESTORE: &[ProviderOperation] = &[ProviderOperation::Restore];
 
 const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
 const LOOK: &str = "read borg's own words above and the journal of the run";
@@ -81,7 +81,7 @@ pub const TABLE: &[Row] = &[
     // A restore that came to its end, but not of everything.
     row(RESTORE, Sign::Code(101), FAILED, "the snapshot does not hold it", "choose another snapshot, or a path that it holds"),
     row(RESTORE, Sign::NoProof(0), FAILED, "it ended without having restored anything", LOOK),
-    row(&[Operation::Snapshots], Sign::NoProof(0), FAILED, "it ended without having listed anything", LOOK),
+    row(&[ProviderOperation::Snapshots], Sign::NoProof(0), FAILED, "it ended without having listed anything", LOOK),
     // A check that found something exits with 1, whatever it found.
     row(CHECKING, Sign::CodeSays(1, "repository check, errors found"), DAMAGED, "the repository is damaged", REPAIR),
     row(CHECKING, Sign::CodeSays(1, "check complete, problems found"), DAMAGED, "the repository is damaged", REPAIR),
@@ -109,7 +109,7 @@ pub const TABLE: &[Row] = &[
 ];
 
 const fn row(
-    operations: &'static [Operation],
+    operations: &'static [ProviderOperation],
     sign: Sign,
     verdict: Verdict,
     meaning: &'static str,

@@ -2,17 +2,17 @@ use super::*;
 use crate::base::process::Exit;
 use crate::provider::table::{Ending, classify};
 
-const ALL: [Operation; 7] = [
-    Operation::Init,
-    Operation::Backup,
-    Operation::Mark,
-    Operation::Unlock,
-    Operation::Snapshots,
-    Operation::Contents,
-    Operation::Restore,
+const ALL: [ProviderOperation; 7] = [
+    ProviderOperation::Init,
+    ProviderOperation::Backup,
+    ProviderOperation::Mark,
+    ProviderOperation::Unlock,
+    ProviderOperation::Snapshots,
+    ProviderOperation::Contents,
+    ProviderOperation::Restore,
 ];
 
-fn verdict(operation: Operation, code: i32, messages: &[&str], proved: bool) -> Verdict {
+fn verdict(operation: ProviderOperation, code: i32, messages: &[&str], proved: bool) -> Verdict {
     let messages: Vec<String> = messages.iter().map(ToString::to_string).collect();
     let exit = Exit {
         code: Some(code),
@@ -31,28 +31,34 @@ fn verdict(operation: Operation, code: i32, messages: &[&str], proved: bool) -> 
 #[test]
 fn warnings_make_a_backup_incomplete_only_if_there_is_an_archive() {
     for code in [1, 100, 101, 102, 103, 104, 105, 106, 107] {
-        let proved = verdict(Operation::Backup, code, &[], true);
+        let proved = verdict(ProviderOperation::Backup, code, &[], true);
         assert_eq!(proved, Verdict::Incomplete, "{code}");
         assert_eq!(
-            verdict(Operation::Backup, code, &[], false),
+            verdict(ProviderOperation::Backup, code, &[], false),
             FAILED,
             "{code}"
         );
     }
-    assert_eq!(verdict(Operation::Backup, 0, &[], true), Verdict::Success);
-    assert_eq!(verdict(Operation::Backup, 0, &[], false), FAILED);
+    assert_eq!(
+        verdict(ProviderOperation::Backup, 0, &[], true),
+        Verdict::Success
+    );
+    assert_eq!(verdict(ProviderOperation::Backup, 0, &[], false), FAILED);
 }
 
 #[test]
 fn a_warning_about_space_does_not_hide_that_there_is_an_archive() {
     let full = ["/x: read: [Errno 28] No space left on device"];
-    let proved = verdict(Operation::Backup, 104, &full, true);
+    let proved = verdict(ProviderOperation::Backup, 104, &full, true);
     assert_eq!(proved, Verdict::Incomplete);
 }
 
 #[test]
 fn for_everything_else_a_warning_is_a_failure() {
-    for operation in ALL.into_iter().filter(|each| *each != Operation::Backup) {
+    for operation in ALL
+        .into_iter()
+        .filter(|each| *each != ProviderOperation::Backup)
+    {
         for code in [1, 100, 101, 102, 104, 105, 106, 107] {
             assert_eq!(
                 verdict(operation, code, &[], true),
@@ -80,17 +86,23 @@ fn unknown_means_failed() {
 fn only_a_repository_that_is_certainly_missing_is_called_missing() {
     for code in 0..=255 {
         let expected = code == 13;
-        let verdict = verdict(Operation::Backup, code, &[], false);
+        let verdict = verdict(ProviderOperation::Backup, code, &[], false);
         assert_eq!(verdict == MISSING, expected, "{code}");
     }
     let empty = [EMPTY_DIRECTORY];
-    assert_eq!(verdict(Operation::Backup, 15, &empty, false), MISSING);
-    assert_eq!(verdict(Operation::Backup, 16, &empty, false), FAILED);
+    assert_eq!(
+        verdict(ProviderOperation::Backup, 15, &empty, false),
+        MISSING
+    );
+    assert_eq!(
+        verdict(ProviderOperation::Backup, 16, &empty, false),
+        FAILED
+    );
 }
 
 #[test]
 fn what_may_pass_by_itself_is_told_from_what_does_not() {
-    use Operation::Backup;
+    use ProviderOperation::Backup;
     let refused = ["Remote: ssh: connect to host h port 22: Connection refused"];
     let key = ["Remote: Host key verification failed."];
     assert_eq!(verdict(Backup, 73, &[], false), LOCKED);

@@ -2,14 +2,14 @@
 //! with 3 for a missing source, where earlier versions exit with 1 and 0.
 
 use super::retry_limit::{GAVE_UP, NO_BUCKET, UNKNOWN_KEY, WRONG_KEY};
-use crate::base::outcome::Kind;
-use crate::provider::table::{Operation, Row, Sign, Verdict};
+use crate::base::outcome::FailureKind;
+use crate::provider::table::{ProviderOperation, Row, Sign, Verdict};
 
-const FAILED: Verdict = Verdict::Failure(Kind::Failed);
-const PASSING: Verdict = Verdict::Failure(Kind::Passing);
-const LOCKED: Verdict = Verdict::Failure(Kind::Locked);
-const DAMAGED: Verdict = Verdict::Failure(Kind::Damaged);
-const CANCELLED: Verdict = Verdict::Failure(Kind::Cancelled);
+const FAILED: Verdict = Verdict::Failure(FailureKind::Failed);
+const PASSING: Verdict = Verdict::Failure(FailureKind::Transient);
+const LOCKED: Verdict = Verdict::Failure(FailureKind::Locked);
+const DAMAGED: Verdict = Verdict::Failure(FailureKind::Damaged);
+const CANCELLED: Verdict = Verdict::Failure(FailureKind::Cancelled);
 
 const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
 const LOOK: &str = "read restic's own words above and the journal of the run";
@@ -20,7 +20,7 @@ pub const TABLE: &[Row] = &[
     row(
         &[],
         Sign::Code(10),
-        Verdict::Failure(Kind::NoRepository),
+        Verdict::Failure(FailureKind::NoRepository),
         "the repository does not exist",
         "check repository.path; the next backup creates the repository",
     ),
@@ -39,28 +39,28 @@ pub const TABLE: &[Row] = &[
         "put the password of this repository into {passwordFile}, or set repository.passwordFile to a file that has it",
     ),
     row(
-        &[Operation::Backup],
+        &[ProviderOperation::Backup],
         Sign::NoProof(0),
         FAILED,
         "it ended without having made a snapshot",
         LOOK,
     ),
     row(
-        &[Operation::Backup],
+        &[ProviderOperation::Backup],
         Sign::NoProof(3),
         FAILED,
         "it ended without having made a snapshot",
         LOOK,
     ),
     row(
-        &[Operation::Backup],
+        &[ProviderOperation::Backup],
         Sign::Code(3),
         Verdict::Incomplete,
         "some of the data could not be read",
         "make it readable or exclude it with excludePatterns",
     ),
     row(
-        &[Operation::Backup],
+        &[ProviderOperation::Backup],
         Sign::ZeroBut("does not exist, skipping"),
         Verdict::Incomplete,
         "a source disappeared while the backup began",
@@ -116,49 +116,49 @@ pub const TABLE: &[Row] = &[
     ),
     network(GAVE_UP, "the server does not do what it is asked"),
     row(
-        &[Operation::Init],
+        &[ProviderOperation::Init],
         Sign::Says("repository already contains"),
         FAILED,
         "the repository has lost its file `config`, and is not made anew over what it still holds",
         "put the file back from a copy of the repository; or move the repository away, and the next backup begins a new one",
     ),
     row(
-        &[Operation::Init],
+        &[ProviderOperation::Init],
         Sign::Says("already exists"),
         FAILED,
         "there is a repository already",
         "check repository.path",
     ),
     row(
-        &[Operation::Init],
+        &[ProviderOperation::Init],
         Sign::NoProof(0),
         FAILED,
         "it ended without having created the repository",
         LOOK,
     ),
     row(
-        &[Operation::Mark],
+        &[ProviderOperation::Mark],
         Sign::NoProof(0),
         FAILED,
         "it ended without having marked the snapshot",
         LOOK,
     ),
     row(
-        &[Operation::Restore],
+        &[ProviderOperation::Restore],
         Sign::NoProof(0),
         FAILED,
         "it ended without having restored anything",
         LOOK,
     ),
     row(
-        &[Operation::Check],
+        &[ProviderOperation::Check],
         Sign::NoProof(0),
         FAILED,
         "it ended without having checked the repository",
         LOOK,
     ),
     row(
-        &[Operation::Check],
+        &[ProviderOperation::Check],
         Sign::Proved(1),
         DAMAGED,
         "the repository is damaged",
@@ -206,7 +206,7 @@ const fn key(words: &'static str) -> Row {
 }
 
 const fn row(
-    operations: &'static [Operation],
+    operations: &'static [ProviderOperation],
     sign: Sign,
     verdict: Verdict,
     meaning: &'static str,

@@ -5,7 +5,7 @@ use crate::base::problem::Problem;
 
 /// How systemd says that a unit ended, in the environment of its `ExecStopPost=`.
 #[derive(Clone, Debug, Default)]
-pub struct Ended {
+pub struct ServiceResult {
     /// `INVOCATION_ID`; missing when this is not about one unit but about the boot.
     pub invocation: Option<String>,
     /// `SERVICE_RESULT`: `success`, `exit-code`, `signal`, `timeout`, `oom-kill`, …
@@ -16,7 +16,7 @@ pub struct Ended {
     pub status: Option<String>,
 }
 
-impl Ended {
+impl ServiceResult {
     /// From our environment.
     #[must_use]
     pub fn current() -> Self {
