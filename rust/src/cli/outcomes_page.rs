@@ -149,7 +149,7 @@ mod tests {
             println!("skipped: the crate is built without the documentation");
             return;
         }
-        expect_file!["../../docs/outcomes.md"].assert_eq(&document());
+        expect_file!["../../../docs/outcomes.md"].assert_eq(&document());
     }
 
     #[test]
