@@ -12,7 +12,7 @@ let
       lib.filter (assertion: !assertion.assertion) (
         lib.concatMap (definition: definition.value) (
           lib.filter (
-            definition: lib.hasSuffix "/modules/assertions.nix" definition.file
+            definition: lib.hasInfix "/modules/assertions/" definition.file
           ) system.options.assertions.definitionsWithLocations
         )
       )

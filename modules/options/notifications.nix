@@ -1,19 +1,7 @@
-# Who is told when a backup fails, is overdue, or works again: options, the user that
-# tells, and what it may do. The units are in units/watch.nix.
-{
-  config,
-  lib,
-  pkgs,
-  utils,
-  ...
-}:
+# Who is told when a backup fails, is overdue, or works again.
+{ lib, ... }:
 let
   inherit (lib) mkOption literalExpression types;
-
-  cfg = config.backupservice;
-  layout = import ./layout.nix { inherit lib utils; };
-
-  user = "backupservice-notify";
 
   instances = mkOption {
     type = types.nullOr (types.listOf types.str);
@@ -96,33 +84,6 @@ let
       };
     };
   };
-
-  # The program, which comes along with all that it needs, only where it is called.
-  called =
-    program: channels:
-    if channels == { } then
-      null
-    else
-      {
-        inherit program;
-        channels = lib.mapAttrs (_: channel: { inherit (channel) instances; }) channels;
-      };
-
-  document = {
-    version = 1;
-    inherit (cfg.notify) grace;
-    systemdAnalyze = "${config.systemd.package}/bin/systemd-analyze";
-    apprise = called (lib.getExe' pkgs.apprise "apprise") cfg.notify.apprise;
-    ping = called (lib.getExe' pkgs.curl "curl") cfg.notify.ping;
-    hooks = lib.mapAttrs (name: hook: {
-      inherit (hook) instances;
-      unit = "${layout.notifyHook name}.service";
-      input = layout.notifyInput name;
-    }) cfg.notify.hooks;
-    inherit (cfg.metrics) textfile;
-  };
-
-  canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
 in
 {
   options.backupservice.notify = {
@@ -200,58 +161,5 @@ in
       quarter of an hour. **Its directory is made, and given to the user
       `backupservice-notify`**: let it be one of its own.
     '';
-  };
-
-  options.backupservice.notify.config = mkOption {
-    type = types.package;
-    internal = true;
-    readOnly = true;
-    description = "What the watch reads.";
-  };
-
-  config = lib.mkIf (cfg.plans != { }) {
-    backupservice.notify.config =
-      pkgs.runCommand "backupservice-watch.json"
-        {
-          document = builtins.toJSON document;
-          passAsFile = [ "document" ];
-        }
-        ''
-          cp "$documentPath" "$out"
-          ${lib.optionalString canCheck ''${lib.getExe' cfg.package "backupservice"} watch --check --config "$out"''}
-        '';
-
-    users.users.${user} = {
-      isSystemUser = true;
-      group = user;
-      description = "Tells about backups";
-    };
-    users.groups.${user} = { };
-
-    systemd.tmpfiles.rules = lib.optional (
-      cfg.metrics.textfile != null
-    ) "d ${dirOf cfg.metrics.textfile} 0755 ${user} ${user} -";
-
-    security.polkit = lib.mkIf (cfg.notify.hooks != { }) {
-      enable = true;
-      extraConfig = ''
-        // backupservice: who tells about backups may start the hooks for that.
-        (function () {
-          var units = ${
-            builtins.toJSON (map (name: "${layout.notifyHook name}.service") (lib.attrNames cfg.notify.hooks))
-          };
-          polkit.addRule(function (action, subject) {
-            if (
-              action.id == "org.freedesktop.systemd1.manage-units" &&
-              subject.user == "${user}" &&
-              action.lookup("verb") == "start" &&
-              units.indexOf(action.lookup("unit")) >= 0
-            ) {
-              return polkit.Result.YES;
-            }
-          });
-        })();
-      '';
-    };
   };
 }
