@@ -21,12 +21,4 @@ rec {
 
   # systemd loses these on the way from a unit's settings to its mounts.
   isMountable = path: builtins.match ".*['\"\\[:cntrl:]].*" path == null;
-
-  checkFile =
-    field: name: file:
-    refuseIf (lib.hasPrefix "${builtins.storeDir}/" file) ''
-      ${field}.${name}: "${file}" is in the Nix store.
-      Everybody on the machine can read the store, and so could read the secret.
-      Keep it outside, for instance with agenix or sops-nix, and give the path as a string.
-    '';
 }

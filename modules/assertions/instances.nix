@@ -14,7 +14,6 @@ let
     refuseIf
     isNormal
     isMountable
-    checkFile
     ;
 
   # user:password@ after the scheme of a URL.
@@ -112,12 +111,6 @@ let
       '')
     ]
     ++ lib.concatMap (checkSource field instance) instance.sourceDirectories
-    ++ lib.mapAttrsToList (option: checkFile field "repository.${option}") (
-      lib.filterAttrs (option: file: option != "path" && file != null) repository
-    )
-    ++ lib.concatMap (
-      hook: lib.mapAttrsToList (id: checkFile field "hooks.*.credentials.${id}") hook.credentials
-    ) (layout.allHooks name instance)
     ++ map (
       user:
       refuseIf (!identity.exists user) ''

@@ -14,7 +14,6 @@ let
     refuseIf
     isNormal
     isMountable
-    checkFile
     ;
 
   enabled = layout.enabled cfg.instances;
@@ -39,8 +38,6 @@ let
         Choose among ${lib.concatStringsSep ", " (lib.attrNames enabled)}.
       ''
     ) (if channel.instances == null then [ ] else channel.instances)
-    ++ lib.optional (channel ? urlFile) (checkFile field "urlFile" channel.urlFile)
-    ++ lib.mapAttrsToList (id: checkFile field "credentials.${id}") (channel.credentials or { })
     ++ lib.optional (channel.user or null != null) (
       refuseIf (!identity.exists channel.user) ''
         ${field}.user: the user "${channel.user}" exists neither in users.users nor as the DynamicUser of a service.

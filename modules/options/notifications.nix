@@ -2,6 +2,7 @@
 { lib, ... }:
 let
   inherit (lib) mkOption literalExpression types;
+  inherit (import ../../contracts/types.nix { inherit lib; }) externalPath;
 
   instances = mkOption {
     type = types.nullOr (types.listOf types.str);
@@ -13,8 +14,7 @@ let
   urlFile =
     description: example:
     mkOption {
-      type = types.path;
-      apply = toString;
+      type = externalPath;
       inherit description example;
     };
 
@@ -23,7 +23,7 @@ let
       inherit instances;
       urlFile = urlFile ''
         File with the URL of the service, such as `ntfys://ntfy.sh/my-topic`; several go on a
-        line each. Only root has to be able to read it, and it may not be in the Nix store.
+        line each. Only root has to be able to read it.
       '' "/run/agenix/notify-phone";
     };
   };
@@ -33,7 +33,7 @@ let
       inherit instances;
       urlFile = urlFile ''
         File with the URL to request, such as `https://hc-ping.com/your-uuid`. Only root has to
-        be able to read it, and it may not be in the Nix store.
+        be able to read it.
       '' "/run/agenix/ping-nextcloud";
     };
   };
@@ -71,9 +71,8 @@ let
         description = "Whether it may reach other machines.";
       };
       credentials = mkOption {
-        type = types.attrsOf types.path;
+        type = types.attrsOf externalPath;
         default = { };
-        apply = lib.mapAttrs (_: toString);
         example = {
           token = "/run/agenix/chat-token";
         };
@@ -152,7 +151,7 @@ in
   };
 
   options.backupservice.metrics.textfile = mkOption {
-    type = types.nullOr types.str;
+    type = types.nullOr externalPath;
     default = null;
     example = "/var/lib/backupservice-metrics/backupservice.prom";
     description = ''

@@ -7,17 +7,11 @@
 }:
 let
   inherit (lib) mkOption literalExpression types;
+  inherit (import ../../../contracts/types.nix { inherit lib; }) externalPath;
 
   mkFileOption =
     field: args:
-    mkOption (
-      {
-        type = types.nullOr types.path;
-        apply = file: if file == null then null else toString file;
-      }
-      // default [ "repository" field ] null
-      // args
-    );
+    mkOption ({ type = types.nullOr externalPath; } // default [ "repository" field ] null // args);
 in
 {
   path = mkOption {
