@@ -15,4 +15,7 @@
   ];
 
   _module.args.contracts = import ../contracts { inherit lib pkgs; };
+
+  # None of ours is in nixpkgs' list.
+  meta.maintainers = [ ];
 }

@@ -11,6 +11,8 @@ let
 
   cfg = config.backupservice;
 
+  ownPackage = pkgs.callPackage ../../rust/package.nix { };
+
   instanceOptions = import ./instance {
     inherit lib;
     providers = import ../providers.nix { inherit lib pkgs; };
@@ -35,13 +37,14 @@ let
 in
 {
   options.backupservice = {
-    package = mkOption {
-      type = types.package;
-      default = pkgs.callPackage ../../rust/package.nix { };
-      defaultText = literalExpression "pkgs.callPackage ./rust/package.nix { }";
-      example = literalExpression "inputs.backupservice.packages.\${pkgs.system}.default";
-      description = "The executor that the generated units run.";
-    };
+    package =
+      lib.mkPackageOption { backupservice = pkgs.backupservice or ownPackage; } "backupservice"
+        {
+          example = "inputs.backupservice.packages.\${pkgs.stdenv.hostPlatform.system}.default";
+          extraDescription = ''
+            Without this project's overlay it is built from the module's own sources.
+          '';
+        };
 
     instances = mkOption {
       type = types.attrsOf instance;

@@ -47,16 +47,16 @@ in
       '';
     };
 
-    bus.enable = mkOption {
-      type = types.bool;
-      default = true;
-      example = false;
-      description = ''
-        Whether instances are on D-Bus, as `org.backupservice1`, for desktops, dashboards and
-        scripts. The daemon runs while a backup does, and while somebody asks. Anyone may
-        look; active administrators (of the group `wheel`) may start and cancel backups and
-        list snapshots, and others are asked for an administrator's password.
-      '';
-    };
+    bus.enable =
+      lib.mkEnableOption ''
+        the D-Bus service `org.backupservice1`, with which desktops, dashboards and scripts
+        follow and control backups. D-Bus starts it on demand; it exits when it is idle and no
+        backup is running. Every user may read the state of backups. Members of the group
+        `wheel` with an active session may start and cancel backups and list snapshots; other
+        users must authenticate as an administrator''
+      // {
+        default = true;
+        example = false;
+      };
   };
 }

@@ -20,14 +20,7 @@ let
       };
 in
 {
-  enable = mkOption (
-    {
-      type = types.bool;
-      example = true;
-      description = "Whether this backup is made.";
-    }
-    // default [ "enable" ] false
-  );
+  enable = lib.mkEnableOption "this backup" // default [ "enable" ] false;
 
   provider = mkOption (
     {
