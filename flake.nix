@@ -22,6 +22,10 @@
     {
       nixosModules.default = ./modules;
 
+      overlays.default = final: _: {
+        backupservice = final.callPackage ./rust/package.nix { };
+      };
+
       packages = forSystems (pkgs: {
         default = pkgs.callPackage ./rust/package.nix { };
       });
@@ -30,7 +34,7 @@
         pkgs:
         lib.mapAttrs (_: pkgs.testers.runNixOSTest) tests
         // {
-          package = self.packages.${pkgs.system}.default;
+          package = self.packages.${pkgs.stdenv.hostPlatform.system}.default;
         }
       );
 
@@ -38,12 +42,13 @@
         demo = {
           type = "app";
           program = lib.getExe (pkgs.testers.runNixOSTest ./nixos-tests/demo.nix).driver;
+          meta.description = "A backup, a disaster and a restore, in a virtual machine";
         };
       });
 
       devShells = forSystems (pkgs: {
         default = pkgs.mkShell {
-          inputsFrom = [ self.packages.${pkgs.system}.default ];
+          inputsFrom = [ self.packages.${pkgs.stdenv.hostPlatform.system}.default ];
           packages = [
             pkgs.clippy
             pkgs.rustfmt
@@ -53,6 +58,7 @@
         };
       });
 
-      formatter = forSystems (pkgs: pkgs.nixfmt-rfc-style);
+      # Until 25.05 there was only the latter, which newer releases call deprecated.
+      formatter = forSystems (pkgs: pkgs.nixfmt-tree or pkgs.nixfmt-rfc-style);
     };
 }

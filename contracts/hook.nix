@@ -2,6 +2,7 @@
 { lib }:
 let
   inherit (lib) mkOption types;
+  inherit (import ./types.nix { inherit lib; }) externalPath;
 in
 types.submodule {
   options = {
@@ -29,7 +30,7 @@ types.submodule {
       description = "Time after which it is stopped and has failed, as systemd writes time spans.";
     };
     credentials = mkOption {
-      type = types.attrsOf types.str;
+      type = types.attrsOf externalPath;
       default = { };
       example = {
         dbpass = "/run/agenix/nextcloud-db";

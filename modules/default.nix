@@ -1,22 +1,21 @@
 # The NixOS module of backupservice: `imports = [ ./modules ];` is all it needs.
 #
-# The files follow the data: contracts, instances, assertions, plan, units.
+# The order is that of the data: contract, instance, plan, units.
 { lib, pkgs, ... }:
 {
   imports = [
-    ./instances.nix
-    ./assertions.nix
+    ./options
+    ./assertions
     ./plan.nix
+    ./monitor-config.nix
     ./units
-    ./secrets.nix
-    ./polkit.nix
-    ./bus.nix
-    ./users.nix
-    ./journal.nix
-    ./notify.nix
+    ./access
     ./services/nextcloud.nix
     ./services/home-assistant.nix
   ];
 
   _module.args.contracts = import ../contracts { inherit lib pkgs; };
+
+  # None of ours is in nixpkgs' list.
+  meta.maintainers = [ ];
 }

@@ -10,6 +10,8 @@ rec {
     afterRestore = "after-restore";
   };
 
+  enabled = lib.filterAttrs (_: instance: instance.enable);
+
   prefix = name: "backupservice-${name}";
 
   # Each hook with its name filled in, its unit, and its user.
@@ -82,6 +84,13 @@ rec {
 
   # Locks of what instances share, below /run. No instance's name begins with a dot.
   locks = "backupservice/.locks";
+
+  # Name on D-Bus.
+  busName = "org.backupservice1";
+
+  # Users besides `backupservice` and those of the services.
+  busUser = "backupservice-bus";
+  notifyUser = "backupservice-notify";
 
   # What the watch has seen and told, below /var/lib.
   events = "backupservice/.events";

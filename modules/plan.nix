@@ -1,5 +1,5 @@
 # The plan of each instance: what Nix decided, as one JSON document that the
-# executor understands. It is checked when the system is built.
+# executor understands.
 {
   config,
   lib,
@@ -10,31 +10,16 @@
 let
   cfg = config.backupservice;
   layout = import ./layout.nix { inherit lib utils; };
-
-  programs = {
-    borg = {
-      type = "borg";
-      program = lib.getExe' pkgs.borgbackup "borg";
-      # It reads its password with `cat`.
-      path = [
-        "${pkgs.coreutils}/bin"
-        "${pkgs.openssh}/bin"
-      ];
-    };
-    restic = {
-      type = "restic";
-      program = lib.getExe pkgs.restic;
-      path = [
-        "${pkgs.openssh}/bin"
-        "${pkgs.rclone}/bin"
-      ];
-    };
+  providers = import ./providers.nix { inherit lib pkgs; };
+  checkedJson = import ./checked-json.nix {
+    inherit lib pkgs;
+    inherit (cfg) package;
   };
 
   mkPlan = name: instance: {
     version = 1;
     instance = name;
-    provider = programs.${instance.provider};
+    provider = providers.${instance.provider};
     repository = {
       inherit (instance.repository) path;
       mountPoint = layout.mountPoint config instance;
@@ -77,20 +62,6 @@ let
       inherit (instance) randomizedDelay;
     };
   };
-
-  canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
-
-  checkedPlan =
-    name: plan:
-    pkgs.runCommand "backupservice-${name}.json"
-      {
-        plan = builtins.toJSON plan;
-        passAsFile = [ "plan" ];
-      }
-      ''
-        cp "$planPath" "$out"
-        ${lib.optionalString canCheck ''${lib.getExe' cfg.package "backupservice"} check-plan "$out"''}
-      '';
 in
 {
   options.backupservice.plans = lib.mkOption {
@@ -101,9 +72,9 @@ in
   };
 
   config = {
-    backupservice.plans = lib.mapAttrs (name: instance: checkedPlan name (mkPlan name instance)) (
-      lib.filterAttrs (_: instance: instance.enable) cfg.instances
-    );
+    backupservice.plans = lib.mapAttrs (
+      name: instance: checkedJson "backupservice-${name}.json" "check-plan" (mkPlan name instance)
+    ) (layout.enabled cfg.instances);
 
     # Where the command line finds all instances.
     environment.etc = lib.mapAttrs' (

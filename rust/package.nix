@@ -41,5 +41,7 @@ rustPlatform.buildRustPackage {
     license = lib.licenses.mit;
     mainProgram = "backupservice";
     platforms = lib.platforms.linux;
+    # None of ours is in nixpkgs' list.
+    maintainers = [ ];
   };
 }

@@ -1,6 +1,11 @@
 # The contract type: the documentation's example, `//`, `lib.mkMerge`, and
 # read-only promises.
-{ lib, evalNixos, ... }:
+{
+  pkgs,
+  lib,
+  evalNixos,
+  ...
+}:
 let
   promise =
     { lib, contracts, ... }:
@@ -131,6 +136,38 @@ in
         "/srv/backup/y"
         "03:00"
       ];
+    };
+  };
+
+  "the executor comes from the overlay, and without it from the module's own sources" = {
+    expr =
+      let
+        packageOf =
+          executors:
+          (evalNixos [
+            {
+              _module.args.pkgs = lib.mkForce (
+                removeAttrs pkgs [ "backupservice" ]
+                // {
+                  callPackage = file: _: pkgs.backupservice // { built = baseNameOf file; };
+                }
+                // executors
+              );
+            }
+          ]).config.backupservice.package;
+      in
+      {
+        overlay =
+          (packageOf {
+            backupservice = pkgs.backupservice // {
+              built = "overlay";
+            };
+          }).built;
+        without = (packageOf { }).built;
+      };
+    expected = {
+      overlay = "overlay";
+      without = "package.nix";
     };
   };
 

@@ -12,7 +12,7 @@ let
       lib.filter (assertion: !assertion.assertion) (
         lib.concatMap (definition: definition.value) (
           lib.filter (
-            definition: lib.hasSuffix "/modules/assertions.nix" definition.file
+            definition: lib.hasInfix "/modules/assertions/" definition.file
           ) system.options.assertions.definitionsWithLocations
         )
       )
@@ -49,7 +49,6 @@ in
           };
           metrics.textfile = "/var/lib/metrics/backup.prom";
         }
-        { notify.apprise.phone.urlFile = "${builtins.storeDir}/00000000000000000000000000000000-url"; }
         { notify.ping."a b".urlFile = "/run/secrets/ping"; }
         {
           notify.ping.y = {
@@ -64,7 +63,7 @@ in
           };
         }
         { notify.desktop.users = [ "nobody-there" ]; }
-        { metrics.textfile = "metrics.prom"; }
+        { metrics.textfile = "/metrics.prom"; }
         { metrics.textfile = "/var/lib/metrics/backup.txt"; }
         {
           instances.notify-h = good // {
@@ -76,9 +75,6 @@ in
       expected = [
         [ ]
         [
-          "backupservice.notify.apprise.phone.urlFile: \"${builtins.storeDir}/00000000000000000000000000000000-url\" is in the Nix store."
-        ]
-        [
           "backupservice.notify.ping.a b: the name has characters other than letters, digits, \"_\", \".\" and \"-\"."
         ]
         [ "backupservice.notify.ping.y.instances: there is no enabled instance \"y\"." ]
@@ -87,7 +83,7 @@ in
         ]
         [ "backupservice.notify.desktop.users: there is no user \"nobody-there\"." ]
         [
-          "backupservice.metrics.textfile: \"metrics.prom\" is not an absolute path of a file in a directory of its own."
+          "backupservice.metrics.textfile: \"/metrics.prom\" is not an absolute path of a file in a directory of its own."
         ]
         [ "backupservice.metrics.textfile: \"/var/lib/metrics/backup.txt\" does not end in \".prom\"." ]
         [
@@ -95,4 +91,16 @@ in
         ]
       ];
     };
+
+  "a channel's URL in the store" = {
+    expr =
+      (evalNixos [
+        {
+          backupservice.instances.x = good;
+          backupservice.notify.apprise.phone.urlFile =
+            "${builtins.storeDir}/00000000000000000000000000000000-url";
+        }
+      ]).config.systemd.units."backupservice-watch.service".text;
+    expectedError.msg = "backupservice.notify.apprise.phone.urlFile: \".*\" is in the Nix store";
+  };
 }

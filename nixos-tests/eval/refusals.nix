@@ -12,7 +12,7 @@ let
       lib.filter (assertion: !assertion.assertion) (
         lib.concatMap (definition: definition.value) (
           lib.filter (
-            definition: lib.hasSuffix "/modules/assertions.nix" definition.file
+            definition: lib.hasInfix "/modules/assertions/" definition.file
           ) system.options.assertions.definitionsWithLocations
         )
       )
@@ -161,20 +161,50 @@ in
     expr = refusals {
       repository.passwordFile = "/nix/store/00000000000000000000000000000000-password";
     };
-    expected = [
-      ''
-        backupservice.instances.x.repository.passwordFile: "/nix/store/00000000000000000000000000000000-password" is in the Nix store.
-        Everybody on the machine can read the store, and so could read the secret.
-        Keep it outside, for instance with agenix or sops-nix, and give the path as a string.
-      ''
-    ];
+    expectedError.msg = ''
+      backupservice.instances.x.repository.passwordFile: "/nix/store/00000000000000000000000000000000-password" is in the Nix store.
+      \s*Every user of this machine can read the store.
+      \s*Keep the file outside, for example with agenix or sops-nix, and give its path as a string.'';
   };
 
   "a password file written as a Nix path" = {
-    expr = map (lib.hasInfix "is in the Nix store") (refusals {
-      repository.passwordFile = "${./refusals.nix}";
-    });
-    expected = [ true ];
+    expr = refusals { repository.passwordFile = "${./refusals.nix}"; };
+    expectedError.msg = "passwordFile: \".*\" is in the Nix store";
+  };
+
+  "a relative password file" = {
+    expr = refusals { repository.passwordFile = "secrets/password"; };
+    expectedError.msg = ''
+      backupservice.instances.x.repository.passwordFile: "secrets/password" is not an absolute path.
+      \s*Which file it names would depend on the working directory.
+      \s*Write the full path.'';
+  };
+
+  "a hook's secret in the store" = {
+    expr =
+      (evalNixos [
+        {
+          backupservice.instances.x = good // {
+            hooks.beforeBackup = [
+              {
+                command = "true";
+                credentials.token = "/nix/store/00000000000000000000000000000000-token";
+              }
+            ];
+          };
+        }
+      ]).config.systemd.units."backupservice-x-before-1.service".text;
+    expectedError.msg = "credentials.token: \".*-token\" is in the Nix store";
+  };
+
+  "a path that is no string reaches the unit without being copied to the store" = {
+    expr =
+      (evalNixos [
+        {
+          backupservice.instances.x = lib.recursiveUpdate good { repository.passwordFile = /run/secrets/x; };
+        }
+      ]).config.backupservice.instances.x.repository.passwordFile;
+    expected = "/run/secrets/x";
   };
 
   "an unknown user" = {

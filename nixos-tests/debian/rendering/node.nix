@@ -1,12 +1,7 @@
 # What every node has, so that NixOS evaluates without hardware. The baseline, with
 # which a node is compared, is exactly this.
 name:
-{
-  lib,
-  pkgs,
-  options,
-  ...
-}:
+{ lib, pkgs, ... }:
 {
   # In a container, only what memory is limited to has a meaning.
   options.virtualisation = lib.genAttrs [ "cores" "diskSize" "memorySize" ] (
@@ -27,8 +22,5 @@ name:
     system.path = lib.mkForce pkgs.emptyDirectory;
     # What the stand-in packages are like.
     system.stateVersion = lib.mkDefault "24.11";
-  }
-  // lib.optionalAttrs (options ? backupservice) {
-    backupservice.package = lib.mkDefault pkgs.backupservice;
   };
 }

@@ -1,4 +1,4 @@
-//! Who is to be told, as `modules/notify.nix` writes it.
+//! Who is to be told, as `modules/monitor-config.nix` writes it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
-# What is refused while the system is evaluated. Each message says what is
-# wrong, why that matters, and what to do.
+# What is refused of an instance.
 {
   config,
   lib,
@@ -8,24 +7,14 @@
 }:
 let
   cfg = config.backupservice;
-  layout = import ./layout.nix { inherit lib utils; };
-  identity = import ./units/identity.nix { inherit config lib; };
 
-  enabled = lib.filterAttrs (_: instance: instance.enable) cfg.instances;
-
-  refuseIf = condition: message: {
-    assertion = !condition;
-    inherit message;
-  };
-
-  isNormal =
-    path:
-    lib.hasPrefix "/" path
-    && !lib.any (part: part == "." || part == "..") (lib.splitString "/" path)
-    && !lib.hasInfix "//" path;
-
-  # systemd loses these on the way from a unit's settings to its mounts.
-  isMountable = path: builtins.match ".*['\"\\[:cntrl:]].*" path == null;
+  inherit (import ./common.nix { inherit config lib utils; })
+    layout
+    identity
+    refuseIf
+    isNormal
+    isMountable
+    ;
 
   # user:password@ after the scheme of a URL.
   holdsPassword = url: builtins.match ".*://[^/@]*:[^/@]*@.*" url != null;
@@ -70,14 +59,6 @@ let
         Give the repository a directory of its own.
       '')
     ];
-
-  checkFile =
-    field: name: file:
-    refuseIf (lib.hasPrefix "${builtins.storeDir}/" file) ''
-      ${field}.${name}: "${file}" is in the Nix store.
-      Everybody on the machine can read the store, and so could read the secret.
-      Keep it outside, for instance with agenix or sops-nix, and give the path as a string.
-    '';
 
   checkInstance =
     name: instance:
@@ -130,12 +111,6 @@ let
       '')
     ]
     ++ lib.concatMap (checkSource field instance) instance.sourceDirectories
-    ++ lib.mapAttrsToList (option: checkFile field "repository.${option}") (
-      lib.filterAttrs (option: file: option != "path" && file != null) repository
-    )
-    ++ lib.concatMap (
-      hook: lib.mapAttrsToList (id: checkFile field "hooks.*.credentials.${id}") hook.credentials
-    ) (layout.allHooks name instance)
     ++ map (
       user:
       refuseIf (!identity.exists user) ''
@@ -160,99 +135,7 @@ let
         Write "**/${pattern}" for any depth, or an absolute path.
       ''
     ) instance.excludePatterns;
-
-  # Every generated unit with the instances that generate it.
-  owners = lib.zipAttrs (
-    lib.concatLists (
-      lib.mapAttrsToList (
-        name: instance: map (unit: { ${unit} = name; }) (layout.units name instance)
-      ) enabled
-    )
-    ++ [
-      { backupservice-secrets = "the secrets service"; }
-      { backupservice-recover = "the recovery at boot"; }
-      { backupservice-bus = "the daemon on D-Bus"; }
-      { backupservice-catalog = "the journal's catalog"; }
-      { backupservice-watch = "the watch"; }
-    ]
-    ++ lib.mapAttrsToList (name: _: {
-      ${layout.notifyHook name} = "backupservice.notify.hooks.${name}";
-    }) cfg.notify.hooks
-  );
-
-  collisions = lib.mapAttrsToList (
-    unit: names:
-    refuseIf (lib.length names > 1) ''
-      backupservice.instances: the unit "${unit}.service" would be generated ${toString (lib.length names)} times, for ${lib.concatStringsSep " and " (lib.unique names)}.
-      One would quietly take the place of the other.
-      Rename an instance, a hook or a stream.
-    ''
-  ) owners;
-  checkChannel =
-    kind: name: channel:
-    let
-      field = "backupservice.notify.${kind}.${name}";
-    in
-    [
-      (refuseIf (builtins.match "[a-zA-Z0-9_][a-zA-Z0-9_.-]*" name == null) ''
-        ${field}: the name has characters other than letters, digits, "_", "." and "-".
-        It becomes part of the names of units and files.
-        Choose another name.
-      '')
-    ]
-    ++ map (
-      instance:
-      refuseIf (!enabled ? ${instance}) ''
-        ${field}.instances: there is no enabled instance "${instance}".
-        Nobody would ever be told of it.
-        Choose among ${lib.concatStringsSep ", " (lib.attrNames enabled)}.
-      ''
-    ) (if channel.instances == null then [ ] else channel.instances)
-    ++ lib.optional (channel ? urlFile) (checkFile field "urlFile" channel.urlFile)
-    ++ lib.mapAttrsToList (id: checkFile field "credentials.${id}") (channel.credentials or { })
-    ++ lib.optional (channel.user or null != null) (
-      refuseIf (!identity.exists channel.user) ''
-        ${field}.user: the user "${channel.user}" exists neither in users.users nor as the DynamicUser of a service.
-        The hook could not run as that user.
-        Correct the name, or add users.users.${channel.user}.
-      ''
-    );
-
-  checkNotify =
-    lib.concatLists (
-      lib.mapAttrsToList (checkChannel "apprise") cfg.notify.apprise
-      ++ lib.mapAttrsToList (checkChannel "ping") cfg.notify.ping
-      ++ lib.mapAttrsToList (checkChannel "hooks") cfg.notify.hooks
-    )
-    ++ map (
-      user:
-      refuseIf (!config.users.users ? ${user}) ''
-        backupservice.notify.desktop.users: there is no user "${user}".
-        Nobody would see anything.
-        Correct the name, or add users.users.${user}.
-      ''
-    ) cfg.notify.desktop.users;
-
-  checkMetrics =
-    let
-      inherit (cfg.metrics) textfile;
-    in
-    lib.optionals (textfile != null) [
-      (refuseIf (!isNormal textfile || !isMountable textfile || dirOf textfile == "/") ''
-        backupservice.metrics.textfile: "${textfile}" is not an absolute path of a file in a directory of its own.
-        The directory is made, and given to the user that writes the file.
-        Write it in full, such as "/var/lib/backupservice-metrics/backupservice.prom".
-      '')
-      (refuseIf (!lib.hasSuffix ".prom" textfile) ''
-        backupservice.metrics.textfile: "${textfile}" does not end in ".prom".
-        node_exporter reads no other files.
-        Write "${textfile}.prom".
-      '')
-    ];
 in
 {
-  assertions =
-    lib.concatLists (lib.mapAttrsToList checkInstance enabled)
-    ++ collisions
-    ++ lib.optionals (enabled != { }) (checkNotify ++ checkMetrics);
+  assertions = lib.concatLists (lib.mapAttrsToList checkInstance (layout.enabled cfg.instances));
 }

@@ -1,19 +1,8 @@
-# Who is told when a backup fails, is overdue, or works again: options, the user that
-# tells, and what it may do. The units are in units/watch.nix.
-{
-  config,
-  lib,
-  pkgs,
-  utils,
-  ...
-}:
+# Who is told when a backup fails, is overdue, or works again.
+{ lib, ... }:
 let
   inherit (lib) mkOption literalExpression types;
-
-  cfg = config.backupservice;
-  layout = import ./layout.nix { inherit lib utils; };
-
-  user = "backupservice-notify";
+  inherit (import ../../contracts/types.nix { inherit lib; }) externalPath;
 
   instances = mkOption {
     type = types.nullOr (types.listOf types.str);
@@ -25,8 +14,7 @@ let
   urlFile =
     description: example:
     mkOption {
-      type = types.path;
-      apply = toString;
+      type = externalPath;
       inherit description example;
     };
 
@@ -35,7 +23,7 @@ let
       inherit instances;
       urlFile = urlFile ''
         File with the URL of the service, such as `ntfys://ntfy.sh/my-topic`; several go on a
-        line each. Only root has to be able to read it, and it may not be in the Nix store.
+        line each. Only root has to be able to read it.
       '' "/run/agenix/notify-phone";
     };
   };
@@ -45,7 +33,7 @@ let
       inherit instances;
       urlFile = urlFile ''
         File with the URL to request, such as `https://hc-ping.com/your-uuid`. Only root has to
-        be able to read it, and it may not be in the Nix store.
+        be able to read it.
       '' "/run/agenix/ping-nextcloud";
     };
   };
@@ -83,9 +71,8 @@ let
         description = "Whether it may reach other machines.";
       };
       credentials = mkOption {
-        type = types.attrsOf types.path;
+        type = types.attrsOf externalPath;
         default = { };
-        apply = lib.mapAttrs (_: toString);
         example = {
           token = "/run/agenix/chat-token";
         };
@@ -96,33 +83,6 @@ let
       };
     };
   };
-
-  # The program, which comes along with all that it needs, only where it is called.
-  called =
-    program: channels:
-    if channels == { } then
-      null
-    else
-      {
-        inherit program;
-        channels = lib.mapAttrs (_: channel: { inherit (channel) instances; }) channels;
-      };
-
-  document = {
-    version = 1;
-    inherit (cfg.notify) grace;
-    systemdAnalyze = "${config.systemd.package}/bin/systemd-analyze";
-    apprise = called (lib.getExe' pkgs.apprise "apprise") cfg.notify.apprise;
-    ping = called (lib.getExe' pkgs.curl "curl") cfg.notify.ping;
-    hooks = lib.mapAttrs (name: hook: {
-      inherit (hook) instances;
-      unit = "${layout.notifyHook name}.service";
-      input = layout.notifyInput name;
-    }) cfg.notify.hooks;
-    inherit (cfg.metrics) textfile;
-  };
-
-  canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
 in
 {
   options.backupservice.notify = {
@@ -191,7 +151,7 @@ in
   };
 
   options.backupservice.metrics.textfile = mkOption {
-    type = types.nullOr types.str;
+    type = types.nullOr externalPath;
     default = null;
     example = "/var/lib/backupservice-metrics/backupservice.prom";
     description = ''
@@ -200,58 +160,5 @@ in
       quarter of an hour. **Its directory is made, and given to the user
       `backupservice-notify`**: let it be one of its own.
     '';
-  };
-
-  options.backupservice.notify.config = mkOption {
-    type = types.package;
-    internal = true;
-    readOnly = true;
-    description = "What the watch reads.";
-  };
-
-  config = lib.mkIf (cfg.plans != { }) {
-    backupservice.notify.config =
-      pkgs.runCommand "backupservice-watch.json"
-        {
-          document = builtins.toJSON document;
-          passAsFile = [ "document" ];
-        }
-        ''
-          cp "$documentPath" "$out"
-          ${lib.optionalString canCheck ''${lib.getExe' cfg.package "backupservice"} watch --check --config "$out"''}
-        '';
-
-    users.users.${user} = {
-      isSystemUser = true;
-      group = user;
-      description = "Tells about backups";
-    };
-    users.groups.${user} = { };
-
-    systemd.tmpfiles.rules = lib.optional (
-      cfg.metrics.textfile != null
-    ) "d ${dirOf cfg.metrics.textfile} 0755 ${user} ${user} -";
-
-    security.polkit = lib.mkIf (cfg.notify.hooks != { }) {
-      enable = true;
-      extraConfig = ''
-        // backupservice: who tells about backups may start the hooks for that.
-        (function () {
-          var units = ${
-            builtins.toJSON (map (name: "${layout.notifyHook name}.service") (lib.attrNames cfg.notify.hooks))
-          };
-          polkit.addRule(function (action, subject) {
-            if (
-              action.id == "org.freedesktop.systemd1.manage-units" &&
-              subject.user == "${user}" &&
-              action.lookup("verb") == "start" &&
-              units.indexOf(action.lookup("unit")) >= 0
-            ) {
-              return polkit.Result.YES;
-            }
-          });
-        })();
-      '';
-    };
   };
 }

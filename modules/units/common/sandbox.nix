@@ -83,7 +83,7 @@ rec {
   optional = map (path: word "-${path}");
 
   # A path as one word of a setting that takes several. Those that no setting could
-  # take are refused in assertions.nix.
+  # take are refused in assertions/.
   word =
     path:
     if builtins.match "[a-zA-Z0-9/._+@-]*" path != null then

@@ -11,7 +11,12 @@ let
 
   cfg = config.backupservice;
 
-  instanceOptions = import ./instance-options.nix { inherit lib; };
+  ownPackage = pkgs.callPackage ../../rust/package.nix { };
+
+  instanceOptions = import ./instance {
+    inherit lib;
+    providers = import ../providers.nix { inherit lib pkgs; };
+  };
 
   # The contract's own modules, so that whatever a contract can say passes
   # through `config.myservice.backup // { … }` into an instance.
@@ -32,13 +37,14 @@ let
 in
 {
   options.backupservice = {
-    package = mkOption {
-      type = types.package;
-      default = pkgs.callPackage ../rust/package.nix { };
-      defaultText = literalExpression "pkgs.callPackage ./rust/package.nix { }";
-      example = literalExpression "inputs.backupservice.packages.\${pkgs.system}.default";
-      description = "The executor that the generated units run.";
-    };
+    package =
+      lib.mkPackageOption { backupservice = pkgs.backupservice or ownPackage; } "backupservice"
+        {
+          example = "inputs.backupservice.packages.\${pkgs.stdenv.hostPlatform.system}.default";
+          extraDescription = ''
+            Without this project's overlay it is built from the module's own sources.
+          '';
+        };
 
     instances = mkOption {
       type = types.attrsOf instance;
@@ -82,36 +88,6 @@ in
         What instances have where they say nothing themselves. `repository.path`
         is a prefix, to which `/<name>` is added.
       '';
-    };
-
-    maxConcurrent = mkOption {
-      type = types.nullOr types.ints.positive;
-      default = null;
-      example = 2;
-      description = ''
-        How many instances back up or are maintained at once on this machine; the
-        others wait, visibly, and before anything is stopped for them. Null for no
-        limit, so that one that hangs holds up no other. Restores never wait for it.
-      '';
-    };
-
-    weights = {
-      cpu = mkOption {
-        type = types.ints.between 1 10000;
-        default = 20;
-        example = 100;
-        description = ''
-          The share of the processors that all backups of this machine together get
-          while others want them too, as `CPUWeight=` in
-          {manpage}`systemd.resource-control(5)`. What else runs there has 100.
-        '';
-      };
-      io = mkOption {
-        type = types.ints.between 1 10000;
-        default = 20;
-        example = 100;
-        description = "Likewise of the disks, as `IOWeight=`.";
-      };
     };
 
     contracts = mkOption {

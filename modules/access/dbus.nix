@@ -1,0 +1,103 @@
+# What the bus and polkit have to know of `org.backupservice1`.
+{
+  config,
+  lib,
+  pkgs,
+  utils,
+  ...
+}:
+let
+  cfg = config.backupservice;
+  layout = import ../layout.nix { inherit lib utils; };
+
+  user = layout.busUser;
+  name = layout.busName;
+
+  # What polkit asks an administrator for, by the action's name.
+  actions = {
+    start = {
+      description = "Start a backup";
+      message = "Authentication is required to start the backup of $(instance)";
+    };
+    cancel = {
+      description = "Cancel a backup";
+      message = "Authentication is required to cancel the backup of $(instance)";
+    };
+    list-snapshots = {
+      description = "List the snapshots of a backup";
+      message = "Authentication is required to list the snapshots of $(instance)";
+    };
+  };
+
+  # The bus ignores policies for users that come and go, so this one is static.
+  busPolicy = pkgs.writeTextDir "share/dbus-1/system.d/${name}.conf" ''
+    <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+     "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+    <busconfig>
+      <policy user="${user}">
+        <allow own="${name}"/>
+      </policy>
+      <!-- Anyone may ask; polkit says who may change something. -->
+      <policy context="default">
+        <allow send_destination="${name}"/>
+      </policy>
+    </busconfig>
+  '';
+
+  activation = pkgs.writeTextDir "share/dbus-1/system-services/${name}.service" ''
+    [D-BUS Service]
+    Name=${name}
+    Exec=/bin/false
+    User=${user}
+    SystemdService=backupservice-bus.service
+  '';
+
+  # Without the owner, polkit would not tell the daemon what others may do.
+  action = id: text: ''
+    <action id="${name}.${id}">
+      <description>${text.description}</description>
+      <message>${text.message}</message>
+      <defaults>
+        <allow_any>auth_admin</allow_any>
+        <allow_inactive>auth_admin</allow_inactive>
+        <allow_active>auth_admin_keep</allow_active>
+      </defaults>
+      <annotate key="org.freedesktop.policykit.owner">unix-user:${user}</annotate>
+    </action>
+  '';
+
+  polkitActions = pkgs.writeTextDir "share/polkit-1/actions/${name}.policy" ''
+    <?xml version="1.0" encoding="UTF-8"?>
+    <!DOCTYPE policyconfig PUBLIC "-//freedesktop//DTD PolicyKit Policy Configuration 1.0//EN"
+     "http://www.freedesktop.org/standards/PolicyKit/1.0/policyconfig.dtd">
+    <policyconfig>
+      <vendor>backupservice</vendor>
+    ${lib.concatStrings (lib.mapAttrsToList action actions)}</policyconfig>
+  '';
+in
+{
+  config = lib.mkIf (cfg.bus.enable && layout.enabled cfg.instances != { }) {
+    services.dbus.packages = [
+      busPolicy
+      activation
+    ];
+    environment.systemPackages = [ polkitActions ];
+
+    security.polkit.enable = true;
+    security.polkit.extraConfig = ''
+      // backupservice: active administrators may steer backups over D-Bus.
+      polkit.addRule(function (action, subject) {
+        if (
+          ${
+            builtins.toJSON (map (id: "${name}.${id}") (lib.attrNames actions))
+          }.indexOf(action.id) >= 0 &&
+          subject.active &&
+          subject.local &&
+          subject.isInGroup("wheel")
+        ) {
+          return polkit.Result.YES;
+        }
+      });
+    '';
+  };
+}

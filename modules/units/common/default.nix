@@ -1,0 +1,50 @@
+# What all files of units/ are given.
+{
+  config,
+  lib,
+  pkgs,
+  utils,
+}:
+let
+  cfg = config.backupservice;
+  layout = import ../../layout.nix { inherit lib utils; };
+  sandbox = import ./sandbox.nix { inherit lib; };
+
+  enabled = layout.enabled cfg.instances;
+
+  common = {
+    inherit
+      config
+      cfg
+      lib
+      pkgs
+      layout
+      sandbox
+      enabled
+      ;
+
+    identity = import ./identity.nix { inherit config lib; };
+    executor = import ./executor.nix common;
+    step = import ./step.nix common;
+
+    # Definitions for each enabled instance, and for the machine if there is any.
+    forInstances = f: lib.mkMerge (lib.mapAttrsToList f enabled);
+    forMachine = lib.mkIf (enabled != { });
+
+    # A command line of the executor.
+    backupservice =
+      arguments: utils.escapeSystemdExecArgs ([ (lib.getExe' cfg.package "backupservice") ] ++ arguments);
+
+    # Shell text as a program.
+    script =
+      name: command:
+      pkgs.writeShellScript name ''
+        set -euo pipefail
+        ${command}
+      '';
+
+    plan = name: cfg.plans.${name};
+    slice = name: "backupservice-${utils.escapeSystemdPath name}.slice";
+  };
+in
+common

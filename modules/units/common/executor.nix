@@ -1,0 +1,103 @@
+# Settings of units that run the executor, as the user `backupservice`.
+{
+  lib,
+  layout,
+  sandbox,
+  slice,
+  ...
+}:
+let
+  watch = [ "backupservice-watch.service" ];
+in
+rec {
+  base = name: {
+    # A switch must neither kill a backup nor start one.
+    restartIfChanged = false;
+    # Whoever starts it again and again has a reason.
+    startLimitIntervalSec = 0;
+    # Where the view has it: /var/run, the default of D-Bus, is not there.
+    environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
+    serviceConfig = {
+      Type = "oneshot";
+      User = "backupservice";
+      Group = "backupservice";
+      Slice = slice name;
+      LogExtraFields = "BACKUP_INSTANCE=${name}";
+      RuntimeDirectory = "backupservice/${name} ${layout.stoppedUnits} ${layout.locks}";
+      RuntimeDirectoryPreserve = true;
+    };
+  };
+
+  # Of a unit that calls the provider.
+  withProvider =
+    name: instance:
+    let
+      isLocal = layout.isLocal instance;
+      credentials = layout.credentials instance;
+    in
+    lib.recursiveUpdate (base name) {
+      wants =
+        lib.optional (layout.generatesPassword instance) "backupservice-secrets.service"
+        ++ lib.optional isLocal "${layout.prefix name}-prepare.service"
+        ++ lib.optional (!isLocal) "network-online.target";
+      after = [
+        "backupservice-secrets.service"
+        "${layout.prefix name}-prepare.service"
+        "network-online.target"
+      ];
+      unitConfig.WantsMountsFor = map sandbox.word (
+        layout.sources instance ++ lib.optional isLocal instance.repository.path
+      );
+      serviceConfig =
+        sandbox.base
+        // sandbox.network { inherit isLocal; }
+        // {
+          NotifyAccess = "exec";
+          StateDirectory = "backupservice/${name}";
+          CacheDirectory = "backupservice/${name}";
+          LoadCredential = lib.mapAttrsToList sandbox.credential credentials;
+          # In the place of a file that is missing, so that it is the executor
+          # that says so and not status 243/CREDENTIALS.
+          SetCredential = map (id: "${id}:\\n") (lib.attrNames credentials);
+        };
+    };
+
+  # What a unit with a private view sees of its instance, besides `readOnly`.
+  view =
+    name: instance: readOnly:
+    let
+      isLocal = layout.isLocal instance;
+    in
+    sandbox.privateView
+    // {
+      BindReadOnlyPaths =
+        sandbox.privateView.BindReadOnlyPaths
+        ++ lib.optionals (!isLocal) sandbox.remoteView
+        ++ sandbox.optional readOnly;
+      BindPaths = [
+        (layout.stateDirectory name)
+        (layout.runtimeDirectory name)
+        "/run/${layout.stoppedUnits}"
+        "/run/${layout.locks}"
+        "/var/cache/backupservice/${name}"
+      ]
+      ++ sandbox.optional (lib.optional isLocal instance.repository.path);
+    };
+
+  # Should `recover` have been killed as well. It has nothing to do otherwise.
+  recovery = [ "backupservice-recover.service" ];
+
+  # What is started after a run or maintenance, by the name of its unit.
+  onSuccess = unit: watch ++ [ "backupservice-success@${unit}.target" ];
+  onFailure = unit: watch ++ [ "backupservice-failure@${unit}.target" ];
+
+  # What may pass by itself is tried again: after 1, 3, 10 and 30 minutes. The
+  # executor counts, and exits with another status after the last attempt.
+  retries = {
+    RestartForceExitStatus = 75;
+    RestartMode = "direct";
+    RestartSec = "1min";
+    RestartSteps = 3;
+    RestartMaxDelaySec = "30min";
+  };
+}

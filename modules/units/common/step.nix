@@ -1,0 +1,69 @@
+# A unit that runs code of the service: a hook, a dump or a load. It has the identity
+# that its code asks for, and never the repository's credentials.
+{
+  lib,
+  layout,
+  sandbox,
+  identity,
+  slice,
+  script,
+  ...
+}:
+let
+  # What no hook has to do with, even one that runs as root.
+  forbidden =
+    instance:
+    sandbox.optional (
+      [ layout.secretsDirectory ] ++ lib.optional (layout.isLocal instance) instance.repository.path
+    );
+in
+# `unit` is the name, `command` the shell text.
+name: instance:
+{
+  unit,
+  description,
+  user,
+  command,
+  network ? false,
+  readWritePaths ? [ ],
+  serviceConfig ? { },
+}:
+{
+  ${unit} = {
+    inherit description;
+    after = layout.databases;
+    restartIfChanged = false;
+    # A hook that failed yesterday may run again today, however often.
+    startLimitIntervalSec = 0;
+    serviceConfig =
+      sandbox.common
+      // identity.of user
+      // {
+        Type = "oneshot";
+        Slice = slice name;
+        LogExtraFields = "BACKUP_INSTANCE=${name}";
+        ExecStart = script unit command;
+        EnvironmentFile = "-${layout.runtimeDirectory name}/hook.env";
+        # The facts in that file come from another identity: none of them
+        # may change which code runs.
+        UnsetEnvironment = [
+          "BASH_ENV"
+          "ENV"
+          "LD_AUDIT"
+          "LD_LIBRARY_PATH"
+          "LD_PRELOAD"
+          "PYTHONPATH"
+        ];
+        ProtectSystem = "strict";
+        ProtectHome = "read-only";
+        ReadWritePaths = sandbox.optional (layout.sources instance ++ readWritePaths);
+        InaccessiblePaths = forbidden instance;
+      }
+      // lib.optionalAttrs (user != "root") { CapabilityBoundingSet = ""; }
+      // lib.optionalAttrs (!network) {
+        IPAddressDeny = "any";
+        IPAddressAllow = "localhost";
+      }
+      // serviceConfig;
+  };
+}

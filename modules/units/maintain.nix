@@ -1,0 +1,44 @@
+# Removes the snapshots that retention does not ask for, and checks the repository.
+# As the run, but without the sources, and so without the right to read them.
+{
+  lib,
+  layout,
+  sandbox,
+  executor,
+  forInstances,
+  backupservice,
+  plan,
+  ...
+}:
+{
+  systemd.services = forInstances (
+    name: instance: {
+      "${layout.prefix name}-maintain" = lib.recursiveUpdate (executor.withProvider name instance) {
+        description = "Maintenance of the backups of ${name}";
+        documentation = [ "man:backupservice-maintain(1)" ];
+        onSuccess = executor.onSuccess "${name}-maintain";
+        onFailure = executor.onFailure "${name}-maintain";
+        serviceConfig =
+          executor.view name instance [ ]
+          // sandbox.capabilities [ ]
+          // {
+            ExecStart = backupservice [
+              "maintain"
+              "--plan"
+              (plan name)
+            ];
+            # Of a maintenance that was killed there shall be a record too.
+            ExecStopPost = backupservice [
+              "recover"
+              "--maintenance"
+              name
+            ];
+            KillMode = "mixed";
+            TimeoutStopSec = "1h";
+            OOMPolicy = "continue";
+          }
+          // executor.retries;
+      };
+    }
+  );
+}

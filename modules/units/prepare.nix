@@ -1,0 +1,43 @@
+# Makes the directory of a local repository, wherever it is to be.
+{
+  lib,
+  layout,
+  sandbox,
+  executor,
+  forInstances,
+  backupservice,
+  plan,
+  ...
+}:
+{
+  systemd.services = forInstances (
+    name: instance:
+    lib.optionalAttrs (layout.isLocal instance) {
+      "${layout.prefix name}-prepare" = lib.recursiveUpdate (executor.base name) {
+        description = "Directory of the backup repository of ${name}";
+        serviceConfig =
+          sandbox.base
+          // sandbox.network { isLocal = true; }
+          // sandbox.capabilities [
+            "CAP_CHOWN"
+            "CAP_DAC_OVERRIDE"
+            "CAP_FOWNER"
+          ]
+          // {
+            ExecStart = backupservice [
+              "prepare"
+              "--plan"
+              (plan name)
+            ];
+            ProtectSystem = "full";
+            ReadOnlyPaths = [ builtins.storeDir ];
+            SystemCallFilter = [
+              "@system-service"
+              "~@privileged @resources"
+              "@chown"
+            ];
+          };
+      };
+    }
+  );
+}

@@ -1,0 +1,60 @@
+# A restore writes where its operator says, with the owners, modes and attributes
+# that the snapshot has: it sees the whole machine, may change owners, and makes
+# setuid files where there were some. It may not touch the system itself.
+{
+  lib,
+  layout,
+  sandbox,
+  executor,
+  forInstances,
+  backupservice,
+  plan,
+  ...
+}:
+{
+  systemd.services = forInstances (
+    name: instance: {
+      "${layout.prefix name}-restore@" = lib.recursiveUpdate (executor.withProvider name instance) {
+        description = "Restore of ${name} from snapshot %i";
+        documentation = [ "man:backupservice-restore(1)" ];
+        onFailure = executor.recovery;
+        serviceConfig =
+          sandbox.capabilities [
+            "CAP_CHOWN"
+            "CAP_DAC_OVERRIDE"
+            "CAP_DAC_READ_SEARCH"
+            "CAP_FOWNER"
+            "CAP_FSETID"
+            "CAP_MKNOD"
+            "CAP_SETFCAP"
+          ]
+          // {
+            ExecStart =
+              backupservice [
+                "restore"
+                "--plan"
+                (plan name)
+                "--snapshot"
+              ]
+              + " %i";
+            ExecStopPost = backupservice [
+              "recover"
+              "--restore"
+              name
+            ];
+            KillMode = "mixed";
+            TimeoutStopSec = "1h";
+            ProtectSystem = true;
+            ReadOnlyPaths = [ builtins.storeDir ];
+            PrivateTmp = false;
+            RestrictSUIDSGID = false;
+            SystemCallFilter = [
+              "@system-service"
+              "~@privileged @resources"
+              "@chown mknod mknodat"
+            ];
+          };
+      };
+    }
+  );
+}

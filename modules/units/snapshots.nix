@@ -1,0 +1,30 @@
+# Lists an instance's snapshots.
+{
+  lib,
+  layout,
+  sandbox,
+  executor,
+  forInstances,
+  backupservice,
+  plan,
+  ...
+}:
+{
+  systemd.services = forInstances (
+    name: instance: {
+      "${layout.prefix name}-snapshots" = lib.recursiveUpdate (executor.withProvider name instance) {
+        description = "Snapshots of ${name}";
+        serviceConfig =
+          executor.view name instance [ ]
+          // sandbox.capabilities [ ]
+          // {
+            ExecStart = backupservice [
+              "snapshots"
+              "--plan"
+              (plan name)
+            ];
+          };
+      };
+    }
+  );
+}
