@@ -7,10 +7,10 @@
     "round-trip"
     "excludes"
     "shared"
-    "trouble"
+    "bad-data"
     "restore"
     "remote"
-    "dead"
+    "unreachable-server"
     "interrupted"
   ],
 }:

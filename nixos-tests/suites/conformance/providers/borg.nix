@@ -12,7 +12,7 @@
     };
   };
   # Nobody is there.
-  dead = "ssh://store@127.0.0.1:7/home/store/repository";
+  unreachable = "ssh://store@127.0.0.1:7/home/store/repository";
 
   # borg tells machines apart by a network address, and this one has none.
   server.services.openssh.settings.SetEnv = "BORG_HOST_ID=server";

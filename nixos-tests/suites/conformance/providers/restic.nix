@@ -23,7 +23,7 @@
     };
   };
   # Nobody is there.
-  dead = "rest:http://127.0.0.1:7/repository/";
+  unreachable = "rest:http://127.0.0.1:7/repository/";
 
   server = {
     systemd.services.rest-server.serviceConfig.ExecStart =

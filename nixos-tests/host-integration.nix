@@ -27,7 +27,7 @@ let
   '';
 in
 {
-  name = "manners";
+  name = "host-integration";
 
   nodes.machine =
     { ... }:

@@ -2,7 +2,7 @@
 # and a real second repository: backed up, lost, and restored.
 { pkgs, ... }:
 {
-  name = "seed";
+  name = "contract-example";
 
   nodes.machine =
     {

@@ -2,7 +2,7 @@
 # printed beside what `systemctl list-timers` takes, and not judged: machines differ.
 { ... }:
 {
-  name = "many";
+  name = "scale";
 
   nodes.machine =
     { ... }:

@@ -1,29 +1,29 @@
 # A network on which nobody answers: the run gives up while the rest of the suite runs.
 { provider, ... }:
 {
-  node.backupservice.instances.dead = {
+  node.backupservice.instances.unreachable = {
     enable = true;
     user = "root";
-    sourceDirectories = [ "/var/lib/dead" ];
-    repository.path = provider.dead;
+    sourceDirectories = [ "/var/lib/unreachable" ];
+    repository.path = provider.unreachable;
   };
 
   first = ''
     machine.succeed(
-        "mkdir -p /var/lib/dead && echo data > /var/lib/dead/file",
+        "mkdir -p /var/lib/unreachable && echo data > /var/lib/unreachable/file",
         # It is to be looked at once, and later.
-        "mkdir -p /run/systemd/system/backupservice-dead.service.d",
-        "printf '[Service]\nRestartForceExitStatus=\n' > /run/systemd/system/backupservice-dead.service.d/once.conf",
+        "mkdir -p /run/systemd/system/backupservice-unreachable.service.d",
+        "printf '[Service]\nRestartForceExitStatus=\n' > /run/systemd/system/backupservice-unreachable.service.d/once.conf",
         "systemctl daemon-reload",
     )
-    start_in_background("dead")
+    start_in_background("unreachable")
   '';
 
   script = ''
     with case("a run without a network ends within minutes, with status 75 and a remedy"):
-        wait_for_run("dead", None)
-        assert machine.get_unit_property(unit("dead"), "ExecMainStatus") == "75"
-        record = judged("dead", None, "failed")
+        wait_for_run("unreachable", None)
+        assert machine.get_unit_property(unit("unreachable"), "ExecMainStatus") == "75"
+        record = judged("unreachable", None, "failed")
         tells(record, "cannot be reached")
         machine.log(f"from {record['started']} to {record['finished']}")
         started, ended = (datetime.datetime.fromisoformat(record[at]) for at in ["started", "finished"])
