@@ -10,8 +10,8 @@ demo: ## the main job, on a real systemd: a backup, a disaster, a restore
 test: ## everything that can run on this machine
 	$(harness)/test
 
-check: ## the quick part of it: formats, lints, the executor's tests
-	$(harness)/test style rust
+check: ## the quick part of it: formats, lints, the tests of the harness and the executor
+	$(harness)/test style harness rust
 
 render: ## renders the tests' nodes again, to be reviewed and committed
 	$(harness)/render --update

@@ -12,6 +12,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from rendering.archive import ArchiveError, unpack
+
 from .container import Container, group_prefix, remove_groups
 from .install import install
 from .machine import CommandFailed, Machine
@@ -65,17 +67,18 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def run(test: str, snapshots: Path, tree: Path, executor: Path, scratch: Path, shell: bool) -> int:
-    script = (snapshots / test / "test-script.py").read_text()
-    nodes = sorted(node.name for node in (snapshots / test).iterdir() if node.is_dir())
     report = Report()
     machines: list[Machine] = []
     with scratch_directory(scratch, test) as directory, contextlib.ExitStack() as stack:
-        for node in nodes:
-            memory = snapshots / test / node / "memory"
+        snapshot = directory / ".snapshot"
+        unpack(snapshots, test, snapshot)
+        script = (snapshot / "test-script.py").read_text()
+        for node in sorted(node.name for node in snapshot.iterdir() if node.is_dir()):
+            memory = snapshot / node / "memory"
             limit = int(memory.read_text()) << 20 if memory.exists() else None
             container = Container(node, tree, directory / node, limit)
             stack.callback(container.remove)
-            install(snapshots / test / node, container.root, node, executor)
+            install(snapshot / node, container.root, node, executor)
             machines.append(Machine(container))
         succeeded = execute(script, machines, report)
         if shell:
@@ -128,5 +131,7 @@ def main() -> int:
 
 try:
     sys.exit(main())
+except ArchiveError as error:
+    sys.exit(str(error))
 except KeyboardInterrupt:
     sys.exit("interrupted")

@@ -1,7 +1,8 @@
-"""Writes what Nix rendered as a tree of plain files, the same on every machine.
+"""Writes what Nix rendered as text, the same on every machine.
 
-Runs inside the Debian tree: snapshot.py RENDERED OUTPUT, where RENDERED is the result
-of default.nix. OUTPUT/TEST/NODE then holds
+Runs inside the Debian tree: python3 -m rendering.snapshot RENDERED OUTPUT, where
+RENDERED is the result of default.nix. OUTPUT/snapshots/TEST.txt then holds (see
+archive.py) test-script.py, and for each NODE the files
 
     units/          what goes into /etc/systemd/system, links included
     user-units/     what goes into /etc/systemd/user, if anything
@@ -14,7 +15,8 @@ of default.nix. OUTPUT/TEST/NODE then holds
     path.json       packages whose programs are in PATH
     memory          so many MiB of it, if that is limited
 
-with every hash of a store path replaced by zeros.
+with every hash of a store path replaced by zeros. OUTPUT/golden holds what golden.py
+makes of the nodes of the test `golden`.
 """
 
 import json
@@ -22,7 +24,11 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
+
+from .archive import ArchiveError, pack
+from .golden import write_golden
 
 STORE_PATH = re.compile(rb"/nix/store/[0-9a-df-np-sv-z]{32}-")
 ZEROS = b"/nix/store/" + b"0" * 32 + b"-"
@@ -158,14 +164,27 @@ def write_node(rendered, output):
         write_json(output / "memory", manifest["memory"])
 
 
+def write_test(rendered, output):
+    output.mkdir()
+    for part in rendered.iterdir():
+        if part.is_dir():
+            write_node(part, output / part.name)
+        else:
+            shutil.copyfile(part, output / part.name)
+
+
 def main(rendered, output):
-    for test in sorted(rendered.iterdir()):
-        for part in sorted(test.iterdir()):
-            if part.is_dir():
-                write_node(part, output / test.name / part.name)
-            else:
-                (output / test.name).mkdir(exist_ok=True)
-                shutil.copyfile(part, output / test.name / part.name)
+    with tempfile.TemporaryDirectory() as scratch:
+        trees = {test.name: Path(scratch, test.name) for test in rendered.iterdir()}
+        for name, tree in trees.items():
+            write_test(rendered / name, tree)
+        for part in ("snapshots", "golden"):
+            (output / part).mkdir()
+        try:
+            write_golden(trees.pop("golden"), output / "golden")
+            pack(trees, output / "snapshots")
+        except ArchiveError as error:
+            sys.exit(f"render: {error}")
 
 
 main(Path(sys.argv[1]), Path(sys.argv[2]))
