@@ -59,11 +59,13 @@
     };
 
   testScript = ''
+    import shlex
+
     database = "/var/lib/notes/notes.db"
 
 
     def query(sql):
-        return machine.succeed(f"sqlite3 -cmd '.timeout 10000' {database} '{sql}'").strip()
+        return machine.succeed(f"sqlite3 -cmd '.timeout 10000' {database} {shlex.quote(sql)}").strip()
 
 
     def rows(table):
@@ -92,7 +94,7 @@
         query("DELETE FROM b; CREATE TABLE newer (x);")
         machine.succeed("backupservice restore notes")
         assert query("PRAGMA integrity_check") == "ok"
-        assert query("SELECT count(*) FROM sqlite_master WHERE name = \"newer\"") == "0"
+        assert query("SELECT count(*) FROM sqlite_master WHERE name = 'newer'") == "0"
         restored = rows("a")
         assert before <= restored <= after, f"{before} <= {restored} <= {after}"
         assert restored == rows("b")

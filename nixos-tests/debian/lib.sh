@@ -8,6 +8,11 @@ project=$(cd "$harness/../.." && pwd)
 # shellcheck disable=SC2034
 cache=${BACKUPSERVICE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/backupservice}
 
+# Which Debian the tree is made of. trixie is stable and has what NixOS 25.05 ships;
+# forky rolls, and has what NixOS unstable ships.
+# shellcheck disable=SC2034
+suite=${BACKUPSERVICE_SUITE:-trixie}
+
 # The status of a step that could not run here (automake's convention).
 # shellcheck disable=SC2034
 skipped=77

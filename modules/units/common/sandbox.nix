@@ -83,13 +83,14 @@ rec {
   optional = map (path: word "-${path}");
 
   # A path as one word of a setting that takes several. Those that no setting could
-  # take are refused in assertions/.
+  # take are refused in assertions/. A `:` separates the two paths of a bind mount,
+  # since systemd 262 inside of quotes too, unless it is escaped.
   word =
     path:
     if builtins.match "[a-zA-Z0-9/._+@-]*" path != null then
       path
     else
-      "\"${lib.replaceStrings [ "%" ] [ "%%" ] path}\"";
+      "\"${lib.replaceStrings [ "%" ":" ] [ "%%" "\\:" ] path}\"";
 
   # An entry of LoadCredential=, which takes one path, up to the end of the line, with
   # escapes in it: a repository's `-` is `\x2d` in the name of its password's file.

@@ -64,8 +64,8 @@ let
   postgresql = package "postgresql" {
     version = "17.0";
     links = usr // {
-      bin = "/usr/lib/postgresql/17/bin";
-      lib = "/usr/lib/postgresql/17/lib";
+      bin = "/usr/lib/postgresql/current/bin";
+      lib = "/usr/lib/postgresql/current/lib";
     };
     psqlSchema = "17";
     withJIT = postgresql;
