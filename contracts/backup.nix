@@ -1,4 +1,4 @@
-# The type of a promise: what a service says must be saved, and how to make it
+# The type of a contract: what a service says must be saved, and how to make it
 # consistent. An instance is this type with more options, and a value passes
 # through both, so no option here may be computed from another.
 { lib }:

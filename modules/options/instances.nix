@@ -1,4 +1,4 @@
-# What a person binds: promises to repositories.
+# Instances: the backups of services, each a contract with a repository.
 {
   config,
   lib,
@@ -58,8 +58,9 @@ in
         }
       '';
       description = ''
-        Backups, each a promise bound to a repository. `//` keeps the promise's
-        other top-level options; to change a nested one, merge instead:
+        Backups: each combines a service's contract with a repository and a schedule.
+        `//` replaces top-level options of the contract as a whole. To change a nested
+        option and keep its siblings, use `lib.mkMerge`:
 
         ```nix
         backupservice.instances.myservice = lib.mkMerge [
@@ -72,8 +73,8 @@ in
         ];
         ```
 
-        `lib.mkBefore` and `lib.mkAfter` say on which side of the promise's own
-        items an added one stands.
+        `lib.mkBefore` and `lib.mkAfter` place an item before or after those of the
+        contract.
       '';
     };
 
@@ -85,8 +86,8 @@ in
         schedule = "03:00";
       };
       description = ''
-        What instances have where they say nothing themselves. `repository.path`
-        is a prefix, to which `/<name>` is added.
+        Default values for all instances. `repository.path` is a prefix: each instance
+        appends `/<name>`.
       '';
     };
 
@@ -94,7 +95,7 @@ in
       type = types.attrsOf contracts.backup;
       default = { };
       example = literalExpression "{ myservice = config.myservice.backup; }";
-      description = "Promises of the services on this machine, registered by the services themselves.";
+      description = "Contracts of the services on this machine. Service modules register theirs here.";
     };
 
     autoBind = mkOption {
@@ -102,8 +103,9 @@ in
       default = false;
       example = true;
       description = ''
-        Whether every promise in `backupservice.contracts` gets an instance of the
-        same name. Needs `backupservice.defaults.repository.path`.
+        Whether to enable a backup of every service registered in
+        `backupservice.contracts`, as an instance of the same name. Requires
+        `backupservice.defaults.repository.path`.
       '';
     };
   };

@@ -10,9 +10,9 @@ in
       default = null;
       example = 2;
       description = ''
-        How many instances back up or are maintained at once on this machine; the
-        others wait, visibly, and before anything is stopped for them. Null for no
-        limit, so that one that hangs holds up no other. Restores never wait for it.
+        Maximum number of backups and maintenance runs at the same time on this
+        machine. The others wait in the phase `waiting`, before they stop any unit.
+        `null`: unlimited. Restores never wait.
       '';
     };
 
@@ -22,16 +22,19 @@ in
         default = 20;
         example = 100;
         description = ''
-          The share of the processors that all backups of this machine together get
-          while others want them too, as `CPUWeight=` in
-          {manpage}`systemd.resource-control(5)`. What else runs there has 100.
+          CPU share of all backups of this machine together, relative to the 100 of
+          every other slice. It has an effect only while the CPUs are busy. See
+          `CPUWeight=` in {manpage}`systemd.resource-control(5)`.
         '';
       };
       io = mkOption {
         type = types.ints.between 1 10000;
         default = 20;
         example = 100;
-        description = "Likewise of the disks, as `IOWeight=`.";
+        description = ''
+          Disk I/O share of all backups of this machine together, like `weights.cpu`. See
+          `IOWeight=` in {manpage}`systemd.resource-control(5)`.
+        '';
       };
     };
 
@@ -40,10 +43,10 @@ in
       default = 395;
       example = 1395;
       description = ''
-        Number of the user and of the group `backupservice`. It is the same on every
-        machine, because a repository on a disk outlives the machine that wrote it.
-        Where 395 is taken, set another, and give existing repositories to it:
-        `chown -R backupservice:backupservice /srv/backup`.
+        Numeric ID of the user and the group `backupservice`. It is fixed so that a
+        repository on a removable disk belongs to the same user on every machine. If
+        another user has this ID, choose a free one, and change the owner of existing
+        repositories: `chown -R backupservice:backupservice /srv/backup`.
       '';
     };
 

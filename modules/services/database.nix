@@ -42,7 +42,7 @@ rec {
       inherit option;
       problem = "the ${kind} database that ${subject} cannot be dumped from this machine without a password.";
       reason = "A dump runs with the rights of a local user and has no database password, and a backup without the database could not be restored.";
-      remedy = "Let the service use a server that NixOS runs on this machine, through its socket; or write the promise by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.";
+      remedy = "Let the service use a server that NixOS runs on this machine, through its socket; or write the contract by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.";
     };
 
   # `user` is the service's system user, `role` its name in the database,

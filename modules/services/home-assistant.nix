@@ -1,4 +1,4 @@
-# The promise of Home Assistant: its configuration directory and the recorder's
+# The contract of Home Assistant: its configuration directory and the recorder's
 # database.
 #
 # Nothing is stopped for a backup: the files below .storage are replaced by
@@ -48,7 +48,7 @@ let
       inherit option;
       problem = "services.home-assistant.config.recorder.db_url ${problem}";
       reason = "The recorder's database has to be dumped, and this URL does not tell how that can be done on this machine without a password.";
-      remedy = ''Leave it out for SQLite, or write "postgresql://@/hass" or "mysql://hass@localhost/hass" for a server on this machine that lets the user "${user}" in through its socket; or write the promise by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.'';
+      remedy = ''Leave it out for SQLite, or write "postgresql://@/hass" or "mysql://hass@localhost/hass" for a server on this machine that lets the user "${user}" in through its socket; or write the contract by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.'';
     };
 
   # scheme, role, password, host, port, name and query of the URL.

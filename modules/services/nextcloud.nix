@@ -1,4 +1,4 @@
-# The promise of Nextcloud: its files, its database and maintenance mode.
+# The contract of Nextcloud: its files, its database and maintenance mode.
 {
   config,
   lib,

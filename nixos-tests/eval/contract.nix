@@ -1,5 +1,5 @@
 # The contract type: the documentation's example, `//`, `lib.mkMerge`, and
-# read-only promises.
+# read-only contracts.
 {
   pkgs,
   lib,
@@ -7,7 +7,7 @@
   ...
 }:
 let
-  promise =
+  contract =
     { lib, contracts, ... }:
     {
       options.myservice.backup = lib.mkOption {
@@ -26,14 +26,14 @@ let
   instance =
     f:
     (evalNixos [
-      promise
+      contract
       ({ config, ... }: { backupservice.instances.x = f config.myservice.backup; })
     ]).config.backupservice.instances.x;
 
   commands = map (hook: hook.command);
 in
 {
-  "the promise reaches the instance" = {
+  "the contract reaches the instance" = {
     expr =
       let
         got = instance (backup: backup // { enable = true; });
@@ -89,10 +89,10 @@ in
     };
   };
 
-  "a promise cannot be set elsewhere, says NixOS itself" = {
+  "a contract cannot be set elsewhere, says NixOS itself" = {
     expr =
       (evalNixos [
-        promise
+        contract
         { myservice.backup.user = "other"; }
       ]).config.myservice.backup.user;
     expectedError.msg = "option `myservice.backup' is read-only, but it's set multiple times";
@@ -102,7 +102,7 @@ in
     expr =
       let
         system = evalNixos [
-          promise
+          contract
           (
             { config, ... }:
             {
@@ -174,7 +174,7 @@ in
   "every option has a description and an example" = {
     expr =
       let
-        options = lib.optionAttrSetToDocList (evalNixos [ promise ]).options.backupservice;
+        options = lib.optionAttrSetToDocList (evalNixos [ contract ]).options.backupservice;
       in
       map (option: option.name) (
         lib.filter (

@@ -186,7 +186,7 @@ in
     expected = true;
   };
 
-  "a refused database does not stop a system that binds nothing" = {
+  "a refused database does not stop a system without backups" = {
     expr =
       isRefused
         (evaluated (withUrl "!secret recorder_url") [ ]).systemd.units."home-assistant.service".text;
@@ -200,10 +200,10 @@ in
     expected = true;
   };
 
-  "both services are registered, and bound without being named" = {
+  "both services are registered, and backed up without being named" = {
     expr = {
       registered = lib.attrNames both.backupservice.contracts;
-      bound = lib.attrNames both.backupservice.instances;
+      instances = lib.attrNames both.backupservice.instances;
       failed = map (assertion: assertion.message) (lib.filter (a: !a.assertion) both.assertions);
       units = map (unit: both.systemd.units ? "${unit}.service") [
         "backupservice-nextcloud"
@@ -218,7 +218,7 @@ in
         "home-assistant"
         "nextcloud"
       ];
-      bound = [
+      instances = [
         "home-assistant"
         "nextcloud"
       ];

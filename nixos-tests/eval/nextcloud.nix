@@ -53,7 +53,7 @@ let
     }
   ];
 
-  bound = evaluate [
+  configured = evaluate [
     (
       { config, ... }:
       {
@@ -225,7 +225,7 @@ in
     ];
   };
 
-  "a refused database does not stop a system that binds nothing" = {
+  "a refused database does not stop a system without backups" = {
     expr =
       isRefused
         (nextcloud {
@@ -257,14 +257,14 @@ in
 
   "the units that a restore stops exist" = {
     expr = lib.filter (
-      unit: !(bound.systemd.units ? ${unit})
-    ) bound.services.nextcloud.backup.restore.units;
+      unit: !(configured.systemd.units ? ${unit})
+    ) configured.services.nextcloud.backup.restore.units;
     expected = [ ];
   };
 
-  "the promise is registered and read-only" = {
+  "the contract is registered and read-only" = {
     expr = {
-      registered = bound.backupservice.contracts.nextcloud == bound.services.nextcloud.backup;
+      registered = configured.backupservice.contracts.nextcloud == configured.services.nextcloud.backup;
       changed = isRefused (
         backupOf (
           lib.mkMerge [
@@ -280,11 +280,11 @@ in
     };
   };
 
-  "bound to a repository, it becomes units without a failed assertion" = {
+  "with a repository, it becomes units without a failed assertion" = {
     expr = {
-      failed = map (assertion: assertion.message) (lib.filter (a: !a.assertion) bound.assertions);
+      failed = map (assertion: assertion.message) (lib.filter (a: !a.assertion) configured.assertions);
       units = lib.filter (lib.hasPrefix "backupservice-nextcloud-") (
-        lib.attrNames bound.systemd.services
+        lib.attrNames configured.systemd.services
       );
     };
     expected = {

@@ -26,7 +26,7 @@ in
     {
       type = types.enum (lib.attrNames providers);
       example = "borg";
-      description = "The program that makes and keeps the snapshots.";
+      description = "Program that creates and stores the snapshots.";
     }
     // default [ "provider" ] "restic"
   );
@@ -45,11 +45,10 @@ in
       type = types.bool;
       example = true;
       description = ''
-        Whether to leave out what is mounted below a source, such as a network drive
-        in a home directory. A mount that is a source itself is always saved. What
-        is mounted from the same file system, as a bind mount mostly is, is saved in
-        any case. Of a mount that is left out, restic keeps the empty directory, borg
-        nothing.
+        Whether to exclude other file systems mounted below a source, such as a
+        network drive in a home directory. A mount point that is itself a source is
+        always backed up, and so is a mount of the same file system, such as most bind
+        mounts. For an excluded mount, restic stores the empty directory, borg nothing.
       '';
     }
     // default [ "oneFileSystem" ] false
@@ -60,9 +59,9 @@ in
       type = types.str;
       example = "Mon..Fri 03:30";
       description = ''
-        When the backup is made, as {manpage}`systemd.time(7)` writes calendar
-        events. A run that was missed is made up for, and each instance starts at
-        its own moment within `randomizedDelay` after this.
+        When to run the backup: a calendar event, see {manpage}`systemd.time(7)`. Each
+        run starts up to `randomizedDelay` later. Missed runs are caught up
+        (`Persistent=true`).
       '';
     }
     // default [ "schedule" ] "daily"
@@ -72,7 +71,11 @@ in
     {
       type = types.str;
       example = "10min";
-      description = "How far apart the instances of all machines are spread, as systemd writes time spans.";
+      description = ''
+        Maximum delay added to `schedule` and `maintenance.schedule`: a time span, see
+        {manpage}`systemd.time(7)`. Each instance has a fixed delay of its own, so that
+        not all of them start at the same moment.
+      '';
     }
     // default [ "randomizedDelay" ] "1h"
   );
@@ -87,8 +90,8 @@ in
         type = types.bool;
         example = true;
         description = ''
-          Whether a scheduled run waits for mains power. It waits visibly, in the phase
-          `waiting`, and `backupservice run <name>` makes it go on at once.
+          Whether scheduled runs wait for mains power, in the phase `waiting`. To start
+          a waiting run at once, use `backupservice run <name>`.
         '';
       }
       // default [ "conditions" "acPower" ] false
@@ -98,8 +101,8 @@ in
         type = types.bool;
         example = true;
         description = ''
-          Whether a scheduled run waits while NetworkManager takes the network for
-          metered. Nobody else knows: without NetworkManager nothing is waited for.
+          Whether scheduled runs wait while NetworkManager reports the network as
+          metered. Without NetworkManager this has no effect.
         '';
       }
       // default [ "conditions" "unmeteredNetwork" ] false
@@ -111,11 +114,11 @@ in
       type = types.nullOr (types.ints.between 1 99);
       example = 80;
       description = ''
-        How much the data may shrink since the last complete snapshot, in percent.
-        Where more is gone, and at least 10 MiB, the snapshot is made but is
-        incomplete: it neither becomes the latest nor takes the place of one that
-        has everything. `backupservice run <name> --accept-shrink` takes the new size
-        for right. Null for never looking at it.
+        Maximum decrease of the data size since the last complete snapshot, in
+        percent. A snapshot that shrank by more, and by at least 10 MiB, is marked
+        incomplete: it does not become the latest, and retention keeps the complete
+        ones. To accept the current size as the new baseline, run
+        `backupservice run <name> --accept-shrink`. `null`: never compare sizes.
       '';
     }
     // default [ "guards" "maxShrink" ] 50

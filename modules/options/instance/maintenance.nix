@@ -9,11 +9,10 @@ in
       type = types.nullOr types.str;
       example = "Sun 05:00";
       description = ''
-        When snapshots that `retention` does not ask for are removed, their space
-        is freed, and the repository is checked, as {manpage}`systemd.time(7)`
-        writes calendar events. Null for never by itself, as for a repository
-        that only another machine may remove anything from:
-        `backupservice maintain <name>` does it now.
+        When to apply `retention`, free the space of removed snapshots, and check the
+        repository: a calendar event, see {manpage}`systemd.time(7)`. `null`: only on
+        request, with `backupservice maintain <name>`. Use `null` for a repository from
+        which this machine may not delete anything.
       '';
     }
     // default [ "maintenance" "schedule" ] "weekly"
@@ -23,11 +22,11 @@ in
       type = types.ints.between 0 100;
       example = 100;
       description = ''
-        How much of the stored data each maintenance reads and compares with its
-        checksums, in percent, chosen anew each time. The rest is only checked for
-        being there. What a remote repository stores has to be downloaded for it.
-        borg always reads everything, where the repository is, and only at 100 also
-        downloads and decrypts it.
+        Share of the stored data that each maintenance run reads and verifies against
+        its checksums, in percent. restic selects it at random in each run and only
+        checks the rest for presence; it downloads this share of a remote repository.
+        borg always verifies all data on the repository's side; with 100 it also
+        downloads and decrypts all of it.
       '';
     }
     // default [ "maintenance" "readData" ] 5

@@ -24,40 +24,39 @@ in
     defaultText = literalExpression ''"''${config.backupservice.defaults.repository.path}/<name>"'';
     example = "/srv/backup/myservice";
     description = ''
-      Where the snapshots are kept: an absolute path on this machine, or a URL
-      that the provider understands: for restic, such as
-      `sftp:backup@host:/srv/backup` or `b2:my-bucket:myservice`; for borg, such as
-      `ssh://backup@host/srv/backup`. Anybody can read it: a URL with a password in
-      it goes into `repository.pathFile`.
+      Location of the repository: an absolute path on this machine, or a URL of the
+      provider, such as `sftp:backup@host:/srv/backup` or `b2:my-bucket:myservice`
+      for restic, and `ssh://backup@host/srv/backup` for borg. All users of this
+      machine can read it; put a URL that contains a password into
+      `repository.pathFile`.
     '';
   };
   pathFile = mkFileOption "pathFile" {
     example = "/run/agenix/backup-repository";
-    description = "File that holds the path or URL, instead of `repository.path`.";
+    description = "File that contains the path or URL of the repository. Replaces `repository.path`.";
   };
   passwordFile = mkFileOption "passwordFile" {
     example = "/run/agenix/backup-password";
     description = ''
-      File that holds the password of the repository. Where it is null, a
-      password is generated below `/var/lib/backupservice-secrets`, once for
-      each repository. **Keep a copy elsewhere**: without it, a backup of a lost
-      machine cannot be read.
+      File that contains the password of the repository. `null`: a password is
+      generated once per repository, in `/var/lib/backupservice-secrets`. **Keep a copy
+      of it on another machine**: without the password, nobody can read the backup.
     '';
   };
   environmentFile = mkFileOption "environmentFile" {
     example = "/run/agenix/backup-environment";
     description = ''
-      File of environment variables for the provider alone, such as
-      `B2_ACCOUNT_ID`, in the syntax of `EnvironmentFile=` in
+      File with environment variables for the provider, such as `B2_ACCOUNT_ID`. Hooks
+      do not get them. For the syntax, see `EnvironmentFile=` in
       {manpage}`systemd.exec(5)`.
     '';
   };
   sshKeyFile = mkFileOption "sshKeyFile" {
     example = "/run/agenix/backup-ssh-key";
-    description = "Private key for a repository that is reached over ssh.";
+    description = "File with the private key for a repository that is accessed over SSH.";
   };
   sshKnownHostsFile = mkFileOption "sshKnownHostsFile" {
     example = "/etc/ssh/ssh_known_hosts";
-    description = "Host keys that are accepted for a repository that is reached over ssh.";
+    description = "File with the host keys to accept for a repository that is accessed over SSH.";
   };
 }

@@ -15,19 +15,28 @@ let
     );
 in
 {
-  last = mkRetention "last" null "How many of the last snapshots are kept, whenever they were made.";
-  hourly = mkRetention "hourly" null "For how many hours the last snapshot of the hour is kept.";
+  last =
+    mkRetention "last" null
+      "Number of most recent snapshots to keep, whatever their age. `null`: no such rule.";
+  hourly =
+    mkRetention "hourly" null
+      "Number of hours for which to keep the last snapshot of each hour. `null`: no such rule.";
   daily = mkRetention "daily" 7 ''
-    For how many days the last snapshot of the day is kept. Only days with a
-    snapshot count; likewise for the other rules.
+    Number of days for which to keep the last snapshot of each day. Days without a
+    snapshot do not count; this holds for the other rules, too. `null`: no such rule.
 
-    A snapshot is kept if any rule asks for it. Where every rule is null, all
-    are kept for ever. Snapshots of other instances are never touched, and an
-    incomplete snapshot never takes the place of a complete one: the rules
-    are applied to the complete ones alone, and to those incomplete ones that
-    no complete one has followed.
+    A snapshot is kept if at least one rule selects it. If all rules are `null`, all
+    snapshots are kept forever. The rules apply to the complete snapshots of this
+    instance, and separately to incomplete ones that are newer than the last complete
+    snapshot. Older incomplete snapshots are removed.
   '';
-  weekly = mkRetention "weekly" 5 "For how many weeks the last snapshot of the week is kept.";
-  monthly = mkRetention "monthly" 12 "For how many months the last snapshot of the month is kept.";
-  yearly = mkRetention "yearly" null "For how many years the last snapshot of the year is kept.";
+  weekly =
+    mkRetention "weekly" 5
+      "Number of weeks for which to keep the last snapshot of each week. `null`: no such rule.";
+  monthly =
+    mkRetention "monthly" 12
+      "Number of months for which to keep the last snapshot of each month. `null`: no such rule.";
+  yearly =
+    mkRetention "yearly" null
+      "Number of years for which to keep the last snapshot of each year. `null`: no such rule.";
 }
