@@ -36,7 +36,7 @@ let
       [
         "## `${option.name}`"
         (lib.trim (option.description.text or option.description))
-        "*Type:* ${option.type}"
+        "*Type:* `${option.type}`"
       ]
       ++ lib.optional (option ? default) (value "Default" (text option.default))
       ++ lib.optional (option ? example) (value "Example" (text option.example))

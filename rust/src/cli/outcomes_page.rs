@@ -1,4 +1,4 @@
-//! `docs/outcomes.md`: the tables of outcomes, for people.
+//! `docs/reference/outcomes.md`: the tables of outcomes, for people.
 //!
 //! A test compares it with the file; `UPDATE_EXPECT=1 cargo test outcomes` writes it.
 
@@ -149,7 +149,7 @@ mod tests {
             println!("skipped: the crate is built without the documentation");
             return;
         }
-        expect_file!["../../../docs/outcomes.md"].assert_eq(&document());
+        expect_file!["../../../docs/reference/outcomes.md"].assert_eq(&document());
     }
 
     #[test]
