@@ -2,7 +2,7 @@
 
 harness := nixos-tests/debian
 
-.PHONY: demo test check render format clean
+.PHONY: demo test check render recording docs format clean
 
 demo: ## the main job, on a real systemd: a backup, a disaster, a restore
 	$(harness)/run-test demo
@@ -15,6 +15,12 @@ check: ## the quick part of it: formats, lints, the tests of the harness and the
 
 render: ## renders the tests' nodes again, to be reviewed and committed
 	$(harness)/render --update
+
+recording: ## renews what the documentation shows, from real runs: after `make render`
+	$(harness)/record
+
+docs: ## the book, in rust/target/book/
+	$(harness)/mdbook
 
 format:
 	cd rust && cargo fmt

@@ -28,6 +28,9 @@
 
       packages = forSystems (pkgs: {
         default = pkgs.callPackage ./rust/package.nix { };
+        docs = pkgs.runCommand "backupservice-docs" { nativeBuildInputs = [ pkgs.mdbook ]; } ''
+          mdbook build ${./docs} --dest-dir $out
+        '';
       });
 
       checks = forSystems (

@@ -19,7 +19,7 @@
               ]
             );
         in
-        lib.genAttrs [ "clippy" "installShellFiles" "nixfmt-rfc-style" "nixfmt-tree" "rustfmt" ] (
+        lib.genAttrs [ "clippy" "installShellFiles" "mdbook" "nixfmt-rfc-style" "nixfmt-tree" "rustfmt" ] (
           name: final.writeText name ""
         )
         // {
