@@ -10,6 +10,7 @@
       imports = [
         ../modules
         ./demo/configuration.nix
+        ./suites/holding.nix
       ];
 
       services.radicale = {
@@ -28,6 +29,7 @@
     };
 
   testScript = ''
+    ${builtins.readFile ./suites/holding/script.py}
     configuration = ${builtins.toJSON (builtins.readFile ./demo/configuration.nix)}
     calendar = "http://127.0.0.1:5232/alice/calendar/"
 
@@ -80,16 +82,15 @@
         )
 
     with subtest("a backup shows its progress and ends in a snapshot"):
-        # Enough to read that the progress can be seen.
         machine.succeed(
-            "head -c 400M /dev/urandom > /var/lib/radicale/collections/attachments",
-            "chown radicale: /var/lib/radicale/collections/attachments",
+            "cd /var/lib/radicale/collections && for i in 1 2; do head -c 30M /dev/urandom > attachment-$i; done",
+            "chown radicale: /var/lib/radicale/collections/attachment-*",
         )
+        # It goes on when there was time to look.
+        hold("/var/lib/radicale/collections/attachment-2")
         machine.succeed("systemctl start --no-block backupservice-radicale.service")
-        machine.wait_until_succeeds(
-            "systemctl show -P StatusText backupservice-radicale.service | grep -q %"
-            " || systemctl is-failed backupservice-radicale.service"
-        )
+        wait_until_held()
+        machine.wait_until_succeeds("systemctl show -P StatusText backupservice-radicale.service | grep -q '[1-9]0*%'")
         bus = "org.backupservice1 /org/backupservice1/instance/radicale org.backupservice1.Instance"
         show(
             "While it runs",
@@ -97,6 +98,7 @@
             "backupservice status",
             f"busctl get-property {bus} State Phase Progress",
         )
+        let_go()
         machine.wait_until_succeeds(
             "systemctl show -P ActiveState backupservice-radicale.service | grep -qxE 'inactive|failed'"
         )

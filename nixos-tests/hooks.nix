@@ -50,7 +50,7 @@
       };
 
       backupservice.instances.slow = mkInstance {
-        beforeBackup = [ (mkHook "sleep" "sleep 600" // { timeout = "1s"; }) ];
+        beforeBackup = [ (mkHook "sleep" "sleep infinity" // { timeout = "1s"; }) ];
         afterBackup = [ (mkHook "after" (log "after")) ];
       };
 

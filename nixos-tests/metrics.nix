@@ -53,7 +53,7 @@
     def written(*texts):
         """Waits until the watch that a run has started has written this."""
         for text in texts:
-            machine.wait_until_succeeds(f"grep -qF '{text}' {FILE}", timeout=60)
+            machine.wait_until_succeeds(f"grep -qF '{text}' {FILE}")
 
     machine.start()
     machine.wait_for_unit("multi-user.target")

@@ -101,7 +101,7 @@ in
         (machine.succeed if works else machine.fail)(f"systemctl start {APP}")
         # The watch is started after the run has ended.
         run_id = json.loads(machine.succeed("cat /var/lib/backupservice/app/last-run.json"))["runId"]
-        machine.wait_until_succeeds(f"grep -q {run_id} /var/lib/backupservice/.events/cursor.json", timeout=60)
+        machine.wait_until_succeeds(f"grep -q {run_id} /var/lib/backupservice/.events/cursor.json")
         settle()
 
     def as_user(user, command):
@@ -175,7 +175,7 @@ in
 
     def overdue():
         """Has the watch look until the backup is late; returns what is told then."""
-        machine.wait_until_succeeds(f"systemctl start {WATCH}; grep -q 'soon is overdue' /root/requests", timeout=60)
+        machine.wait_until_succeeds(f"systemctl start {WATCH}; grep -q 'soon is overdue' /root/requests")
         settle()
         [body] = [body for title, body, _ in inbox("soon") if title == "Backup of soon is overdue"]
         return body
@@ -207,7 +207,7 @@ in
             "systemctl daemon-reload",
         )
         machine.fail(f"systemctl start {APP}")
-        machine.wait_until_succeeds("grep -q 'did not get as far' /root/requests", timeout=60)
+        machine.wait_until_succeeds("grep -q 'did not get as far' /root/requests")
         settle()
         [(title, body, _)] = inbox("app")
         assert title == "Backup of app failed" and "exit status 2" in body, (title, body)
@@ -229,12 +229,12 @@ in
         log_in("alice")
         log_in("bob")
         # Nothing shows notifications yet.
-        machine.wait_until_succeeds("journalctl | grep -q 'nothing shows notifications yet'", timeout=60)
+        machine.wait_until_succeeds("journalctl | grep -q 'nothing shows notifications yet'")
         machine.succeed(as_user("alice", f"systemctl --user is-active {NOTIFY}.service"))
         for user in ("alice", "bob"):
             machine.succeed(as_user(user, f"systemd-run --user --unit=recorder python3 /etc/recorder.py /home/{user}/notes"))
-        machine.wait_until_succeeds("test -s /home/alice/notes", timeout=60)
-        machine.wait_until_fails(as_user("alice", f"systemctl --user is-active {NOTIFY}.service"), timeout=60)
+        machine.wait_until_succeeds("test -s /home/alice/notes")
+        machine.wait_until_fails(as_user("alice", f"systemctl --user is-active {NOTIFY}.service"))
         # Of app all is well, and alice never heard otherwise.
         [note] = notes("alice")
         assert note["title"] == "Backup of soon is overdue" and note["urgency"] == 2, note
@@ -242,9 +242,9 @@ in
 
     with subtest("and what happens afterwards at once"):
         run_app(False)
-        machine.wait_until_succeeds("grep -q 'app failed' /home/alice/notes", timeout=60)
+        machine.wait_until_succeeds("grep -q 'app failed' /home/alice/notes")
         run_app(True)
-        machine.wait_until_succeeds("grep -q 'app works again' /home/alice/notes", timeout=60)
+        machine.wait_until_succeeds("grep -q 'app works again' /home/alice/notes")
         assert [note["title"] for note in notes("alice")[1:]] == ["Backup of app failed", "Backup of app works again"], notes("alice")
         machine.succeed("test -s /home/alice/.local/state/backupservice/shown.json")
 

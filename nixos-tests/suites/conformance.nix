@@ -28,7 +28,11 @@ in
   nodes.machine =
     { pkgs, ... }:
     {
-      imports = [ ../../modules ] ++ map (part: part.node) parts;
+      imports = [
+        ../../modules
+        ./holding.nix
+      ]
+      ++ map (part: part.node) parts;
 
       backupservice.defaults = {
         inherit provider;
@@ -38,15 +42,12 @@ in
       };
 
       environment.etc."conformance/files.py".source = ./conformance/files.py;
-      environment.systemPackages = arguments.provider.packages ++ [
-        pkgs.acl
-        pkgs.procps
-        pkgs.python3
-      ];
+      environment.systemPackages = arguments.provider.packages ++ [ pkgs.acl ];
     };
 
   testScript =
-    builtins.readFile ./conformance/common.py
+    builtins.readFile ./holding/script.py
+    + builtins.readFile ./conformance/common.py
     + arguments.provider.script
     + lib.concatMapStrings (part: part.first or "") parts
     + lib.concatMapStrings (part: part.script) parts

@@ -72,10 +72,10 @@ def start_in_background(instance):
     return before
 
 
-def wait_for_record(instance, before, timeout=120):
+def wait_for_record(instance, before):
     """Waits for the record of a run after the one with the id `before`."""
     record = f"/var/lib/backupservice/{instance}/last-run.json"
-    machine.wait_until_succeeds(f"test -s {record} && ! grep -q '{before}' {record}", timeout=timeout)
+    machine.wait_until_succeeds(f"test -s {record} && ! grep -q '{before}' {record}")
 
 
 def wait_for_run(instance, before):
@@ -86,24 +86,13 @@ def wait_for_run(instance, before):
 def passes(instance, before):
     """The record of a run that ended with status 75, and is not tried again now."""
     wait_for_record(instance, before)
-    machine.wait_until_succeeds(
-        f"systemctl show -P ExecMainStatus {unit(instance)} | grep -qx 75", timeout=60
-    )
+    machine.wait_until_succeeds(f"systemctl show -P ExecMainStatus {unit(instance)} | grep -qx 75")
     machine.succeed(f"systemctl stop {unit(instance)}")
     return judged(instance, before, "failed")
 
 
 def wait_for_end(name):
-    machine.wait_until_succeeds(
-        f"systemctl show -P ActiveState {name} | grep -qxE 'inactive|failed'", timeout=120
-    )
-
-
-def wait_until_reading(instance):
-    """Waits until the provider is at work on the data."""
-    machine.wait_until_succeeds(
-        f"grep -q '\"bytesDone\":[1-9]' /run/backupservice/{instance}/state.json", timeout=60
-    )
+    machine.wait_until_succeeds(f"systemctl show -P ActiveState {name} | grep -qxE 'inactive|failed'")
 
 
 def snapshots(instance):

@@ -19,17 +19,16 @@
 
 
     def begin():
-        """A run that takes a while, at the point where it reads data."""
-        machine.succeed("rm -f /var/lib/slow/*-hole && truncate -s 2G /var/lib/slow/{a,b,c}-hole")
-        machine.succeed("head -c 1M /dev/urandom > /var/lib/slow/news")
+        """A run that is held while the provider reads data."""
+        machine.succeed("cd /var/lib/slow && for file in news pending; do head -c 1M /dev/urandom > $file; done")
+        hold("/var/lib/slow/pending")
         before = start_in_background("slow")
-        wait_until_reading("slow")
+        wait_until_held()
         return before
 
 
     def goes_on(known):
         """No run has left anything that looks complete, and the next one succeeds."""
-        machine.succeed("rm -f /var/lib/slow/*-hole")
         assert complete("slow") == known, (complete("slow"), known)
         record = back_up("slow")
         assert complete("slow") == [*known, record["snapshot"]], complete("slow")
@@ -40,7 +39,7 @@
     with case("starting an instance that runs waits for that run"):
         known = complete("slow")
         begin()
-        machine.succeed(f"systemctl start {unit('slow')}")
+        machine.succeed(f"systemctl start {unit('slow')} let-go.service")
         assert len(complete("slow")) == len(known) + 1, complete("slow")
         assert last_run("slow")["outcome"] == "success"
 
@@ -49,6 +48,7 @@
         before = begin()
         status = restore_fails("slow", words=["slow holds the lock"])
         assert status == 75, status
+        let_go()
         wait_for_run("slow", before)
         assert last_run("slow")["outcome"] == "success", last_run("slow")
         assert len(complete("slow")) == len(known) + 1
@@ -56,7 +56,9 @@
     with case("systemctl stop cancels a run, which says so"):
         known = complete("slow")
         before = begin()
-        machine.succeed(f"systemctl stop {unit('slow')}")
+        machine.succeed(f"systemctl stop --no-block {unit('slow')}")
+        let_go_to_its_end(unit("slow"), program)
+        wait_for_run("slow", before)
         judged("slow", before, "cancelled")
         goes_on(known)
 
@@ -71,6 +73,7 @@
             known = complete("slow")
             before = begin()
             machine.succeed(kill.format(unit=unit("slow"), program=program))
+            let_go_to_its_end(unit("slow"), program)
             wait_for_run("slow", before)
             machine.fail(f"pgrep -u backupservice -x {program}")
             record = last_run("slow")

@@ -60,12 +60,19 @@ in
             assert secret not in text, f"a secret is in {where}"
 
 
-    def long_run(remote):
-        machine.succeed("rm -f /var/lib/remote/hole && truncate -s 3G /var/lib/remote/hole")
-        machine.succeed("head -c 100M /dev/urandom > /var/lib/remote/more")
+    def held_run(remote):
+        """A run that is held while the provider reads data, most of which is to be sent."""
+        machine.succeed("cd /var/lib/remote && head -c 1M /dev/urandom > more && head -c 30M /dev/urandom > pending")
+        hold("/var/lib/remote/pending")
         before = start_in_background(remote)
-        wait_until_reading(remote)
+        wait_until_held()
         return before
+
+
+    def wait_until_refused(remote):
+        """Waits until the run has found the server away."""
+        run = f"_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID {unit(remote)})"
+        machine.wait_until_succeeds(f"journalctl --no-pager {run} | grep -q refused")
 
 
     for remote in remotes:
@@ -77,10 +84,11 @@ in
             machine.succeed("grep -qx remote /srv/remote/var/lib/remote/note && rm -r /srv/remote")
 
         with case(f"{remote}: no secret is among the arguments, in the journal or in the plan"):
-            before = long_run(remote)
+            before = held_run(remote)
             arguments = machine.succeed("ps -eww -o args")
             assert program in arguments, arguments
             assert_secret("the arguments", arguments)
+            let_go()
             wait_for_run(remote, before)
             judged(remote, before, "success")
             assert_secret("the journal", machine.succeed("journalctl --sync && journalctl --no-pager --output cat"))
@@ -91,17 +99,16 @@ in
             with case(f"{remote}: a server that is away is waited for, which can be seen"):
                 take_away(remote)
                 before = start_in_background(remote)
-                machine.wait_until_succeeds(
-                    f"journalctl --no-pager -u {unit(remote)} --since -1min | grep -q 'refused'", timeout=60
-                )
+                wait_until_refused(remote)
                 bring_back(remote)
                 wait_for_run(remote, before)
                 judged(remote, before, "success")
 
             with case(f"{remote}: a connection that breaks during the run is made again"):
-                before = long_run(remote)
+                before = held_run(remote)
                 take_away(remote)
-                machine.sleep(3)
+                let_go()
+                wait_until_refused(remote)
                 assert last_run_id(remote) == before
                 bring_back(remote)
                 wait_for_run(remote, before)
@@ -118,8 +125,9 @@ in
 
         with case(f"{remote}: a connection that breaks during the run does not make a snapshot"):
             known = complete(remote)
-            before = long_run(remote)
+            before = held_run(remote)
             take_away(remote)
+            let_go()
             wait_for_record(remote, before)
             tells(judged(remote, before, "failed"))
             machine.succeed(f"systemctl stop {unit(remote)}")

@@ -22,8 +22,14 @@
     machine.succeed(
         "mkdir -p /mnt/tiny && mount -t tmpfs -o size=400M,mode=0755 tmpfs /mnt/tiny",
         "mkdir /mnt/tiny/precious && head -c 150M /dev/urandom > /mnt/tiny/precious/data",
-        "echo saved > /mnt/tiny/precious/note",
     )
+    back_up("precious")
+    # Of another backup, so that it is in a file of the repository's own, which comes last.
+    machine.succeed("touch /root/earlier && head -c 3M /dev/urandom > /mnt/tiny/precious/late")
+    back_up("precious")
+    late = "$(find /srv/backup/precious/data -type f -size +1M -newer /root/earlier)"
+    late = shlex.join(machine.succeed(f"echo {late}").split())
+    machine.succeed("echo saved > /mnt/tiny/precious/note")
     back_up("precious")
     machine.succeed("echo there > /mnt/tiny/precious/note")
     there = describe("/mnt/tiny/precious")
@@ -38,14 +44,17 @@
 
 
     for name, kill in [
-        ("SIGTERM to the executor", "systemctl stop {unit}"),
+        ("SIGTERM to the executor", "systemctl stop --no-block {unit}"),
         ("SIGKILL of the executor", "systemctl kill --kill-whom=main --signal=KILL {unit}"),
         ("SIGKILL of the provider", "pkill -KILL -u backupservice -x {program}"),
     ]:
         with case(f"after {name} during a restore, everything is as before"):
+            hold(late)
             machine.succeed(f"systemctl start --no-block {restoring}")
-            machine.wait_until_succeeds("test -n \"$(find /mnt/tiny/.precious.* -name data -size +0)\"", timeout=60)
+            wait_until_held()
+            machine.wait_until_succeeds("test -n \"$(find /mnt/tiny/.precious.* -name data -size +0)\"")
             machine.succeed(kill.format(unit=restoring, program=program))
+            let_go_to_its_end(restoring, program)
             wait_for_end(restoring)
             is_as_before()
 

@@ -109,11 +109,11 @@ def open_gates():
 
 
 def wait_for_state(unit, state):
-    machine.wait_until_succeeds(f"systemctl show -P ActiveState {unit} | grep -qx {state}", timeout=60)
+    machine.wait_until_succeeds(f"systemctl show -P ActiveState {unit} | grep -qx {state}")
 
 
 def wait_for_provider():
-    machine.wait_until_succeeds(f"test -e {GATES}/reached", timeout=60)
+    machine.wait_until_succeeds(f"test -e {GATES}/reached")
 
 
 def quiet():
@@ -122,7 +122,6 @@ def quiet():
         "systemctl list-jobs | grep -q 'No jobs'"
         " && ! systemctl list-units --no-legend --state=activating,deactivating"
         " 'backupservice-*' app.service companion.service | grep .",
-        timeout=120,
     )
 
 

@@ -66,11 +66,11 @@
 
 
     def hold_lock(instance, repository):
-        """A process of the instance's machine that works on the repository alone, slowly."""
+        """A process of the instance's machine that works on the repository alone."""
         host = machine.succeed(f"cat /var/lib/backupservice/{instance}/provider/host-id")
-        slowly = plain(repository, "with-lock :: sleep 600", host)
-        machine.succeed(f"systemd-run --collect --unit=holder -- bash -c {shlex.quote(slowly)}")
-        machine.wait_until_succeeds(f"ls {repository}/lock.exclusive/* > /dev/null 2>&1", timeout=60)
+        command = plain(repository, "with-lock :: sleep infinity", host)
+        machine.succeed(f"systemd-run --collect --unit=holder -- bash -c {shlex.quote(command)}")
+        machine.wait_until_succeeds(f"ls {repository}/lock.exclusive/* > /dev/null 2>&1")
 
 
     def has_lock(repository):

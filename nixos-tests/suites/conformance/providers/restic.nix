@@ -88,13 +88,15 @@
 
 
     def hold_lock(instance, repository):
-        """A process of the instance's machine that works on the repository alone, slowly."""
-        slowly = f"restic --no-cache --repo {repository} --limit-download 20 check --read-data"
+        """A process of the instance's machine that works on the repository alone, and is held."""
+        hold(one_of(repository, "data"))
         machine.succeed(
             "systemd-run --collect --unit=holder --uid=backupservice --setenv=HOME=/tmp"
-            f" --setenv=RESTIC_PASSWORD=\"$(cat {password_file})\" -- {slowly}"
+            " --property=ExecStopPost='+systemctl stop hold'"
+            f" --setenv=RESTIC_PASSWORD=\"$(cat {password_file})\" --"
+            f" restic --no-cache --repo {repository} check --read-data"
         )
-        machine.wait_until_succeeds(f"ls {repository}/locks/* > /dev/null 2>&1", timeout=60)
+        wait_until_held()
 
 
     def has_lock(repository):
