@@ -187,6 +187,9 @@ fn work(
     };
     let mut backup = snapshot(plan, &selection, invocation, report, provider)?;
     if backup.incomplete.is_none() {
+        backup.incomplete = guards::vanished(plan);
+    }
+    if backup.incomplete.is_none() {
         backup.incomplete = stopped.came_back(units)?;
     }
     if backup.incomplete.is_none() {

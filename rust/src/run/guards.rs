@@ -1,4 +1,5 @@
-//! What must hold before anything is touched: a backup that would lie is refused.
+//! What must hold before anything is touched, and after it was read: a backup that would
+//! lie is refused, or marked incomplete.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,6 +7,7 @@ use std::path::Path;
 
 use crate::base::outcome::Failure;
 use crate::base::paths::InstancePaths;
+use crate::base::problem::Problem;
 use crate::base::unit_names;
 use crate::plan::Plan;
 use crate::run::prepare::PrepareResult;
@@ -80,6 +82,17 @@ pub fn sources(plan: &Plan) -> Result<(), Failure> {
     plan.sources
         .iter()
         .try_for_each(|source| holds_something(source))
+}
+
+/// The sources still hold something after they were read: a provider says nothing of most
+/// files that disappear meanwhile, and calls what is left complete.
+#[must_use]
+pub fn vanished(plan: &Plan) -> Option<Problem> {
+    let problem = sources(plan).err()?.problem;
+    Some(Problem::new(
+        format!("after it was read, {}", problem.message),
+        "find out what removes the data; a service that moves it about can rest meanwhile, with quiesce.units",
+    ))
 }
 
 fn has_text(file: &Path) -> Result<bool, anyhow::Error> {

@@ -199,6 +199,27 @@ fn a_unit_that_comes_back_while_data_is_read_makes_the_backup_incomplete() {
 }
 
 #[test]
+fn a_source_that_is_empty_after_it_was_read_makes_the_backup_incomplete() {
+    let machine = Machine::new();
+    let source = machine.source();
+    machine.script.borrow_mut().during_backup = Some(Box::new(move || {
+        fs::remove_dir_all(&source).unwrap();
+        fs::create_dir(&source).unwrap();
+    }));
+    let ended = machine.back_up();
+    assert_eq!(ended.record.outcome, Outcome::Incomplete);
+    let problem = ended.record.error.unwrap();
+    assert!(
+        problem
+            .message
+            .starts_with("after it was read, the source ")
+            && problem.message.ends_with("/srv/data is empty"),
+        "{problem}"
+    );
+    assert!(machine.happened().contains("mark abc"));
+}
+
+#[test]
 fn a_unit_that_does_not_exist_fails_the_run_by_name() {
     let mut machine = Machine::new();
     machine.plan["quiesce"] = serde_json::json!(["nonexistent.service"]);
