@@ -1,4 +1,4 @@
-# The type of a contract: what a service says must be saved, and how to make it
+# The type of a contract: the data of a service to back up, and how to make it
 # consistent. An instance is this type with more options, and a value passes
 # through both, so no option here may be computed from another.
 { lib }:
@@ -11,19 +11,19 @@ let
   hookList = types.listOf (types.coercedTo types.lines (command: { inherit command; }) hook);
 
   mkHookOption =
-    when: example:
+    when: consequence: example:
     mkOption {
       type = hookList;
       default = [ ];
       inherit example;
       description = ''
-        What to run ${when}. Items run one after the other. An item is shell text
-        (run by bash with `set -euo pipefail`), or a set of `name`, `command`,
-        `user`, `timeout`, `credentials`, `readWritePaths` and `network`.
+        Commands to run ${when}, one after the other. ${consequence}
+        An item is shell text, run by bash with `set -euo pipefail`, or a set of `name`,
+        `command`, `user`, `timeout`, `credentials`, `readWritePaths` and `network`.
 
-        Each hook is a unit of its own with its own user and sandbox. It finds
-        `BACKUP_INSTANCE`, `BACKUP_RUN_ID`, `BACKUP_PHASE` and, once they are
-        known, `BACKUP_OUTCOME` and `BACKUP_SNAPSHOT` in its environment.
+        Each hook runs as a systemd unit with its own user and sandbox. Its
+        environment contains `BACKUP_INSTANCE`, `BACKUP_RUN_ID` and `BACKUP_PHASE`,
+        and, once they are known, `BACKUP_OUTCOME` and `BACKUP_SNAPSHOT`.
       '';
     };
 
@@ -34,13 +34,13 @@ types.submodule {
     user = mkOption {
       type = types.str;
       example = "nextcloud";
-      description = "User that owns the data, and that hooks run as unless they say otherwise.";
+      description = "User that owns the data. Hooks and streams run as this user unless they set their own.";
     };
 
     sourceDirectories = mkOption {
       type = types.listOf types.str;
       example = [ "/var/lib/nextcloud" ];
-      description = "Absolute paths of the directories and files to save, at least one.";
+      description = "Absolute paths of the directories and files to back up. At least one is required.";
     };
 
     excludePatterns = mkOption {
@@ -51,27 +51,31 @@ types.submodule {
         "/var/lib/nextcloud/data/appdata_*/preview"
       ];
       description = ''
-        What to leave out, in one syntax for every provider: without `/`, a name
-        at any depth; with a leading `/`, an absolute path; `*`, `?`, `[…]` and
-        `**` as in gitignore.
+        Files and directories to exclude, in the same syntax for every provider. A
+        pattern without `/` matches a name at any depth below the sources, one with
+        a leading `/` an absolute path. `*`, `?`, `[…]` and `**` work as in gitignore.
       '';
     };
 
     hooks = {
-      beforeBackup = mkHookOption "before the data is read; a failure fails the run" [
+      beforeBackup = mkHookOption "before the data is read" "If one fails, the run fails." [
         "rm -rf /var/lib/myservice/cache"
       ];
-      afterBackup = mkHookOption "after the run, whatever its outcome; must bear being run twice" [
-        {
-          name = "note";
-          command = "echo \"backup: $BACKUP_OUTCOME\"";
-        }
-      ];
-      beforeRestore = mkHookOption "before a restore changes anything; a failure stops it" [
-        "test ! -e /var/lib/myservice/do-not-restore"
-      ];
+      afterBackup =
+        mkHookOption "after every run, whatever its outcome" "They must tolerate being run twice."
+          [
+            {
+              name = "note";
+              command = "echo \"backup: $BACKUP_OUTCOME\"";
+            }
+          ];
+      beforeRestore =
+        mkHookOption "before a restore changes anything" "If one fails, nothing is restored."
+          [
+            "test ! -e /var/lib/myservice/do-not-restore"
+          ];
       afterRestore =
-        mkHookOption "after a restore, before the services start; must bear being run twice"
+        mkHookOption "after a restore, before the services start" "They must tolerate being run twice."
           [
             "myservice-admin reindex"
           ];
@@ -85,20 +89,21 @@ types.submodule {
               type = types.lines;
               example = "pg_dump --clean --if-exists nextcloud";
               description = ''
-                Shell text that writes the data to its standard output, run by bash
-                with `set -euo pipefail`. If any part of it fails, so does the run.
+                Shell text that writes the data to its standard output. It is run by
+                bash with `set -euo pipefail`. If a command in it fails, the run
+                fails.
               '';
             };
             load = mkOption {
               type = types.lines;
               example = "psql --quiet --set ON_ERROR_STOP=1 nextcloud";
-              description = "Shell text that reads on its standard input what `dump` wrote.";
+              description = "Shell text that reads the output of `dump` on its standard input, and replaces the current data with it.";
             };
             user = mkOption {
               type = types.nullOr types.str;
               default = null;
               example = "postgres";
-              description = "User that both run as; by default the contract's.";
+              description = "User that runs `dump` and `load`. `null`: the contract's user.";
             };
           };
         }
@@ -108,8 +113,8 @@ types.submodule {
         { database = contracts.streams.postgresql { database = "nextcloud"; }; }
       '';
       description = ''
-        Databases and other data that cannot be copied as files. Each is dumped
-        into the same snapshot as the files, and loaded again by a restore.
+        Databases and other data that cannot be copied as files. A backup dumps each
+        of them into the same snapshot as the files; a restore loads it again.
       '';
     };
 
@@ -118,8 +123,9 @@ types.submodule {
       default = [ ];
       example = [ "home-assistant.service" ];
       description = ''
-        Units that are stopped while the data is read. They, and every unit that
-        stopping them took down, are started again whatever happens.
+        Units to stop while the data is read. They are started again after every run,
+        also after a failed or killed one, together with all units that stopped
+        because of them.
       '';
     };
 
@@ -127,7 +133,7 @@ types.submodule {
       type = types.listOf unitName;
       default = [ ];
       example = [ "phpfpm-nextcloud.service" ];
-      description = "Units that are stopped during a restore.";
+      description = "Units to stop during a restore. They are started again afterwards.";
     };
 
     probe = mkOption {
@@ -135,8 +141,8 @@ types.submodule {
       default = null;
       example = ''sqlite3 "$BACKUP_COPY/var/lib/myservice/db.sqlite3" 'pragma integrity_check' | grep -qx ok'';
       description = ''
-        Shell text that fails unless the restored copy below `$BACKUP_COPY` is
-        usable. Restore drills will run it; there are none yet.
+        Shell text that checks the restored copy of the data below `$BACKUP_COPY`, and
+        fails unless it is usable. Reserved for restore drills: nothing runs it yet.
       '';
     };
   };

@@ -10,7 +10,7 @@ types.submodule {
       type = types.nullOr (types.strMatching "[a-z0-9]([a-z0-9-]*[a-z0-9])?");
       default = null;
       example = "maintenance-mode";
-      description = "Name, part of the unit's name; by default the position in the list, from 1.";
+      description = "Name of the hook, used in the name of its unit. `null`: its position in the list, starting at 1.";
     };
     command = mkOption {
       type = types.lines;
@@ -21,13 +21,13 @@ types.submodule {
       type = types.nullOr types.str;
       default = null;
       example = "root";
-      description = "User that it runs as; by default the contract's.";
+      description = "User that runs the hook. `null`: the contract's user.";
     };
     timeout = mkOption {
       type = types.str;
       default = "15min";
       example = "90s";
-      description = "Time after which it is stopped and has failed, as systemd writes time spans.";
+      description = "Maximum run time: a time span, see {manpage}`systemd.time(7)`. After it the hook is stopped and counts as failed.";
     };
     credentials = mkOption {
       type = types.attrsOf externalPath;
@@ -36,21 +36,22 @@ types.submodule {
         dbpass = "/run/agenix/nextcloud-db";
       };
       description = ''
-        Files that only this hook may read, by name: it finds them below
-        `$CREDENTIALS_DIRECTORY`. See `LoadCredential=` in {manpage}`systemd.exec(5)`.
+        Files with secrets for this hook, by name. The hook reads a copy at
+        `$CREDENTIALS_DIRECTORY/<name>`; its user needs no access to the original. See
+        `LoadCredential=` in {manpage}`systemd.exec(5)`.
       '';
     };
     readWritePaths = mkOption {
       type = types.listOf types.str;
       default = [ ];
       example = [ "/var/lib/myservice-export" ];
-      description = "Paths that it may write to, besides the contract's sourceDirectories.";
+      description = "Additional absolute paths that the hook may write to. `sourceDirectories` are always writable.";
     };
     network = mkOption {
       type = types.bool;
       default = false;
       example = true;
-      description = "Whether it may reach more of the network than this machine itself.";
+      description = "Whether the hook has network access beyond this machine.";
     };
   };
 }

@@ -1,5 +1,5 @@
-# A JSON document that the executor has to be able to read: it is asked when the
-# system is built, so that a bad one never reaches a running machine.
+# A JSON document for the executor, which checks it when the system is built: a bad one
+# never reaches a running machine.
 {
   lib,
   pkgs,
@@ -8,7 +8,7 @@
 let
   canCheck = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
 in
-# `check` is the command of the executor that ends with the name of the file.
+# `check` is the executor's command, without its last argument, the file.
 name: check: document:
 pkgs.runCommand name
   {

@@ -1,8 +1,8 @@
-# How an instance is laid out: names of its units and places of its files. Pure
-# functions; the plan and the units must agree on what they return.
+# Names of the units and paths of the files of an instance: pure functions, shared by
+# the plan and the units, which must agree.
 { lib, utils }:
 rec {
-  # Kinds of hooks, and what their units are called.
+  # Kinds of hooks, with the part of the unit name.
   hookInfixes = {
     beforeBackup = "before";
     afterBackup = "after";
@@ -62,7 +62,7 @@ rec {
       stream.loadUnit
     ]) (streams name instance);
 
-  # Every user that code of an instance's service runs as.
+  # All users that an instance's hooks and streams run as.
   users =
     name: instance:
     lib.unique (
@@ -73,16 +73,16 @@ rec {
   runtimeDirectory = name: "/run/backupservice/${name}";
   secretsDirectory = "/var/lib/backupservice-secrets";
 
-  # What dumps, loads and hooks may need. A run that is made up for at boot is early.
+  # Servers that hooks and streams may need: a run that is caught up at boot is early.
   databases = [
     "mysql.service"
     "postgresql.service"
   ];
 
-  # Which instances need which units to be down, below /run.
+  # Records of which instances keep which units stopped, below /run.
   stoppedUnits = "backupservice/.stopped";
 
-  # Locks of what instances share, below /run. No instance's name begins with a dot.
+  # Locks shared by instances, below /run. No instance's name starts with a dot.
   locks = "backupservice/.locks";
 
   # Name on D-Bus.
@@ -92,10 +92,10 @@ rec {
   busUser = "backupservice-bus";
   notifyUser = "backupservice-notify";
 
-  # What the watch has seen and told, below /var/lib.
+  # State of the monitor and its notifications, below /var/lib.
   events = "backupservice/.events";
 
-  # Of who tells about backups, below /run.
+  # Of the monitor, below /run.
   notifyRuntime = "backupservice-notify";
   notifyHook = name: "backupservice-notify-${name}";
   notifyInput = name: "/run/${notifyRuntime}/${name}.json";
@@ -108,8 +108,8 @@ rec {
   isLocal = instance: instance.repository.path != null && !isUrl instance.repository.path;
   generatesPassword = instance: instance.repository.passwordFile == null;
 
-  # The mount point that a local repository must lie on: the deepest that the
-  # machine declares above it.
+  # The mount point that a local repository must lie on: the deepest one declared above
+  # it.
   mountPoint =
     config: instance:
     let
@@ -120,8 +120,8 @@ rec {
     in
     if isLocal instance && above != [ ] then lib.head deepest else null;
 
-  # One for each repository, whatever instances share it. Where the repository
-  # is only known at run time, one for the file that names it.
+  # One password per repository, shared by all of its instances. If the repository is
+  # known only at run time: one per file that names it.
   passwordFile =
     instance:
     let

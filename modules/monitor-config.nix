@@ -1,4 +1,4 @@
-# What the monitor reads: who is to be told of what.
+# Configuration of the monitor: whom to notify about what.
 {
   config,
   lib,
@@ -14,7 +14,7 @@ let
     inherit (cfg) package;
   };
 
-  # The program, which comes along with all that it needs, only where it is called.
+  # Refers to the program, with all of its dependencies, only if a channel needs it.
   called =
     program: channels:
     if channels == { } then
@@ -44,7 +44,7 @@ in
     type = lib.types.package;
     internal = true;
     readOnly = true;
-    description = "What the watch reads.";
+    description = "Configuration file of the monitor.";
   };
 
   config.backupservice.notify.config =

@@ -1,5 +1,5 @@
-# The plan of each instance: what Nix decided, as one JSON document that the
-# executor understands.
+# The plan of each instance: the decisions of Nix as one JSON document for the
+# executor.
 {
   config,
   lib,
@@ -76,7 +76,7 @@ in
       name: instance: checkedJson "backupservice-${name}.json" "check-plan" (mkPlan name instance)
     ) (layout.enabled cfg.instances);
 
-    # Where the command line finds all instances.
+    # The command line finds the instances here.
     environment.etc = lib.mapAttrs' (
       name: plan: lib.nameValuePair "backupservice/plans/${name}.json" { source = plan; }
     ) cfg.plans;

@@ -1,4 +1,4 @@
-# The programs that make and keep snapshots, as the plan names them.
+# The programs that create and store snapshots, as named in the plan.
 { lib, pkgs }:
 {
   borg = {

@@ -1,14 +1,14 @@
 # One MariaDB or MySQL database.
 #
-# MariaDB cannot undo a DROP or CREATE, so a load that fails leaves part of the
-# dump behind: it is to be repeated once its cause is gone.
+# MariaDB cannot roll back DROP or CREATE, so a failed load leaves part of the dump
+# behind. Repeat it once the cause is fixed.
 { lib, pkgs }:
 {
   database,
-  # System user that runs both commands; null is the contract's.
+  # System user that runs both commands. null: the contract's.
   user ? null,
-  # Account to connect as; null is the one with the system user's name, which
-  # `unix_socket` authentication lets in without a password.
+  # Account to connect as. null: the one with the system user's name, which
+  # `unix_socket` authentication admits without a password.
   role ? null,
   socket ? "/run/mysqld/mysqld.sock",
   package ? pkgs.mariadb,
@@ -25,8 +25,8 @@ in
 {
   inherit user;
 
-  # --databases --add-drop-database: the load starts from an empty database that
-  # has the character set of the old one.
+  # --databases --add-drop-database: the load starts with an empty database with
+  # the character set of the dumped one.
   dump = ''
     ${getExe' package (if isMariadb then "mariadb-dump" else "mysqldump")} ${connection} \
       --single-transaction --quick --routines --events --triggers --hex-blob \
@@ -34,13 +34,12 @@ in
       --add-drop-database --databases ${escapeShellArg database}
   '';
 
-  # The dump says itself where it ends; one that was cut off between two
-  # statements would look whole to the client. A failed statement is not printed:
-  # it is a piece of the data.
+  # A dump ends with a marker; to the client, one truncated between two statements
+  # would look complete. A failed statement is not printed: it contains data.
   load = ''
     LC_ALL=C ${getExe' pkgs.gawk "awk"} '
       { print; if ($0 != "") last = $0 }
-      END { if (last !~ /^-- Dump completed/) { print "the dump is cut off" > "/dev/stderr"; exit 1 } }
+      END { if (last !~ /^-- Dump completed/) { print "the dump is truncated" > "/dev/stderr"; exit 1 } }
     ' | ${getExe' package (if isMariadb then "mariadb" else "mysql")} ${connection} --batch \
       --loose-skip-print-query-on-error
   '';

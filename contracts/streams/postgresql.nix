@@ -1,18 +1,17 @@
 # One PostgreSQL database.
 #
-# By default the contract's user dumps and loads it, with the rights of the
-# service and no more: what a dump says is run as SQL by whoever loads it. An
-# extension that belongs to the superuser can only be replaced by the superuser:
-# such a database needs `user = "postgres"`. Owners and privileges are kept
-# either way, so the roles must exist.
+# By default the contract's user dumps and loads it, with no more rights than the
+# service: loading a dump runs its SQL. Only a superuser can replace an extension
+# that a superuser owns: such a database needs `user = "postgres"`. Owners and
+# privileges are kept either way, so the roles must exist.
 { lib, pkgs }:
 {
   database,
-  # System user that runs both commands; null is the contract's.
+  # System user that runs both commands. null: the contract's.
   user ? null,
-  # Role to connect as; null is the one with the system user's name.
+  # Role to connect as. null: the one with the system user's name.
   role ? null,
-  # Directory of the socket, or a host.
+  # Directory of the socket, or a host name.
   host ? "/run/postgresql",
   port ? 5432,
   # Must not be older than the server.
@@ -21,8 +20,8 @@
 let
   inherit (lib) escapeShellArg getExe';
 
-  # In the environment, because a database's name can look like a connection
-  # string on the command line.
+  # In the environment: on the command line, a database name can be taken for a
+  # connection string.
   connection = ''
     export PGHOST=${escapeShellArg host} PGPORT=${toString port}
     export PGDATABASE=${escapeShellArg database}${
@@ -38,8 +37,8 @@ in
     ${getExe' package "pg_dump"} --no-password --format=custom --compress=0
   '';
 
-  # One transaction: a load that fails leaves the database as it was. pg_restore
-  # writes COMMIT after all of the dump was read, so a cut off one changes nothing.
+  # One transaction: a failed load leaves the database as it was. pg_restore writes
+  # COMMIT after reading the whole dump, so a truncated one changes nothing.
   # Messages are terse because the context of an error is a row of the data.
   load = ''
     ${connection}

@@ -1,17 +1,16 @@
 # One SQLite database, copied while it is in use.
 #
-# The file and its companions must not be copied as files too: put
-# `contracts.streams.sqliteFiles path` into excludePatterns. Both commands need
-# to write to the directory of the database: readers of a WAL database take part
-# in its shared memory.
+# Add `contracts.streams.sqliteFiles path` to excludePatterns, so that the database
+# is not copied as files, too. Both commands need write access to the directory of
+# the database: readers of a WAL database share its memory.
 { lib, pkgs }:
 {
   path,
-  # System user that runs both commands; null is the contract's.
+  # System user that runs both commands. null: the contract's.
   user ? null,
-  # Mode of the database where a load finds none to take it from.
+  # Mode of the database if a load finds no existing one to take it from.
   mode ? "0600",
-  # Whether a database that does not exist is dumped as an empty one.
+  # Whether to dump a missing database as an empty one.
   mayBeMissing ? false,
   package ? pkgs.sqlite,
 }:
@@ -30,8 +29,8 @@ in
 {
   inherit user;
 
-  # The open transaction makes the copy one point in time. Without it, each
-  # commit of another process makes .backup begin again, perhaps for ever.
+  # The open transaction fixes one point in time. Without it, each commit of
+  # another process makes .backup start over, possibly forever.
   dump = ''
     database=${database}
     scratch=$(mktemp -d --tmpdir="''${TMPDIR:-/var/tmp}" sqlite.XXXXXXXXXX)
@@ -81,8 +80,7 @@ in
       chown --reference="$owner" -- "$new"
     fi
     sync -- "$new"
-    # First: a log left beside another database than its own would be played
-    # into it.
+    # First: SQLite would replay the log of the old database into the new one.
     rm -f -- "$database-wal" "$database-shm" "$database-journal"
     mv -T -- "$new" "$database"
     sync -- "$(dirname -- "$database")"

@@ -1,4 +1,4 @@
-# What the bus and polkit have to know of `org.backupservice1`.
+# D-Bus and polkit configuration of `org.backupservice1`.
 {
   config,
   lib,
@@ -13,7 +13,7 @@ let
   user = layout.busUser;
   name = layout.busName;
 
-  # What polkit asks an administrator for, by the action's name.
+  # Polkit actions, with what it shows when it asks for authentication.
   actions = {
     start = {
       description = "Start a backup";
@@ -29,7 +29,7 @@ let
     };
   };
 
-  # The bus ignores policies for users that come and go, so this one is static.
+  # D-Bus ignores policies for dynamic users, so this user is static.
   busPolicy = pkgs.writeTextDir "share/dbus-1/system.d/${name}.conf" ''
     <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
      "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -37,7 +37,7 @@ let
       <policy user="${user}">
         <allow own="${name}"/>
       </policy>
-      <!-- Anyone may ask; polkit says who may change something. -->
+      <!-- Everybody may call; polkit decides who may change something. -->
       <policy context="default">
         <allow send_destination="${name}"/>
       </policy>
@@ -52,7 +52,7 @@ let
     SystemdService=backupservice-bus.service
   '';
 
-  # Without the owner, polkit would not tell the daemon what others may do.
+  # Without the owner annotation, polkit refuses to answer the daemon about others.
   action = id: text: ''
     <action id="${name}.${id}">
       <description>${text.description}</description>
@@ -85,7 +85,7 @@ in
 
     security.polkit.enable = true;
     security.polkit.extraConfig = ''
-      // backupservice: active administrators may steer backups over D-Bus.
+      // backupservice: active administrators may control backups over D-Bus.
       polkit.addRule(function (action, subject) {
         if (
           ${

@@ -1,4 +1,4 @@
-# Who the units run as, and what that allows them to do.
+# System users and their permissions.
 {
   imports = [
     ./users.nix

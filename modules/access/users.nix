@@ -1,5 +1,5 @@
-# The users of our own: one that reads sources and owns repositories, one that
-# monitors, and one that answers on D-Bus.
+# System users: one for backups, which reads sources and owns repositories, one for the
+# monitor, and one for the D-Bus service.
 {
   config,
   lib,
@@ -22,15 +22,15 @@ in
 {
   config = lib.mkIf (layout.enabled cfg.instances != { }) (
     lib.mkMerge [
-      (systemUser "backupservice" "Makes backups")
+      (systemUser "backupservice" "Backups")
       {
         users.users.backupservice.uid = cfg.uid;
         users.groups.backupservice.gid = cfg.uid;
 
         environment.systemPackages = [ cfg.package ];
       }
-      (systemUser layout.notifyUser "Tells about backups")
-      (lib.mkIf cfg.bus.enable (systemUser layout.busUser "Shows backups on D-Bus"))
+      (systemUser layout.notifyUser "Backup notifications")
+      (lib.mkIf cfg.bus.enable (systemUser layout.busUser "D-Bus service for backups"))
     ]
   );
 }

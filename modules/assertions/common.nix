@@ -1,4 +1,4 @@
-# What the files of this folder share.
+# Shared by the files of this folder.
 {
   config,
   lib,
@@ -19,6 +19,6 @@ rec {
     && !lib.any (part: part == "." || part == "..") (lib.splitString "/" path)
     && !lib.hasInfix "//" path;
 
-  # systemd loses these on the way from a unit's settings to its mounts.
+  # systemd cannot mount a path with one of these characters.
   isMountable = path: builtins.match ".*['\"\\[:cntrl:]].*" path == null;
 }

@@ -1,5 +1,4 @@
-# What is refused while the system is evaluated. Each message says what is
-# wrong, why that matters, and what to do.
+# Checks during evaluation. Each message states problem, reason and remedy.
 {
   imports = [
     ./instances.nix

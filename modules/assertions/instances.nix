@@ -1,4 +1,4 @@
-# What is refused of an instance.
+# Checks of each instance by itself.
 {
   config,
   lib,
@@ -35,28 +35,28 @@ let
     [
       (refuseIf (!isNormal path) ''
         ${field}.sourceDirectories: "${source}" is not an absolute path without "." and "..".
-        Which directory is meant would depend on where the backup runs.
-        Write it in full, such as "/var/lib/myservice".
+        Which directory it names would depend on where the backup runs.
+        Write the full path, such as "/var/lib/myservice".
       '')
       (refuseIf (path == "/") ''
         ${field}.sourceDirectories: "/" is the whole machine.
-        A backup sees only what is declared, and that would take everything in, /proc and the repository too.
-        List the directories that hold state, such as "/home" and "/var/lib".
+        The backup would include everything, also /proc and the repository itself.
+        List the directories that contain state, such as "/home" and "/var/lib".
       '')
       (refuseIf (!isMountable path) ''
-        ${field}.sourceDirectories: "${source}" has a quotation mark, a backslash or a control character in its name.
-        systemd (257) cannot show such a path to the unit that makes the backup.
-        Name the directory that holds it, or rename it.
+        ${field}.sourceDirectories: "${source}" contains a quotation mark, a backslash or a control character.
+        systemd (257) cannot mount such a path into the unit that runs the backup.
+        Use its parent directory, or rename it.
       '')
       (refuseIf (isLocal && path != "/" && layout.isWithin path repository) ''
         ${field}.repository.path: "${repository}" lies inside the source "${source}".
-        Each backup would contain all earlier ones, and be lost together with its source.
-        Put the repository elsewhere, best on another disk.
+        Each backup would contain all earlier ones, and would be lost together with its source.
+        Put the repository elsewhere, preferably on another disk.
       '')
       (refuseIf (isLocal && path != repository && layout.isWithin repository path) ''
         ${field}.sourceDirectories: "${source}" lies inside the repository "${repository}".
-        A repository holds nothing but snapshots.
-        Give the repository a directory of its own.
+        A repository must not contain anything but snapshots.
+        Use a separate directory for the repository.
       '')
     ];
 
@@ -68,41 +68,41 @@ let
     in
     [
       (refuseIf (builtins.match "[a-zA-Z0-9_][a-zA-Z0-9_.-]*" name == null) ''
-        ${field}: the name has characters other than letters, digits, "_", "." and "-".
-        It becomes part of unit names and paths.
+        ${field}: the name contains characters other than letters, digits, "_", "." and "-", or starts with one of the last two.
+        It is used in unit names and paths.
         Choose another name.
       '')
       (refuseIf (instance.sourceDirectories == [ ]) ''
         ${field}.sourceDirectories: the list is empty.
         A backup of nothing would succeed every day.
-        Name at least one directory, such as "/var/lib/${name}".
+        List at least one directory, such as "/var/lib/${name}".
       '')
       (refuseIf (repository.path == null && repository.pathFile == null) ''
-        ${field}.repository.path: is not set, and neither is repository.pathFile.
-        There is no place to keep the snapshots.
+        ${field}.repository: neither path nor pathFile is set.
+        Without a repository, there is no place for the snapshots.
         Set repository.path = "/srv/backup/${name}", a URL, or backupservice.defaults.repository.path.
       '')
       (refuseIf (repository.path != null && repository.pathFile != null) ''
-        ${field}.repository.path: is set, and so is repository.pathFile.
-        It is unclear which of them names the repository.
-        Remove one; where the path comes from backupservice.defaults, set repository.path = null.
+        ${field}.repository: both path and pathFile are set.
+        Only one of them can name the repository.
+        Remove one. If the path comes from backupservice.defaults, set repository.path = null.
       '')
     ]
     ++ lib.optionals (repository.path != null) [
       (refuseIf (!layout.isUrl repository.path && !isNormal repository.path) ''
         ${field}.repository.path: "${repository.path}" is neither an absolute path nor a URL.
-        Where the snapshots are kept would depend on where the backup runs.
-        Write it in full, such as "/srv/backup/${name}" or "sftp:backup@host:/srv/backup".
+        Where the snapshots are stored would depend on where the backup runs.
+        Write the full path or URL, such as "/srv/backup/${name}" or "sftp:backup@host:/srv/backup".
       '')
       (refuseIf (!layout.isUrl repository.path && !isMountable repository.path) ''
-        ${field}.repository.path: "${repository.path}" has a quotation mark, a backslash or a control character in its name.
-        systemd (257) cannot show such a path to the unit that makes the backup.
+        ${field}.repository.path: "${repository.path}" contains a quotation mark, a backslash or a control character.
+        systemd (257) cannot mount such a path into the unit that runs the backup.
         Choose another directory.
       '')
       (refuseIf (layout.isUrl repository.path && holdsPassword repository.path) ''
-        ${field}.repository.path: the URL has a password in it.
-        The path is written to the Nix store, which everybody can read.
-        Put the URL into a file and set repository.pathFile, or pass the password in repository.environmentFile.
+        ${field}.repository.path: the URL contains a password.
+        It would be written to the Nix store, which all users can read.
+        Put the URL into a file and set repository.pathFile, or set the password in repository.environmentFile.
       '')
       (refuseIf (lib.hasPrefix "${builtins.storeDir}/" repository.path) ''
         ${field}.repository.path: "${repository.path}" is in the Nix store.
@@ -123,15 +123,15 @@ let
       pattern:
       refuseIf (lib.hasPrefix "!" pattern) ''
         ${field}.excludePatterns: "${pattern}" starts with "!".
-        Taking something back in has no common meaning among providers.
-        Exclude less instead, or write "\${pattern}" for a name that starts so.
+        Providers disagree on how to include something again.
+        Exclude less instead, or write "\${pattern}" for a name that starts with "!".
       ''
     ) instance.excludePatterns
     ++ map (
       pattern:
       refuseIf (hasMiddleSlash pattern) ''
-        ${field}.excludePatterns: "${pattern}" has a "/" and does not start with one.
-        Providers disagree on where such a path begins.
+        ${field}.excludePatterns: "${pattern}" contains a "/" but does not start with one.
+        Providers disagree on where such a path starts.
         Write "**/${pattern}" for any depth, or an absolute path.
       ''
     ) instance.excludePatterns;

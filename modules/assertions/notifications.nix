@@ -1,4 +1,4 @@
-# What is refused of those who are to be told.
+# Checks of notification channels and metrics.
 {
   config,
   lib,
@@ -25,8 +25,8 @@ let
     in
     [
       (refuseIf (builtins.match "[a-zA-Z0-9_][a-zA-Z0-9_.-]*" name == null) ''
-        ${field}: the name has characters other than letters, digits, "_", "." and "-".
-        It becomes part of the names of units and files.
+        ${field}: the name contains characters other than letters, digits, "_", "." and "-", or starts with one of the last two.
+        It is used in the names of units and files.
         Choose another name.
       '')
     ]
@@ -34,8 +34,8 @@ let
       instance:
       refuseIf (!enabled ? ${instance}) ''
         ${field}.instances: there is no enabled instance "${instance}".
-        Nobody would ever be told of it.
-        Choose among ${lib.concatStringsSep ", " (lib.attrNames enabled)}.
+        No notification about it would ever be sent.
+        Choose from ${lib.concatStringsSep ", " (lib.attrNames enabled)}.
       ''
     ) (if channel.instances == null then [ ] else channel.instances)
     ++ lib.optional (channel.user or null != null) (
@@ -56,7 +56,7 @@ let
       user:
       refuseIf (!config.users.users ? ${user}) ''
         backupservice.notify.desktop.users: there is no user "${user}".
-        Nobody would see anything.
+        Nobody would see the notifications.
         Correct the name, or add users.users.${user}.
       ''
     ) cfg.notify.desktop.users;
@@ -68,12 +68,12 @@ let
     lib.optionals (textfile != null) [
       (refuseIf (!isNormal textfile || !isMountable textfile || dirOf textfile == "/") ''
         backupservice.metrics.textfile: "${textfile}" is not an absolute path of a file in a directory of its own.
-        The directory is made, and given to the user that writes the file.
-        Write it in full, such as "/var/lib/backupservice-metrics/backupservice.prom".
+        The directory is created, and given to the user that writes the file.
+        Write the full path, such as "/var/lib/backupservice-metrics/backupservice.prom".
       '')
       (refuseIf (!lib.hasSuffix ".prom" textfile) ''
         backupservice.metrics.textfile: "${textfile}" does not end in ".prom".
-        node_exporter reads no other files.
+        node_exporter ignores all other files.
         Write "${textfile}.prom".
       '')
     ];

@@ -1,4 +1,4 @@
-# Two units of one name.
+# Checks that no two generated units have the same name.
 {
   config,
   lib,
@@ -13,7 +13,7 @@ let
     refuseIf
     ;
 
-  # Every generated unit with the instances that generate it.
+  # Each generated unit with the instances that generate it.
   owners = lib.zipAttrs (
     lib.concatLists (
       lib.mapAttrsToList (name: instance: map (unit: { ${unit} = name; }) (layout.units name instance)) (
@@ -23,9 +23,9 @@ let
     ++ [
       { backupservice-secrets = "the secrets service"; }
       { backupservice-recover = "the recovery at boot"; }
-      { backupservice-bus = "the daemon on D-Bus"; }
-      { backupservice-catalog = "the journal's catalog"; }
-      { backupservice-watch = "the watch"; }
+      { backupservice-bus = "the D-Bus service"; }
+      { backupservice-catalog = "the message catalog"; }
+      { backupservice-watch = "the monitor"; }
     ]
     ++ lib.mapAttrsToList (name: _: {
       ${layout.notifyHook name} = "backupservice.notify.hooks.${name}";
@@ -36,7 +36,7 @@ let
     unit: names:
     refuseIf (lib.length names > 1) ''
       backupservice.instances: the unit "${unit}.service" would be generated ${toString (lib.length names)} times, for ${lib.concatStringsSep " and " (lib.unique names)}.
-      One would quietly take the place of the other.
+      One would silently replace the other.
       Rename an instance, a hook or a stream.
     ''
   ) owners;

@@ -1,4 +1,4 @@
-# Everything that a configuration can set.
+# All options.
 {
   imports = [
     ./instances.nix

@@ -1,4 +1,4 @@
-# Who is told when a backup fails, is overdue, or works again.
+# Notifications about backups that fail, are overdue, or work again, and metrics.
 { lib, ... }:
 let
   inherit (lib) mkOption literalExpression types;
@@ -8,7 +8,7 @@ let
     type = types.nullOr (types.listOf types.str);
     default = null;
     example = [ "nextcloud" ];
-    description = "Instances whose news go there; null for all.";
+    description = "Instances to send notifications about. `null`: all.";
   };
 
   urlFile =
@@ -22,8 +22,8 @@ let
     options = {
       inherit instances;
       urlFile = urlFile ''
-        File with the URL of the service, such as `ntfys://ntfy.sh/my-topic`; several go on a
-        line each. Only root has to be able to read it.
+        File with the URLs of the notification services, one per line, such as
+        `ntfys://ntfy.sh/my-topic`. Only root needs to be able to read it.
       '' "/run/agenix/notify-phone";
     };
   };
@@ -32,8 +32,8 @@ let
     options = {
       inherit instances;
       urlFile = urlFile ''
-        File with the URL to request, such as `https://hc-ping.com/your-uuid`. Only root has to
-        be able to read it.
+        File with the URL to request, such as `https://hc-ping.com/your-uuid`. Only root
+        needs to be able to read it.
       '' "/run/agenix/ping-nextcloud";
     };
   };
@@ -45,30 +45,30 @@ let
         type = types.lines;
         example = "jq -r .title | wall";
         description = ''
-          Shell text. On its standard input is a JSON object with what happened: `kind`
+          Shell text that reads the event as a JSON object on its standard input: `kind`
           (`failed`, `incomplete`, `recovered`, `cleanup-failed`, `maintenance-failed`,
           `maintenance-recovered`, `overdue`, `in-time`), `instance`, `title`, `text`, `remedy`,
-          `look` (a command that shows more), `time`, and `record`: the record of the run or
-          maintenance. Where it fails, it is tried again later.
+          `look` (a command that shows more), `time`, and `record` (the record of the run or
+          of the maintenance). If the command fails, it is retried later.
         '';
       };
       user = mkOption {
         type = types.nullOr types.str;
         default = null;
         example = "alice";
-        description = "Who runs it; null for a user of its own, that exists only meanwhile.";
+        description = "User that runs the command. `null`: a dynamic user that exists only while it runs.";
       };
       timeout = mkOption {
         type = types.str;
         default = "1min";
         example = "5min";
-        description = "After what time it has failed, as systemd writes time spans.";
+        description = "Maximum run time: a time span, see {manpage}`systemd.time(7)`. After it the command is stopped and counts as failed.";
       };
       network = mkOption {
         type = types.bool;
         default = true;
         example = false;
-        description = "Whether it may reach other machines.";
+        description = "Whether the command has network access beyond this machine.";
       };
       credentials = mkOption {
         type = types.attrsOf externalPath;
@@ -77,8 +77,8 @@ let
           token = "/run/agenix/chat-token";
         };
         description = ''
-          Files of secrets, by the name under which the command finds them in
-          `$CREDENTIALS_DIRECTORY`.
+          Files with secrets for the command, by name. It reads a copy at
+          `$CREDENTIALS_DIRECTORY/<name>`.
         '';
       };
     };
@@ -91,10 +91,11 @@ in
       default = "1h";
       example = "6h";
       description = ''
-        How long after its schedule, and the `randomizedDelay` of that, a backup without a success
-        is overdue, as systemd writes time spans. To this is added as much as the longest of
-        its last runs took, and time in which the machine was off or asleep does not count. The
-        default is a little longer than what may pass by itself is tried again.
+        Time after which a scheduled backup that has not succeeded is overdue: a time span,
+        see {manpage}`systemd.time(7)`, added to `schedule`, `randomizedDelay`, and the
+        duration of the longest recent run. Time during which the machine was off or asleep
+        does not count. The default is a little longer than all retries of a transient
+        failure take.
       '';
     };
 
@@ -105,8 +106,8 @@ in
         { phone.urlFile = config.age.secrets.notify-phone.path; }
       '';
       description = ''
-        Services that are told by [Apprise](https://github.com/caronc/apprise), which knows more
-        than a hundred of them: mail, chats, push messages to phones.
+        Notification services to notify with [Apprise](https://github.com/caronc/apprise),
+        which supports more than a hundred: mail, chat, push messages to phones.
       '';
     };
 
@@ -122,9 +123,10 @@ in
         }
       '';
       description = ''
-        URLs that are requested after each backup, as services such as healthchecks.io expect
-        it, which then miss this machine when it is gone altogether: the URL itself while all
-        is well with all of its instances, and with `/fail` appended while it is not.
+        URLs to request after each backup, for services such as healthchecks.io, which raise
+        an alarm when the requests stop, also when the whole machine is gone. The URL itself is
+        requested while all of the channel's instances are well, otherwise with `/fail`
+        appended.
       '';
     };
 
@@ -136,7 +138,7 @@ in
           wall.command = "''${lib.getExe pkgs.jq} -r .title | wall";
         }
       '';
-      description = "Commands that are run for each thing that happens, as units of their own.";
+      description = "Commands to run for each event, each as a systemd unit of its own.";
     };
 
     desktop.users = mkOption {
@@ -144,8 +146,8 @@ in
       default = [ ];
       example = [ "alice" ];
       description = ''
-        Users who see on their desktop what happened, also what did before they logged in and is
-        still so. Whatever shows notifications there is used.
+        Users to notify on their desktop, with the notification service of the desktop. After
+        login they also see earlier problems that still persist.
       '';
     };
   };
@@ -155,10 +157,11 @@ in
     default = null;
     example = "/var/lib/backupservice-metrics/backupservice.prom";
     description = ''
-      File for the textfile collector of Prometheus's node_exporter, which is told of its
-      directory by `--collector.textfile.directory`. It is written after each run and every
-      quarter of an hour. **Its directory is made, and given to the user
-      `backupservice-notify`**: let it be one of its own.
+      File to write metrics to after each run and every 15 minutes, for the textfile
+      collector of Prometheus's node_exporter; pass its directory to
+      `--collector.textfile.directory`. The name must end in `.prom`. `null`: no metrics.
+      **The directory is created and given to the user `backupservice-notify`**: use one
+      that nothing else writes to.
     '';
   };
 }

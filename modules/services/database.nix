@@ -1,6 +1,6 @@
-# How the database of a service is reached from this machine without a password:
-# as the service's own user where the socket lets that user in, otherwise as the
-# administrator of the server that NixOS runs here.
+# Access to the database of a service from this machine without a password: as the
+# service's own user if the socket admits it, otherwise as the administrator of the
+# server that NixOS runs here.
 {
   config,
   lib,
@@ -17,7 +17,7 @@ let
     ];
 in
 rec {
-  # Refuses with the three parts of every refusal.
+  # Aborts evaluation with problem, reason and remedy.
   refuse =
     {
       option,
@@ -41,12 +41,12 @@ rec {
     refuse {
       inherit option;
       problem = "the ${kind} database that ${subject} cannot be dumped from this machine without a password.";
-      reason = "A dump runs with the rights of a local user and has no database password, and a backup without the database could not be restored.";
+      reason = "A dump runs as a local user without a database password, and a backup without the database could not be restored.";
       remedy = "Let the service use a server that NixOS runs on this machine, through its socket; or write the contract by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.";
     };
 
   # `user` is the service's system user, `role` its name in the database,
-  # `hasPassword` whether the service itself needs more than its socket.
+  # `hasPassword` whether the service itself logs in with a password.
   postgresql =
     {
       option,
@@ -104,7 +104,7 @@ rec {
     let
       server = config.services.mysql;
       defaultSocket = "/run/mysqld/mysqld.sock";
-      # To MySQL's client library, localhost is the socket.
+      # MySQL's client library takes localhost for the socket.
       place =
         if socket != null then
           socket
@@ -138,7 +138,7 @@ rec {
       contracts.streams.mariadb (
         {
           inherit database;
-          # The accounts that NixOS lets in through the socket, with all rights.
+          # The accounts with all rights that NixOS admits through the socket.
           user = if isMariadb then server.user else "root";
         }
         // package

@@ -1,8 +1,8 @@
 # The contract of Home Assistant: its configuration directory and the recorder's
 # database.
 #
-# Nothing is stopped for a backup: the files below .storage are replaced by
-# renaming, and the database is dumped as of one moment.
+# A backup stops nothing: Home Assistant replaces the files below .storage by
+# renaming, and the dump of the database is a consistent state.
 {
   config,
   lib,
@@ -19,7 +19,7 @@ let
   user = "hass";
   configDir = lib.removeSuffix "/" (toString cfg.configDir);
 
-  # Null where configuration.yaml is not written by NixOS.
+  # `config` is null if NixOS does not write configuration.yaml.
   settings = if cfg.config == null then { } else cfg.config;
   recorder =
     let
@@ -30,10 +30,10 @@ let
     else if lib.isAttrs value then
       value
     else
-      refuseUrl "is not known, because recorder is ${builtins.toJSON value}.";
+      refuseUrl "is unknown: recorder is ${builtins.toJSON value}.";
   url = recorder.db_url or null;
 
-  # Integrations that bring the recorder along.
+  # Integrations that enable the recorder.
   usesRecorder = lib.any (name: settings ? ${name}) [
     "recorder"
     "default_config"
@@ -47,8 +47,8 @@ let
     database.refuse {
       inherit option;
       problem = "services.home-assistant.config.recorder.db_url ${problem}";
-      reason = "The recorder's database has to be dumped, and this URL does not tell how that can be done on this machine without a password.";
-      remedy = ''Leave it out for SQLite, or write "postgresql://@/hass" or "mysql://hass@localhost/hass" for a server on this machine that lets the user "${user}" in through its socket; or write the contract by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.'';
+      reason = "The backup must dump the recorder's database, and this URL does not tell how to do so on this machine without a password.";
+      remedy = ''Remove it to use SQLite, or write "postgresql://@/hass" or "mysql://hass@localhost/hass" for a server on this machine that lets the user "${user}" in through its socket; or write the contract by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.'';
     };
 
   # scheme, role, password, host, port, name and query of the URL.
@@ -73,7 +73,7 @@ let
   }
   // lib.optionalAttrs (part 8 != "") { port = lib.toInt (part 8); };
 
-  # What SQLAlchemy calls sqlite:////a is the file /a.
+  # In SQLAlchemy, sqlite:////a is the file /a.
   sqliteUrlPath = lib.removePrefix "sqlite:///" url;
   isSqlite = url == null || lib.hasPrefix "sqlite:" url;
   sqlitePath =
@@ -88,18 +88,18 @@ let
     if isSqlite then
       contracts.streams.sqlite {
         path = sqlitePath;
-        # Where nothing asks for the recorder, an integration that was set up in
-        # the browser can still bring it along.
+        # Even if the configuration does not enable the recorder, an integration set up
+        # in the browser may.
         mayBeMissing = cfg.config != null && !usesRecorder;
       }
     else if parts == null || part 9 == "" then
-      refuseUrl "is not a URL that can be understood while evaluating."
+      refuseUrl "is not a database URL that evaluation understands."
     else if lib.hasPrefix "postgres" (part 0) then
       database.postgresql server
     else if part 0 == "mysql" || part 0 == "mariadb" then
       database.mysql (server // lib.optionalAttrs (query ? unix_socket) { socket = query.unix_socket; })
     else
-      refuseUrl "is a database of a kind that there is no dump for.";
+      refuseUrl "names a type of database that is not supported.";
 in
 {
   options.services.home-assistant.backup = mkOption {
@@ -108,11 +108,10 @@ in
     default = {
       inherit user;
       sourceDirectories = [ configDir ];
-      # Links into the Nix store stay in: the service makes them anew when it
-      # starts, and where NixOS does not write it, configuration.yaml is a file
-      # of the user's own.
+      # Links into the Nix store are included: the service recreates them when it
+      # starts, and if NixOS does not write it, configuration.yaml is a user's file.
       excludePatterns = [
-        # As in the backups that Home Assistant makes itself.
+        # Home Assistant's own backups exclude these, too.
         "__pycache__"
         "${configDir}/*.log"
         "${configDir}/*.log.*"
@@ -141,14 +140,13 @@ in
       }
     '';
     description = ''
-      What must be saved of Home Assistant, for use in `backupservice.instances`:
-      its configuration directory, and the recorder's database as
-      `services.home-assistant.config.recorder.db_url` names it. Home Assistant
-      keeps running during the backup.
+      Backup contract of Home Assistant, for use in `backupservice.instances`. It covers
+      the configuration directory and the recorder's database, as named by
+      `services.home-assistant.config.recorder.db_url`. Home Assistant keeps running
+      during a backup.
 
-      Where `services.home-assistant.config` is null, the recorder is taken to use
-      SQLite, as it does by default, and the backup fails if that database does
-      not exist.
+      If `services.home-assistant.config` is null, the recorder is assumed to use SQLite,
+      its default; the backup fails if that database does not exist.
     '';
   };
 

@@ -19,10 +19,10 @@ let
   # Nextcloud merges `settings` over `config`.
   setting = name: cfg.settings.${name} or cfg.config.${name};
 
-  # User files, which can be told to be elsewhere than below datadir.
+  # User files. They can be outside of datadir.
   dataDirectory = cfg.settings.datadirectory or "${cfg.datadir}/data";
 
-  # Apps from the store are below home, not datadir.
+  # Apps from the app store are below home, not datadir.
   sourceDirectories =
     let
       paths = lib.unique (
@@ -38,8 +38,7 @@ let
 
   sqlitePath = "${dataDirectory}/${setting "dbname"}.db";
 
-  # What precedes and what follows the last colon: host and port, or host and
-  # socket.
+  # The parts before and after the last colon: host and port, or host and socket.
   hostParts =
     let
       host = toString (setting "dbhost");
@@ -88,11 +87,11 @@ let
     .${toString (setting "dbtype")} or (database.refuse {
       inherit option;
       problem = "services.nextcloud.config.dbtype is ${builtins.toJSON (setting "dbtype")}.";
-      reason = "How the database is dumped depends on its type, and there is no dump for this one.";
+      reason = "How to dump the database depends on its type, and this one is not supported.";
       remedy = ''Set it to "pgsql", "mysql" or "sqlite".'';
     });
 
-  # Whatever secrets Nextcloud's own units get, occ needs too: without
+  # occ needs the same secrets as Nextcloud's own units: without
   # $CREDENTIALS_DIRECTORY it would start itself again through systemd-run, which
   # its user may not do. Older NixOS releases read the files directly.
   credentials = lib.listToAttrs (
@@ -106,8 +105,8 @@ let
     ) (lib.toList (config.systemd.services.nextcloud-cron.serviceConfig.LoadCredential or [ ]))
   );
 
-  # Which instances keep Nextcloud closed: two backups at the same time share
-  # one maintenance mode. In /run, because a reboot ends both.
+  # Records which instances hold maintenance mode: simultaneous backups share it.
+  # In /run, because a reboot ends both.
   holders = "/run/backupservice-nextcloud";
 
   mkHook = name: command: {
@@ -119,7 +118,7 @@ let
     exec 9> ${holders}/lock
     ${pkgs.util-linux}/bin/flock 9
     if ! compgen -G '${holders}/held-by-*' > /dev/null; then
-      # Maintenance that somebody else began is not ours to end.
+      # Do not end a maintenance that somebody else started.
       case "$(${occ} maintenance:mode)" in
         *'currently enabled'*) touch ${holders}/keep ;;
         *) rm -f ${holders}/keep ;;
@@ -127,7 +126,7 @@ let
     fi
     touch "${holders}/held-by-$BACKUP_INSTANCE"
     ${occ} maintenance:mode --on
-    # Until then, PHP goes by the configuration that it has read before.
+    # Until then, PHP uses the configuration it has cached.
     sleep $((${toString (cfg.phpOptions."opcache.revalidate_freq" or 2)} + 1))
   '';
 
@@ -146,23 +145,23 @@ let
   '';
 
   reopen = mkHook "maintenance-off" ''
-    # This link into the Nix store is left out of the backup, for it belongs to
-    # the system that runs now.
+    # This link into the Nix store is excluded from the backup: it belongs to the
+    # running system.
     ${config.systemd.package}/bin/systemd-tmpfiles --create \
       --prefix=${lib.escapeShellArg "${cfg.datadir}/config/override.config.php"}
     rm -f ${holders}/held-by-* ${holders}/keep
-    # The backup was made in maintenance mode, so it is also what was restored.
+    # The backup was made in maintenance mode, so the restored state has it on.
     ${occ} maintenance:mode --off
     # The backup may be of an older version than the one installed.
     ${occ} upgrade
-    # Tells clients that files may be older than what they remember.
+    # Makes clients accept files older than the ones they know.
     ${occ} maintenance:data-fingerprint
   '';
 
   withWarning = lib.warnIf (cfg.config.objectstore.s3.enable || cfg.settings ? objectstore) ''
-    ${option}: users' files are in an object storage, which this backup does not contain.
-    Only Nextcloud's configuration and database are saved here.
-    Back the bucket up by other means.
+    ${option}: user files are in an object storage, which this backup does not contain.
+    After a loss, only Nextcloud's configuration and database could be restored.
+    Back up the bucket by other means.
   '';
 in
 {
@@ -174,7 +173,7 @@ in
       sourceDirectories = withWarning sourceDirectories;
       excludePatterns = [
         "${cfg.datadir}/config/override.config.php"
-        # What the updater keeps of earlier versions; NixOS has those itself.
+        # Earlier versions kept by the updater; NixOS has its own generations.
         "${dataDirectory}/updater-*"
       ]
       ++ lib.optionals isSqlite (contracts.streams.sqliteFiles sqlitePath);
@@ -211,13 +210,13 @@ in
       }
     '';
     description = ''
-      What must be saved of Nextcloud, for use in `backupservice.instances`: its
-      configuration, apps and user files, and its database, of whichever type it
-      is. Nextcloud is in maintenance mode while the data is read, and leaves it
-      after the backup as well as after a restore.
+      Backup contract of Nextcloud, for use in `backupservice.instances`. It covers
+      configuration, apps, user files and the database, whatever its type. Maintenance
+      mode is on while the data is read, and is turned off after a backup and after a
+      restore.
 
-      Database servers on other machines are refused, because a dump has no
-      password for them. Files in an object storage are not part of it.
+      A database server on another machine is refused, because a dump has no password
+      for it. Files in an object storage are not included.
     '';
   };
 

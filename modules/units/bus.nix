@@ -1,4 +1,4 @@
-# The daemon that has the instances on D-Bus, which the bus starts when somebody asks.
+# The service org.backupservice1, which D-Bus starts on demand.
 {
   lib,
   cfg,
@@ -10,7 +10,7 @@
   ...
 }:
 lib.mkIf (cfg.bus.enable && enabled != { }) {
-  # Where its files will be, for the daemon to watch.
+  # The directories that the daemon watches must exist.
   systemd.tmpfiles.rules = [
     "d /run/backupservice 0755 root root - -"
     "d /var/lib/backupservice 0755 root root - -"
@@ -19,10 +19,10 @@ lib.mkIf (cfg.bus.enable && enabled != { }) {
   systemd.services = lib.mkMerge [
     {
       backupservice-bus = {
-        description = "Backups on D-Bus";
+        description = "D-Bus service for backups";
         documentation = [ "man:backupservice(1)" ];
         environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
-        # Whoever asks again and again has a reason.
+        # Clients may ask as often as they like.
         startLimitIntervalSec = 0;
         serviceConfig =
           sandbox.base
@@ -30,7 +30,7 @@ lib.mkIf (cfg.bus.enable && enabled != { }) {
           // sandbox.capabilities [ ]
           // {
             Type = "dbus";
-            # It holds nothing that would need more.
+            # It has nothing to save.
             TimeoutStopSec = "10s";
             BusName = layout.busName;
             User = layout.busUser;
@@ -39,12 +39,12 @@ lib.mkIf (cfg.bus.enable && enabled != { }) {
             ProtectSystem = "strict";
             ProtectHome = true;
             PrivateUsers = true;
-            # The repositories of this machine are nothing that it needs.
+            # It needs no secret.
             InaccessiblePaths = sandbox.optional [ layout.secretsDirectory ];
           };
       };
     }
-    # So that nobody who looks on misses a run that a timer starts.
+    # So that clients see every run that a timer starts.
     (forInstances (
       name: _: {
         ${layout.prefix name}.wants = [ "backupservice-bus.service" ];

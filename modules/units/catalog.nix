@@ -1,5 +1,5 @@
-# The catalog of messages, by which `journalctl -x` explains what happened and what
-# to do about it.
+# The message catalog, with which `journalctl -x` explains what happened and what to
+# do about it.
 {
   config,
   pkgs,
@@ -13,14 +13,13 @@ let
   );
 in
 forMachine {
-  # One of the two directories that systemd reads; in NixOS, the other is in
-  # systemd's own package.
+  # systemd reads two directories; in NixOS, the other is in systemd's own package.
   systemd.tmpfiles.rules = [
     "L+ /usr/local/lib/systemd/catalog/backupservice.catalog - - - - ${catalog}"
   ];
 
   systemd.services.backupservice-catalog = {
-    description = "Explanations of the messages of backups";
+    description = "Update the journal's message catalog for backups";
     documentation = [ "man:journalctl(1)" ];
     wantedBy = [ "multi-user.target" ];
     restartTriggers = [ catalog ];

@@ -1,7 +1,7 @@
-# What systemd runs: one unit for each identity that code runs as.
+# The systemd units: one for each identity that code runs as.
 #
-# Each file is a function from common/ to a part of the configuration. The order is
-# that in which a run meets them.
+# Each file is a function from common/ to a part of the configuration. They are in
+# the order in which a run meets them.
 {
   config,
   lib,

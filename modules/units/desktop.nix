@@ -1,4 +1,4 @@
-# Shows what happened on the desktops of users, in their own systemd.
+# Desktop notifications, from a unit in each user's own systemd.
 {
   lib,
   cfg,
@@ -16,10 +16,10 @@ in
 {
   systemd.user = lib.mkIf (enabled != { } && users != [ ]) {
     services.backupservice-notify-desktop = {
-      description = "Show news of backups";
+      description = "Show desktop notifications about backups";
       inherit unitConfig;
       wantedBy = [ "default.target" ];
-      # It waits for what can show something, so nothing may wait for it.
+      # It waits for a notification service, so nothing may wait for it.
       serviceConfig = {
         Type = "exec";
         ExecStart = backupservice [ "notify-desktop" ];
@@ -28,7 +28,7 @@ in
       };
     };
     paths.backupservice-notify-desktop = {
-      description = "News of backups";
+      description = "Watch for backup events";
       inherit unitConfig;
       wantedBy = [ "default.target" ];
       pathConfig.PathChanged = "/var/lib/${layout.events}/events.json";

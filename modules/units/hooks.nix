@@ -1,4 +1,4 @@
-# What a service does before and after its backups and restores.
+# Commands of a service, run before and after its backups and restores.
 {
   lib,
   layout,

@@ -1,5 +1,5 @@
-# Removes the snapshots that retention does not ask for, and checks the repository.
-# As the run, but without the sources, and so without the right to read them.
+# Removes expired snapshots and checks the repository. Like the run, but without the
+# sources, and therefore without the right to read them.
 {
   lib,
   layout,
@@ -27,7 +27,7 @@
               "--plan"
               (plan name)
             ];
-            # Of a maintenance that was killed there shall be a record too.
+            # Writes a record also of a maintenance that was killed.
             ExecStopPost = backupservice [
               "recover"
               "--maintenance"

@@ -1,4 +1,4 @@
-# Looks after backups and tells about them: after each run, and now and then.
+# The monitor: checks backups and sends notifications, after each run and every 15 minutes.
 {
   lib,
   cfg,
@@ -20,16 +20,16 @@ let
 in
 forMachine {
   systemd.services.backupservice-watch = {
-    description = "Watch over backups";
+    description = "Monitor backups and send notifications";
     documentation = [ "man:backupservice(1)" ];
     wants = lib.optional (!isLocal) "network-online.target";
     after = lib.optional (!isLocal) "network-online.target";
-    # A switch is no reason to tell anything; every backup starts it, however many there are.
+    # A switch is no reason to notify. Each run starts it, without a limit.
     restartIfChanged = false;
     startLimitIntervalSec = 0;
     environment = {
       DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
-      # Of Apprise, which keeps nothing.
+      # Apprise wants one, and keeps nothing there.
       HOME = "/tmp";
     };
     serviceConfig =
@@ -66,13 +66,13 @@ forMachine {
         ]
         ++ lib.optionals (metrics.textfile != null) (sandbox.optional [ (dirOf metrics.textfile) ]);
         LoadCredential = lib.mapAttrsToList sandbox.credential credentials;
-        # In the place of a file that is missing, so that all others are told.
+        # Takes the place of a missing file, so that all other channels still work.
         SetCredential = map (id: "${id}:\\n") (lib.attrNames credentials);
       };
   };
 
   systemd.timers.backupservice-watch = {
-    description = "Now and then look after backups that were not made";
+    description = "Regular check for overdue backups";
     wantedBy = [ "timers.target" ];
     timerConfig = {
       OnBootSec = "5min";

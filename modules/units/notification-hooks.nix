@@ -1,4 +1,4 @@
-# Commands of users that are run for each thing that happens.
+# Users' commands to run for each event.
 {
   lib,
   cfg,
@@ -17,7 +17,7 @@ let
     in
     {
       ${unit} = {
-        description = "Hook ${name} for news of backups";
+        description = "Notification hook ${name} for backups";
         restartIfChanged = false;
         startLimitIntervalSec = 0;
         serviceConfig =
@@ -25,7 +25,7 @@ let
           // (if hook.user == null then { DynamicUser = true; } else identity.of hook.user)
           // {
             Type = "oneshot";
-            # Opened before the identity is taken on.
+            # systemd opens it before switching to the user.
             StandardInput = "file:${layout.notifyInput name}";
             StandardOutput = "journal";
             StandardError = "journal";

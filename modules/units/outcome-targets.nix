@@ -1,7 +1,7 @@
-# What users hang their own units on: reached when a run or maintenance has ended.
+# Targets for users' own units: reached when a run or maintenance has ended.
 { forMachine, ... }:
 let
-  # They end at once, so as to be reached again.
+  # They stop at once, so that they can be reached again.
   target = description: {
     inherit description;
     unitConfig.StopWhenUnneeded = true;
@@ -9,7 +9,7 @@ let
 in
 {
   systemd.targets = forMachine {
-    "backupservice-success@" = target "The backup %i succeeded";
-    "backupservice-failure@" = target "The backup %i failed";
+    "backupservice-success@" = target "Backup %i succeeded";
+    "backupservice-failure@" = target "Backup %i failed";
   };
 }

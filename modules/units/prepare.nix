@@ -1,4 +1,4 @@
-# Makes the directory of a local repository, wherever it is to be.
+# Creates the directory of a local repository.
 {
   lib,
   layout,
@@ -14,7 +14,7 @@
     name: instance:
     lib.optionalAttrs (layout.isLocal instance) {
       "${layout.prefix name}-prepare" = lib.recursiveUpdate (executor.base name) {
-        description = "Directory of the backup repository of ${name}";
+        description = "Create the backup repository directory of ${name}";
         serviceConfig =
           sandbox.base
           // sandbox.network { isLocal = true; }

@@ -1,5 +1,5 @@
-# Finishes, when the machine has come up, what any run has left: also of an
-# instance that is not configured any more.
+# Cleans up after interrupted runs at boot, also of instances that are not
+# configured any more.
 {
   lib,
   layout,
@@ -11,11 +11,11 @@
 }:
 {
   systemd.services.backupservice-recover = forMachine {
-    description = "Finish what interrupted backups and restores have left";
+    description = "Clean up after interrupted backups and restores";
     documentation = [ "man:backupservice-recover(1)" ];
     wantedBy = [ "multi-user.target" ];
-    # Timers start these, and are not named here: they come before basic.target,
-    # and this comes after it.
+    # The timers themselves cannot be listed: they start before basic.target, and
+    # this starts after it.
     before = map (name: "${layout.prefix name}.service") (lib.attrNames enabled);
     after = layout.databases;
     startLimitIntervalSec = 0;
@@ -24,8 +24,8 @@
       ConditionPathExistsGlob = "/var/lib/backupservice/*/intent.json";
       WantsMountsFor = lib.unique (lib.concatMap layout.sources (lib.attrValues enabled));
     };
-    # An interrupted restore is undone wherever its data is, and nothing else is
-    # done with these rights: no provider runs here, and there is no network.
+    # It undoes an interrupted restore, wherever the data is. These rights serve
+    # nothing else: no provider runs here, and there is no network.
     serviceConfig =
       sandbox.base
       // sandbox.network { isLocal = true; }

@@ -1,6 +1,6 @@
-# A restore writes where its operator says, with the owners, modes and attributes
-# that the snapshot has: it sees the whole machine, may change owners, and makes
-# setuid files where there were some. It may not touch the system itself.
+# A restore writes wherever its operator says, with the owners, modes and attributes
+# of the snapshot: it sees the whole machine, may change owners, and may create
+# setuid files. It may not change the system itself.
 {
   lib,
   layout,

@@ -1,4 +1,4 @@
-# The backup itself: the executor, and the provider that it calls.
+# The backup itself: the executor and its provider.
 {
   lib,
   layout,
@@ -26,12 +26,12 @@
               "--plan"
               (plan name)
             ];
-            # Runs after whatever end, also when the executor was killed.
+            # Runs after every exit, also when the executor was killed.
             ExecStopPost = backupservice [
               "recover"
               name
             ];
-            # The executor stops its provider itself, and then cleans up.
+            # The executor stops its provider itself, and cleans up.
             KillMode = "mixed";
             TimeoutStopSec = "1h";
             OOMPolicy = "continue";

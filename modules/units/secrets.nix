@@ -1,4 +1,4 @@
-# Passwords for repositories that were given none.
+# Generated passwords, for repositories without a passwordFile.
 {
   config,
   lib,
@@ -27,15 +27,15 @@ lib.mkIf (generating != { }) {
       backupservice: the password of the repository ${
         if repository == null then "named by a pathFile" else repository
       } is generated into ${passwordFile}.
-      Without it a backup cannot be read, and a lost machine takes it along.
+      Without the password nobody can read the backup, and it is lost together with this machine.
       Keep a copy elsewhere, or set repository.passwordFile.
     ''
   ) repositories;
 
   systemd.services.backupservice-secrets = {
-    description = "Passwords of backup repositories";
+    description = "Generate passwords for backup repositories";
     wantedBy = [ "multi-user.target" ];
-    # Every backup asks for it.
+    # Each run starts it.
     startLimitIntervalSec = 0;
     unitConfig.WantsMountsFor = map sandbox.word (
       lib.filter (path: path != null && !layout.isUrl path) (map (entry: entry.repository) repositories)

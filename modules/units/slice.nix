@@ -1,4 +1,4 @@
-# How much of the machine all backups together get while others want it too.
+# CPU and I/O share of all backups together, while the machine is busy.
 { cfg, forMachine, ... }:
 {
   systemd.slices.backupservice = forMachine {

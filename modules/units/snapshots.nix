@@ -1,4 +1,4 @@
-# Lists an instance's snapshots.
+# Lists the snapshots of an instance.
 {
   lib,
   layout,
@@ -13,7 +13,7 @@
   systemd.services = forInstances (
     name: instance: {
       "${layout.prefix name}-snapshots" = lib.recursiveUpdate (executor.withProvider name instance) {
-        description = "Snapshots of ${name}";
+        description = "List the snapshots of ${name}";
         serviceConfig =
           executor.view name instance [ ]
           // sandbox.capabilities [ ]

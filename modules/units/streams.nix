@@ -1,4 +1,4 @@
-# Dumps and loads of what cannot be copied as files.
+# Dumps and loads of data that cannot be copied as files.
 {
   lib,
   layout,
@@ -13,10 +13,9 @@ let
       inherit (stream) user;
       unit = stream.dumpUnit;
       command = stream.dump;
-      description = "Dump of ${stream.name} for the backup of ${name}";
-      # Opened before the identity is taken on: the service's user can write its
-      # dump and not read it back.
-      # What it complains of must not get into the dump.
+      description = "Dump ${stream.name} for the backup of ${name}";
+      # systemd opens the file before switching to the user, who can write the dump
+      # but not read it back. Error messages must not get into it.
       serviceConfig = {
         StandardOutput = "truncate:${stream.stagedFile}";
         StandardError = "journal";
@@ -26,7 +25,7 @@ let
       inherit (stream) user;
       unit = stream.loadUnit;
       command = stream.load;
-      description = "Load of ${stream.name} from a backup of ${name}";
+      description = "Load ${stream.name} from a backup of ${name}";
       serviceConfig = {
         StandardInput = "file:${stream.stagedFile}";
         StandardOutput = "journal";

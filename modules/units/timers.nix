@@ -1,4 +1,4 @@
-# When an instance is backed up and maintained.
+# Schedules of backups and maintenance.
 {
   lib,
   layout,

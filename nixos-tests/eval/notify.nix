@@ -1,4 +1,4 @@
-# What evaluation refuses of those who are to be told.
+# Refusals of notification channels and metrics.
 { lib, evalNixos, ... }:
 let
   # The messages of our assertions that fail for an instance `x` with these
@@ -26,7 +26,7 @@ let
   };
 in
 {
-  "channels that tell nobody, or everybody a secret" =
+  "channels without a recipient, and metrics in the wrong place" =
     let
       of =
         settings:
@@ -75,7 +75,7 @@ in
       expected = [
         [ ]
         [
-          "backupservice.notify.ping.a b: the name has characters other than letters, digits, \"_\", \".\" and \"-\"."
+          "backupservice.notify.ping.a b: the name contains characters other than letters, digits, \"_\", \".\" and \"-\", or starts with one of the last two."
         ]
         [ "backupservice.notify.ping.y.instances: there is no enabled instance \"y\"." ]
         [

@@ -1,4 +1,4 @@
-# What evaluation refuses, each with problem, reason and remedy.
+# Refusals of evaluation, each with problem, reason and remedy.
 { lib, evalNixos, ... }:
 let
   # The messages of our assertions that fail for an instance `x` with these
@@ -50,8 +50,8 @@ in
     expected = [
       ''
         backupservice.instances.x.sourceDirectories: "var/lib/x" is not an absolute path without "." and "..".
-        Which directory is meant would depend on where the backup runs.
-        Write it in full, such as "/var/lib/myservice".
+        Which directory it names would depend on where the backup runs.
+        Write the full path, such as "/var/lib/myservice".
       ''
     ];
   };
@@ -87,7 +87,7 @@ in
       ''
         backupservice.instances.x.sourceDirectories: the list is empty.
         A backup of nothing would succeed every day.
-        Name at least one directory, such as "/var/lib/x".
+        List at least one directory, such as "/var/lib/x".
       ''
     ];
   };
@@ -97,8 +97,8 @@ in
     expected = [
       ''
         backupservice.instances.x.repository.path: "/var/lib/x/backup" lies inside the source "/var/lib/x".
-        Each backup would contain all earlier ones, and be lost together with its source.
-        Put the repository elsewhere, best on another disk.
+        Each backup would contain all earlier ones, and would be lost together with its source.
+        Put the repository elsewhere, preferably on another disk.
       ''
     ];
   };
@@ -113,8 +113,8 @@ in
     expected = [
       ''
         backupservice.instances.x.sourceDirectories: "/var/lib/x" lies inside the repository "/var/lib".
-        A repository holds nothing but snapshots.
-        Give the repository a directory of its own.
+        A repository must not contain anything but snapshots.
+        Use a separate directory for the repository.
       ''
     ];
   };
@@ -124,8 +124,8 @@ in
     expected = [
       ''
         backupservice.instances.x.repository.path: "" is neither an absolute path nor a URL.
-        Where the snapshots are kept would depend on where the backup runs.
-        Write it in full, such as "/srv/backup/x" or "sftp:backup@host:/srv/backup".
+        Where the snapshots are stored would depend on where the backup runs.
+        Write the full path or URL, such as "/srv/backup/x" or "sftp:backup@host:/srv/backup".
       ''
     ];
   };
@@ -134,8 +134,8 @@ in
     expr = refusals { repository.path = null; };
     expected = [
       ''
-        backupservice.instances.x.repository.path: is not set, and neither is repository.pathFile.
-        There is no place to keep the snapshots.
+        backupservice.instances.x.repository: neither path nor pathFile is set.
+        Without a repository, there is no place for the snapshots.
         Set repository.path = "/srv/backup/x", a URL, or backupservice.defaults.repository.path.
       ''
     ];
@@ -145,9 +145,9 @@ in
     expr = refusals { repository.path = "rest:https://user:secret@example.org/x"; };
     expected = [
       ''
-        backupservice.instances.x.repository.path: the URL has a password in it.
-        The path is written to the Nix store, which everybody can read.
-        Put the URL into a file and set repository.pathFile, or pass the password in repository.environmentFile.
+        backupservice.instances.x.repository.path: the URL contains a password.
+        It would be written to the Nix store, which all users can read.
+        Put the URL into a file and set repository.pathFile, or set the password in repository.environmentFile.
       ''
     ];
   };
@@ -250,7 +250,7 @@ in
     expected = [
       ''
         backupservice.instances: the unit "backupservice-x-before-a.service" would be generated 2 times, for x and x-before-a.
-        One would quietly take the place of the other.
+        One would silently replace the other.
         Rename an instance, a hook or a stream.
       ''
     ];

@@ -1,4 +1,4 @@
-# What all files of units/ are given.
+# The arguments of all files of units/.
 {
   config,
   lib,

@@ -7,15 +7,15 @@
   ...
 }:
 let
-  watch = [ "backupservice-watch.service" ];
+  monitor = [ "backupservice-watch.service" ];
 in
 rec {
   base = name: {
     # A switch must neither kill a backup nor start one.
     restartIfChanged = false;
-    # Whoever starts it again and again has a reason.
+    # Starting it often is no error.
     startLimitIntervalSec = 0;
-    # Where the view has it: /var/run, the default of D-Bus, is not there.
+    # The default of D-Bus, /var/run, does not exist in the private view.
     environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
     serviceConfig = {
       Type = "oneshot";
@@ -28,7 +28,7 @@ rec {
     };
   };
 
-  # Of a unit that calls the provider.
+  # Settings of a unit that calls the provider.
   withProvider =
     name: instance:
     let
@@ -56,13 +56,13 @@ rec {
           StateDirectory = "backupservice/${name}";
           CacheDirectory = "backupservice/${name}";
           LoadCredential = lib.mapAttrsToList sandbox.credential credentials;
-          # In the place of a file that is missing, so that it is the executor
-          # that says so and not status 243/CREDENTIALS.
+          # Takes the place of a missing file, so that the executor reports it
+          # instead of systemd with status 243/CREDENTIALS.
           SetCredential = map (id: "${id}:\\n") (lib.attrNames credentials);
         };
     };
 
-  # What a unit with a private view sees of its instance, besides `readOnly`.
+  # What a unit with a private view sees of its instance: `readOnly`, and its own files.
   view =
     name: instance: readOnly:
     let
@@ -84,15 +84,15 @@ rec {
       ++ sandbox.optional (lib.optional isLocal instance.repository.path);
     };
 
-  # Should `recover` have been killed as well. It has nothing to do otherwise.
+  # In case `recover` was killed as well. Otherwise it has nothing to do.
   recovery = [ "backupservice-recover.service" ];
 
-  # What is started after a run or maintenance, by the name of its unit.
-  onSuccess = unit: watch ++ [ "backupservice-success@${unit}.target" ];
-  onFailure = unit: watch ++ [ "backupservice-failure@${unit}.target" ];
+  # Units to start after a run or maintenance, by the name of its unit.
+  onSuccess = unit: monitor ++ [ "backupservice-success@${unit}.target" ];
+  onFailure = unit: monitor ++ [ "backupservice-failure@${unit}.target" ];
 
-  # What may pass by itself is tried again: after 1, 3, 10 and 30 minutes. The
-  # executor counts, and exits with another status after the last attempt.
+  # A transient failure is retried after 1, 3, 10 and 30 minutes. The executor counts
+  # the attempts, and exits with another status after the last one.
   retries = {
     RestartForceExitStatus = 75;
     RestartMode = "direct";

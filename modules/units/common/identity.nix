@@ -1,10 +1,10 @@
-# How a unit takes on the identity of a user, who may be the DynamicUser of a
-# service and then exists only while a unit runs.
+# Settings with which a unit runs as a user, who may be the DynamicUser of a service
+# and then exists only while a unit runs.
 { config, lib }:
 let
   userOf = name: service: service.serviceConfig.User or name;
 
-  # Our own units are what is being defined here, so they are not looked at.
+  # Our own units are defined with this, and must not be evaluated for it.
   dynamic = lib.filterAttrs (
     name: service:
     !lib.hasPrefix "backupservice-" name

@@ -1,7 +1,7 @@
-# What every generated unit has in common, whatever it runs.
+# Sandbox settings of the generated units.
 { lib }:
 rec {
-  # Holds for code of a service too, which may be written in any language.
+  # For every unit, also those with code of a service in any language.
   common = {
     NoNewPrivileges = true;
     PrivateDevices = true;
@@ -20,7 +20,7 @@ rec {
     KeyringMode = "private";
   };
 
-  # Holds for the executor and the provider.
+  # For the executor and the provider.
   base = common // {
     ProtectProc = "invisible";
     ProcSubset = "pid";
@@ -34,7 +34,7 @@ rec {
     UMask = "0077";
   };
 
-  # What the provider may reach: nothing, or the network where its repository is.
+  # Network access of the provider: none if its repository is local.
   network =
     { isLocal }:
     if isLocal then
@@ -53,8 +53,8 @@ rec {
         ];
       };
 
-  # A file system of its own, in which nothing is but what is bound into it.
-  # ProtectSystem= is left out: it would quietly cancel the empty root.
+  # An empty file system with only these bind mounts. Without ProtectSystem=, which
+  # would silently undo the empty root.
   privateView = {
     TemporaryFileSystem = "/:ro";
     MountAPIVFS = true;
@@ -68,7 +68,7 @@ rec {
     ];
   };
 
-  # What name resolution and TLS need.
+  # Files for name resolution and TLS.
   remoteView = [
     "-/etc/hosts"
     "-/etc/nsswitch.conf"
@@ -82,9 +82,9 @@ rec {
   # A missing path must not fail the unit before the executor can explain it.
   optional = map (path: word "-${path}");
 
-  # A path as one word of a setting that takes several. Those that no setting could
-  # take are refused in assertions/. A `:` separates the two paths of a bind mount,
-  # since systemd 262 inside of quotes too, unless it is escaped.
+  # A path as one word of a setting that takes several. assertions/ refuses those that
+  # no setting accepts. A `:` separates the two paths of a bind mount, since systemd
+  # 262 also in quotes, unless it is escaped.
   word =
     path:
     if builtins.match "[a-zA-Z0-9/._+@-]*" path != null then
@@ -92,8 +92,8 @@ rec {
     else
       "\"${lib.replaceStrings [ "%" ":" ] [ "%%" "\\:" ] path}\"";
 
-  # An entry of LoadCredential=, which takes one path, up to the end of the line, with
-  # escapes in it: a repository's `-` is `\x2d` in the name of its password's file.
+  # An entry of LoadCredential=: its path extends to the end of the line and is
+  # unescaped, while the file of a generated password has `\x2d` in its name.
   credential = id: file: "${id}:${lib.replaceStrings [ "%" "\\" ] [ "%%" "\\\\" ] file}";
 
   capabilities = list: {

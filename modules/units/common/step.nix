@@ -1,5 +1,5 @@
-# A unit that runs code of the service: a hook, a dump or a load. It has the identity
-# that its code asks for, and never the repository's credentials.
+# A unit that runs code of the service: a hook, a dump or a load. It runs as the user
+# that the contract names, and never gets the repository's credentials.
 {
   lib,
   layout,
@@ -10,7 +10,7 @@
   ...
 }:
 let
-  # What no hook has to do with, even one that runs as root.
+  # Paths that no hook may see, not even one that runs as root.
   forbidden =
     instance:
     sandbox.optional (
