@@ -1,9 +1,8 @@
-//! Units that are stopped for more than one instance are started for the last of them.
+//! Claims on units that several instances stop: the last of them starts the unit.
 //!
-//! `/run/backupservice/.stopped/INSTANCE/UNIT` says that an instance needs a unit to be
-//! down. The journals of the instances remain what everything is undone from: each names
-//! the units itself, so that a unit is started even if the instance that stopped it is
-//! not the last. A reboot takes the files along with the runs that they belong to.
+//! `/run/backupservice/.stopped/INSTANCE/UNIT` exists while INSTANCE needs UNIT to be
+//! stopped. What is undone follows from the journals; every instance that needs a unit to
+//! be stopped has it in its own. A reboot removes the claims together with the runs.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -18,8 +17,7 @@ use crate::base::outcome::Failure;
 use crate::base::paths::{InstancePaths, remove_if_there};
 use crate::base::process::TICK;
 
-/// The right to stop and start units that other instances may have stopped. Whoever
-/// holds it is the only one; the kernel drops it with the process.
+/// Exclusive access to the claims; the kernel releases it with the process.
 #[derive(Debug)]
 pub struct Claims {
     directory: PathBuf,
@@ -27,10 +25,10 @@ pub struct Claims {
     _lock: OwnedFd,
 }
 
-/// Waits for the right, which is never held for longer than units take to stop or start.
+/// Waits for exclusive access, which others hold only while units stop or start.
 ///
 /// # Errors
-/// Somebody wants the run to stop, or the files cannot be written.
+/// If the run is cancelled meanwhile, or the files cannot be written.
 pub fn claims(
     directories: &InstancePaths,
     phase: &str,
@@ -60,7 +58,7 @@ pub fn claims(
 }
 
 impl Claims {
-    /// Another instance that needs `unit` to be down.
+    /// Name of another instance that needs `unit` to be stopped.
     #[must_use]
     pub fn other(&self, unit: &str) -> Option<String> {
         let entries = fs::read_dir(&self.directory).ok()?;
@@ -69,10 +67,10 @@ impl Claims {
             .find(|name| *name != self.instance && self.file(name, unit).symlink_metadata().is_ok())
     }
 
-    /// This instance needs `unit` to be down.
+    /// Claims `unit` for this instance.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// If the claim cannot be written.
     pub fn add(&self, unit: &str) -> Result<()> {
         let file = self.file(&self.instance, unit);
         fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
@@ -81,10 +79,10 @@ impl Claims {
             .map(|_| ())
     }
 
-    /// This instance does not need `unit` to be down any more.
+    /// Drops the claim of this instance on `unit`.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// If the claim cannot be removed.
     pub fn drop(&self, unit: &str) -> Result<()> {
         let file = self.file(&self.instance, unit);
         remove_if_there(&file).with_context(|| format!("cannot remove {}", file.display()))
@@ -95,7 +93,7 @@ impl Claims {
     }
 }
 
-/// This instance needs nothing to be down: there is nothing in its journal.
+/// Drops all claims of an instance, which has nothing to undo.
 pub fn forget(directories: &InstancePaths) {
     let Some(name) = directories.runtime.file_name() else {
         return;
@@ -116,7 +114,7 @@ mod tests {
     use crate::base::paths::Host;
 
     #[test]
-    fn a_unit_is_down_until_nobody_needs_that() {
+    fn a_unit_is_claimed_until_no_instance_needs_it() {
         let root = tempfile::tempdir().unwrap();
         let of = |name| Host::new(root.path()).instance(name);
         let never = Cancel::never();
@@ -135,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_for_the_right_can_be_cancelled() {
+    fn waiting_can_be_cancelled() {
         let root = tempfile::tempdir().unwrap();
         let directories = Host::new(root.path()).instance("a");
         let cancel = Cancel::default();

@@ -1,4 +1,4 @@
-//! Running a hook: a unit that is started with facts about the run.
+//! Runs hooks: units that receive facts about the run.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,36 +10,36 @@ use crate::plan::Hook;
 use crate::steps::journal::Action;
 use crate::systemd::units::{UnitError, Units};
 
-/// A hook to be run.
+/// A hook to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// `before-backup`, `after-backup`, `before-restore`, `after-restore`.
     pub phase: &'a str,
     /// Name given in the contract.
     pub name: &'a str,
-    /// Its unit.
+    /// Unit name.
     pub unit: &'a str,
 }
 
-/// What a hook is told, in `BACKUP_*` variables.
+/// Facts that a hook receives in `BACKUP_*` variables.
 #[derive(Clone, Copy, Debug)]
 pub struct HookEnvironment<'a> {
     /// Instance name.
     pub instance: &'a str,
     /// Id of the run.
     pub run_id: &'a str,
-    /// How the run ended, once that is known.
+    /// Outcome of the run, once known.
     pub outcome: Option<Outcome>,
-    /// The snapshot, once it is known.
+    /// Id of the snapshot, once known.
     pub snapshot: Option<&'a str>,
 }
 
-/// Why a hook did not do its work.
+/// Ways in which a hook fails.
 #[derive(Debug)]
 pub enum HookError {
-    /// systemd did not start it.
+    /// systemd did not start its unit.
     Unit(UnitError),
-    /// It failed.
+    /// Its unit failed.
     Failed(Failure),
 }
 
@@ -52,10 +52,10 @@ impl From<HookError> for Failure {
     }
 }
 
-/// Runs the hooks of a phase before the work, up to the first that fails.
+/// Runs the hooks of a `before` phase in order, up to the first that fails.
 ///
 /// # Errors
-/// One failed, or the run is to stop.
+/// If one fails, or the run is cancelled.
 pub fn before(
     phase: &str,
     hooks: &[Hook],
@@ -77,8 +77,8 @@ pub fn before(
     Ok(())
 }
 
-/// The hooks of a phase after the work, for the journal: undone last first, and so run
-/// in the order of the contract.
+/// Journal entries of the hooks of an `after` phase. They are undone last first, and so
+/// run in the order of the contract.
 pub fn after<'a>(phase: &'a str, hooks: &'a [Hook]) -> impl Iterator<Item = Action> + 'a {
     hooks.iter().rev().map(|hook| Action::Hook {
         phase: phase.to_owned(),
@@ -87,10 +87,10 @@ pub fn after<'a>(phase: &'a str, hooks: &'a [Hook]) -> impl Iterator<Item = Acti
     })
 }
 
-/// Runs a hook to its end, which its unit limits in time.
+/// Runs a hook and waits for its end. Its unit limits the time.
 ///
 /// # Errors
-/// It was not started, or did not succeed.
+/// If it was not started or did not succeed.
 pub fn run(
     units: &dyn Units,
     hook: &Call<'_>,

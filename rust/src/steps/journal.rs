@@ -1,7 +1,7 @@
-//! The journal of what has to be undone, whatever happens to this process.
+//! The intent journal: what a run still has to undo, even if its process dies.
 //!
-//! Every action that needs another one afterwards is written down, durably, before it
-//! is taken. The end of a run and `recover` undo the same list with the same code.
+//! Every action that must be undone is recorded durably before it is taken. The end of a
+//! run and `recover` undo the same list with the same code.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ use crate::plan::Plan;
 /// The version of [`Intent`].
 pub const VERSION: u32 = 1;
 
-/// What a run has to undo: `intent.json`.
+/// The content of `intent.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Intent {
@@ -28,26 +28,26 @@ pub struct Intent {
     pub instance: String,
     /// Provider name.
     pub provider: String,
-    /// What is under way.
+    /// What the run does.
     pub operation: Operation,
     /// systemd's invocation id of the unit.
     pub run_id: String,
-    /// Start, UTC.
+    /// Start of the run, UTC.
     pub started: Timestamp,
-    /// Which attempt this is, counted from 1.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// What it is doing; the steps tell, once the outcome is known.
+    /// Current phase. Once the outcome is known, [`Intent::phase`] follows the steps.
     pub phase: String,
-    /// How it ended, once that is known.
+    /// Outcome, once known.
     pub outcome: Option<Outcome>,
-    /// The snapshot that was made or restored, once that is known.
+    /// Id of the snapshot that was made or restored, once known.
     pub snapshot: Option<String>,
-    /// What to undo, last first.
+    /// Steps to undo, last first.
     pub steps: Vec<Step>,
 }
 
 impl Intent {
-    /// Nothing to undo yet.
+    /// Creates an intent without steps.
     #[must_use]
     pub fn new(plan: &Plan, operation: Operation, run_id: &str, started: Timestamp) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Intent {
         }
     }
 
-    /// What was being done, as far as the journal knows.
+    /// Phase in which the run is, or was when it died.
     #[must_use]
     pub fn phase(&self) -> Option<&str> {
         let undoing = self.steps.iter().rev().find(|step| !step.done);
@@ -77,7 +77,7 @@ impl Intent {
     }
 }
 
-/// What can be under way.
+/// Kinds of runs that keep a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Operation {
@@ -87,66 +87,66 @@ pub enum Operation {
     Restore,
 }
 
-/// One thing to undo.
+/// One step to undo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// How to undo it.
+    /// Action that undoes it.
     #[serde(flatten)]
     pub action: Action,
-    /// It was tried to its end, and will not be tried again.
+    /// Whether the action was tried to its end; it is not tried again.
     pub done: bool,
 }
 
-/// How something is undone.
+/// Actions that undo a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "action")]
 pub enum Action {
-    /// A unit was running and runs again.
+    /// Start a unit that was running before.
     Start {
-        /// The unit.
+        /// Unit name.
         unit: String,
     },
-    /// A unit of ours that a killed run may have left running is stopped.
+    /// Stop a hook or dump that may have outlived a killed run.
     Stop {
-        /// The unit.
+        /// Unit name.
         unit: String,
     },
-    /// A hook runs after everything else.
+    /// Run an `after` hook.
     Hook {
         /// `after-backup` or `after-restore`.
         phase: String,
-        /// The hook's name.
+        /// Name of the hook.
         name: String,
-        /// The hook's unit.
+        /// Unit name.
         unit: String,
     },
-    /// Old data goes back to its place, and new data to where it came from.
-    PutBack {
-        /// Where the old data is put.
+    /// Move the old data back to its place, and the new data out of it.
+    RollBack {
+        /// Safety copy: where the old data is kept.
         from: PathBuf,
-        /// Its place.
+        /// Place of the data.
         to: PathBuf,
-        /// Where the new data comes from.
+        /// Where the new data was restored before it was moved to `to`.
         fresh: PathBuf,
-        /// There was old data.
+        /// Whether there was old data.
         existed: bool,
     },
-    /// A dump is loaded into its database: once the files are new, it has to be, too.
+    /// Load a dump into its database, which has to match the restored files.
     Load {
-        /// The stream's name.
+        /// Name of the stream.
         name: String,
-        /// The unit that loads it.
+        /// Unit name.
         unit: String,
     },
-    /// A half-made directory is removed.
+    /// Remove an unfinished directory.
     Remove {
-        /// The directory. Never holds anything but copies of a snapshot.
+        /// The directory; it holds nothing but files of a snapshot.
         path: PathBuf,
     },
 }
 
 impl Action {
-    /// The phase in which it is undone, as the journal and the state files name it.
+    /// Phase of this action in messages and state files.
     #[must_use]
     pub fn phase(&self) -> &str {
         match self {
@@ -154,12 +154,12 @@ impl Action {
             Self::Stop { .. } => "stop",
             Self::Load { .. } => "load",
             Self::Hook { phase, .. } => phase,
-            Self::PutBack { .. } | Self::Remove { .. } => "clean",
+            Self::RollBack { .. } | Self::Remove { .. } => "clean",
         }
     }
 }
 
-/// The journal of one run, always as on the disk.
+/// The journal of one run, in memory as on disk.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -167,10 +167,10 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a journal at `path`.
+    /// Creates a journal at `path`.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// If it cannot be written.
     pub fn begin(path: &Path, intent: Intent) -> Result<Self> {
         let journal = Self {
             path: path.to_owned(),
@@ -180,10 +180,10 @@ impl Journal {
         Ok(journal)
     }
 
-    /// What another run has left at `path`, if anything.
+    /// Reads the journal that another run left at `path`; `None` if there is none.
     ///
     /// # Errors
-    /// The file cannot be read, or has another format.
+    /// If the file cannot be read or has another format.
     pub fn load(path: &Path) -> Result<Option<Self>> {
         let json = match fs::read(path) {
             Ok(json) => json,
@@ -206,16 +206,16 @@ impl Journal {
         }))
     }
 
-    /// What it says.
+    /// The recorded intent.
     #[must_use]
     pub fn intent(&self) -> &Intent {
         &self.intent
     }
 
-    /// Adds something to undo, before it is done. The last of `actions` is undone first.
+    /// Records steps before they are taken. The last of `actions` is undone first.
     ///
     /// # Errors
-    /// It cannot be written: then the action must not be taken.
+    /// If the journal cannot be written; then the steps must not be taken.
     pub fn add(&mut self, actions: impl IntoIterator<Item = Action>) -> Result<()> {
         let steps = actions.into_iter().map(|action| Step {
             action,
@@ -225,19 +225,20 @@ impl Journal {
         self.write()
     }
 
-    /// Notes what is about to be done.
+    /// Records the phase that begins.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// If the journal cannot be written.
     pub fn enter(&mut self, phase: &str) -> Result<()> {
         phase.clone_into(&mut self.intent.phase);
         self.write()
     }
 
-    /// The new data is in its place: from now on nothing goes back, and `loads` follow.
+    /// Records that the new data is in place: nothing is rolled back any more, and
+    /// `loads` have to run.
     ///
     /// # Errors
-    /// It cannot be written: then everything goes back.
+    /// If the journal cannot be written; then everything is rolled back.
     pub fn commit(
         &mut self,
         snapshot: &str,
@@ -245,7 +246,7 @@ impl Journal {
     ) -> Result<()> {
         let before = self.intent.clone();
         for step in &mut self.intent.steps {
-            step.done |= matches!(step.action, Action::PutBack { .. });
+            step.done |= matches!(step.action, Action::RollBack { .. });
         }
         self.intent.outcome = Some(Outcome::Success);
         self.intent.snapshot = Some(snapshot.to_owned());
@@ -256,20 +257,20 @@ impl Journal {
         written
     }
 
-    /// Notes how the work ended, for the hooks that still have to hear it.
+    /// Records outcome and snapshot, which `after` hooks receive.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// If the journal cannot be written.
     pub fn conclude(&mut self, outcome: Outcome, snapshot: Option<String>) -> Result<()> {
         self.intent.outcome = Some(outcome);
         self.intent.snapshot = snapshot;
         self.write()
     }
 
-    /// Notes that what `done` selects needs not be undone any more.
+    /// Marks the actions that `done` selects as done.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// If the journal cannot be written.
     pub fn settle(&mut self, done: impl Fn(&Action) -> bool) -> Result<()> {
         for step in &mut self.intent.steps {
             step.done |= done(&step.action);
@@ -277,10 +278,10 @@ impl Journal {
         self.write()
     }
 
-    /// Removes the journal: everything is undone and recorded.
+    /// Removes the journal, once everything is undone and recorded.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// If it cannot be removed.
     pub fn close(self) -> Result<()> {
         remove_if_there(&self.path)
             .and_then(|()| sync_parent(&self.path))
@@ -296,11 +297,7 @@ impl Journal {
 
     fn write(&self) -> Result<()> {
         let json = serde_json::to_vec_pretty(&self.intent)?;
-        write_atomically(&self.path, &json).with_context(|| {
-            format!(
-                "cannot write down what has to be undone in {}",
-                self.path.display()
-            )
-        })
+        write_atomically(&self.path, &json)
+            .with_context(|| format!("cannot write the intent journal {}", self.path.display()))
     }
 }

@@ -1,4 +1,4 @@
-//! Stopping units for a while.
+//! Stops units while their data is read or replaced.
 
 use std::thread;
 
@@ -11,19 +11,19 @@ use crate::steps::claims;
 use crate::steps::journal::{Action, Journal};
 use crate::systemd::units::{Activity, Units, active_triggers, taken_down_with};
 
-/// Units that are down because of us.
+/// Units that this run has stopped.
 #[derive(Debug, Default)]
 pub struct Stopped {
     units: Vec<String>,
 }
 
-/// Stops `wanted`, with everything that systemd stops along with them and everything
-/// that would start them again. What was running is in the journal before anything is
-/// stopped; what was not running stays so. What another instance has stopped counts as
-/// running: whichever is done last starts it.
+/// Stops `wanted`, the units that systemd stops along with them, and the sockets, paths
+/// and timers that would start them again. Records those that run in the journal before
+/// any is stopped. A unit that another instance has stopped counts as running: the last
+/// of the instances starts it.
 ///
 /// # Errors
-/// A unit does not exist or could not be stopped, or the run is to stop.
+/// If a unit does not exist or cannot be stopped, or the run is cancelled.
 pub fn stop(
     wanted: &[String],
     units: &dyn Units,
@@ -70,10 +70,10 @@ pub fn stop(
 }
 
 impl Stopped {
-    /// What runs again although nobody here started it, as a problem.
+    /// Reports the units that run again although they should be stopped.
     ///
     /// # Errors
-    /// systemd cannot be asked.
+    /// If systemd cannot be asked.
     pub fn came_back(&self, units: &dyn Units) -> Result<Option<Problem>, Failure> {
         let mut back = Vec::new();
         for unit in &self.units {
@@ -93,7 +93,7 @@ impl Stopped {
         )))
     }
 
-    /// What is taken down along with a unit need not be down when the unit is.
+    /// Waits for the units that systemd stops along with others: their jobs are not ours.
     fn wait(&self, units: &dyn Units) -> Result<(), Failure> {
         for unit in &self.units {
             while units.activity(unit)? == Activity::Stopping {
@@ -104,8 +104,9 @@ impl Stopped {
     }
 }
 
-/// Undone last first: triggers before what they trigger (a socket cannot be started
-/// once its service runs), then the units, then those that need them.
+/// Records the units in the order in which they start again, reversed: triggers before
+/// what they trigger (a socket cannot be started once its service runs), then the units,
+/// then those that require them.
 fn note(
     journal: &mut Journal,
     triggers: &[String],

@@ -1,4 +1,4 @@
-//! The directory of dumps: filled by dump units, emptied after each run.
+//! Dumps and loads of streams, by way of the staging directory.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -12,21 +12,26 @@ use crate::base::outcome::Failure;
 use crate::plan::Stream;
 use crate::systemd::units::Units;
 
-/// Makes the directory, empty and for nobody else's eyes.
+/// Creates the directory, empty and with mode 0700.
 ///
 /// # Errors
-/// It cannot be made.
+/// If it cannot be created.
 pub fn make(directory: &Path) -> anyhow::Result<()> {
-    let making = || format!("cannot make the staging directory {}", directory.display());
-    empty(directory).with_context(making)?;
-    fs::create_dir_all(directory).with_context(making)?;
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).with_context(making)
+    let creating = || {
+        format!(
+            "cannot create the staging directory {}",
+            directory.display()
+        )
+    };
+    empty(directory).with_context(creating)?;
+    fs::create_dir_all(directory).with_context(creating)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).with_context(creating)
 }
 
-/// Removes what is in the directory, if there is one.
+/// Removes everything in the directory, if it exists.
 ///
 /// # Errors
-/// Something cannot be removed.
+/// If something cannot be removed.
 pub fn empty(directory: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -46,7 +51,7 @@ pub fn empty(directory: &Path) -> io::Result<()> {
 /// Dumps one stream into the directory.
 ///
 /// # Errors
-/// The dump failed, or there is nothing in it.
+/// If the dump fails or is empty.
 pub fn dump(
     stream: &Stream,
     directory: &Path,
@@ -73,7 +78,7 @@ pub fn dump(
 /// Loads one stream from the directory.
 ///
 /// # Errors
-/// It failed.
+/// If the load fails.
 pub fn load(name: &str, unit: &str, units: &dyn Units, cancel: &Cancel) -> Result<(), Failure> {
     let what = format!("loading the stream {name:?}");
     let result = units.start_and_wait(unit, cancel)?;

@@ -149,7 +149,7 @@ fn everything_that_any_instance_has_left_is_finished() {
 
     assert_eq!(
         error.to_string(),
-        "not everything could be put back as it was for broken"
+        "not everything could be undone for broken"
     );
     assert!(machine.units.runs("app.service"));
     let record = report::last_run(&machine.directories()).unwrap().unwrap();
@@ -232,7 +232,7 @@ fn a_backup_leaves_an_interrupted_restore_to_those_who_can_finish_it() {
     let message = ended.record.error.unwrap().message;
     assert_eq!(
         message,
-        "a restore of app was interrupted, and is not finished"
+        "a restore of app was interrupted and is not undone yet"
     );
     machine.recover(Operation::Backup, &killed()).unwrap_err();
     assert!(machine.directories().intent().exists());

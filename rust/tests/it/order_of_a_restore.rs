@@ -238,7 +238,7 @@ fn a_restore_killed_at_any_step_has_the_old_data_or_the_new() {
 }
 
 #[test]
-fn old_data_that_was_put_aside_goes_back_after_a_crash() {
+fn a_swap_is_rolled_back_after_a_crash() {
     let machine = Machine::new();
     let aside = machine.path("srv/.data.before-restore-x");
     fs::rename(machine.source(), &aside).unwrap();
@@ -246,7 +246,7 @@ fn old_data_that_was_put_aside_goes_back_after_a_crash() {
         "version": 1, "instance": "app", "provider": "restic", "operation": "restore",
         "runId": "77", "started": "2026-11-21T03:47:01Z", "outcome": null, "snapshot": null,
         "attempt": 1, "phase": "swap",
-        "steps": [{ "action": "putBack", "from": aside, "to": machine.source(),
+        "steps": [{ "action": "rollBack", "from": aside, "to": machine.source(),
                     "fresh": machine.path("srv/.fresh"), "existed": true, "done": false }],
     });
     fs::write(machine.directories().intent(), intent.to_string()).unwrap();

@@ -1,7 +1,7 @@
-//! `recover`: finishing what a run that ended too early has left.
+//! `recover`: undoes what an interrupted run has not undone.
 //!
-//! Reads only what is on the disk, never the plan: after a change of the configuration
-//! the plan may be another one or gone.
+//! Reads only the journal, never the plan: after a change of the configuration the plan may
+//! be another one or gone.
 
 mod record;
 mod service_result;
@@ -25,11 +25,11 @@ use record::InterruptedRun;
 
 pub use service_result::ServiceResult;
 
-/// Finishes what is left of an instance. `operation` is what the unit whose end this is
-/// about was doing: only backups leave records.
+/// Recovers an instance after the unit that did `operation` ended with `ended`. Only
+/// backups have records.
 ///
 /// # Errors
-/// Something could not be put back, or what was left cannot be read.
+/// If something cannot be undone, or the journal cannot be read.
 pub fn recover(
     directories: &InstancePaths,
     instance: &str,
@@ -44,20 +44,20 @@ pub fn recover(
     let owner = journal.as_ref().ok().and_then(Option::as_ref);
     let owner = owner.map(|journal| journal.intent().run_id.clone());
     if lock.is_none() && (ended.invocation.is_none() || ended.invocation == owner) {
-        // What is in the journal is being worked on by somebody who is alive.
+        // The run that the journal belongs to is alive.
         return Ok(());
     }
     let problem = match journal {
         _ if lock.is_none() => None,
         Ok(Some(journal)) => {
-            if ended.is_of_unit() && !can_finish(operation, &journal) {
+            if ended.is_of_unit() && !can_undo(operation, &journal) {
                 Some(needs_rights(instance))
             } else {
                 let own = ended.invocation.is_none() || ended.invocation == owner;
                 let unseen = ServiceResult::default();
                 let how = if own { ended } else { &unseen };
-                let mut tell = |phase: &str| log::info!("recovering: {phase}");
-                first(finish(journal, directories, how, units, &mut tell))
+                let mut on_phase = |phase: &str| log::info!("recovering: {phase}");
+                first(undo_run(journal, directories, how, units, &mut on_phase))
             }
         }
         Ok(None) => {
@@ -80,22 +80,22 @@ pub fn recover(
     })
 }
 
-/// Finishes what any instance has left, also one that is not configured any more, and
-/// goes on when one fails.
+/// Recovers all instances, also those that are no longer configured; goes on when one
+/// fails.
 ///
 /// # Errors
-/// Something could not be put back; each is in the journal.
+/// If something cannot be undone; each problem is in the systemd journal.
 pub fn all(host: &Host, units: &dyn Units) -> anyhow::Result<()> {
     let names = host
         .known_instances()
-        .context("cannot list what instances have left")?;
+        .context("cannot list the instances")?;
     let mut failed = Vec::new();
     for name in names {
         let directories = host.instance(&name);
         if !directories.intent().exists() {
             continue;
         }
-        log::info!("finishing what the last run of {name} has left");
+        log::info!("recovering the last run of {name}");
         let done = recover(
             &directories,
             &name,
@@ -110,16 +110,16 @@ pub fn all(host: &Host, units: &dyn Units) -> anyhow::Result<()> {
     }
     anyhow::ensure!(
         failed.is_empty(),
-        "not everything could be put back as it was for {}",
+        "not everything could be undone for {}",
         failed.join(", ")
     );
     Ok(())
 }
 
-/// Finishes what an earlier run has left, before a new one writes its own journal.
+/// Recovers an earlier run before a new one writes its own journal.
 ///
 /// # Errors
-/// It cannot be finished now: then nothing new may be begun either.
+/// If that is not possible now; then the new run must not begin.
 pub(crate) fn leftovers(
     invocation: &Invocation<'_>,
     operation: Operation,
@@ -131,14 +131,14 @@ pub(crate) fn leftovers(
             claims::forget(directories);
             return Ok(());
         }
-        Ok(Some(journal)) if !can_finish(operation, &journal) => {
+        Ok(Some(journal)) if !can_undo(operation, &journal) => {
             let problem = needs_rights(&journal.intent().instance);
             return Err(Failure::of(FailureKind::Failed, problem));
         }
         Ok(Some(journal)) => {
             report.phase("recover");
             let units = invocation.units;
-            finish(
+            undo_run(
                 journal,
                 directories,
                 &ServiceResult::default(),
@@ -155,15 +155,15 @@ pub(crate) fn leftovers(
         return Err(Failure::of(
             FailureKind::Transient,
             Problem::new(
-                "what an earlier run has stopped cannot be started now",
-                "wait until the machine has come up and systemd can be reached",
+                "units that an earlier run has stopped cannot be started now",
+                "wait until the machine has booted and systemd can be reached",
             ),
         ));
     }
     Ok(())
 }
 
-fn finish(
+fn undo_run(
     mut journal: Journal,
     directories: &InstancePaths,
     ended: &ServiceResult,
@@ -176,7 +176,7 @@ fn finish(
     };
     let before = journal.intent().clone();
     if before.outcome.is_none() {
-        // A restore saves nothing, but its lock may be left in the repository, too.
+        // A killed restore leaves no snapshot, but perhaps a lock in the repository.
         note(unverified::raise(directories, before.started));
         note(journal.conclude(ended.outcome(), None));
     }
@@ -206,19 +206,20 @@ fn finish(
     finished
 }
 
-/// A backup sees nothing of the machine but its sources, and those it cannot change.
-fn can_finish(operation: Operation, journal: &Journal) -> bool {
+/// Whether a unit that does `operation` has the rights to undo `journal`: a backup cannot
+/// change its sources.
+fn can_undo(operation: Operation, journal: &Journal) -> bool {
     operation == Operation::Restore || journal.intent().operation == Operation::Backup
 }
 
 fn needs_rights(instance: &str) -> Problem {
     Problem::new(
-        format!("a restore of {instance} was interrupted, and is not finished"),
-        "finish it with `systemctl start backupservice-recover.service`, and look at what that says",
+        format!("a restore of {instance} was interrupted and is not undone yet"),
+        "undo it with `systemctl start backupservice-recover.service`, and read its messages if that fails",
     )
 }
 
-/// What is left for the exit status to tell; the others are told here.
+/// The problem that decides the exit status; the others are logged.
 fn first(finished: UndoReport) -> Option<Problem> {
     let mut problems = finished.problems.into_iter();
     let first = problems.next();
@@ -226,7 +227,7 @@ fn first(finished: UndoReport) -> Option<Problem> {
     first
 }
 
-/// Nobody can undo what nobody can read. Setting it aside lets the next run begin.
+/// Sets a journal that cannot be read aside, which lets the next run begin.
 fn unreadable(directories: &InstancePaths, error: &anyhow::Error) -> UndoReport {
     let path = directories.intent();
     let aside = path.with_extension("unreadable");

@@ -1,4 +1,4 @@
-//! The record of a run that could not write its own.
+//! Records of runs that were killed before they wrote their own.
 
 use jiff::Timestamp;
 
@@ -8,11 +8,11 @@ use crate::report::{self, End, Report};
 use crate::steps::journal::Intent;
 use crate::steps::undo::UndoReport;
 
-/// What there is to know about a run that may have left no record.
+/// What is known about a run that may have no record.
 pub struct InterruptedRun<'a> {
     pub instance: &'a str,
     pub run_id: &'a str,
-    /// As the run left it, before anything was undone.
+    /// As it was before anything was undone.
     pub intent: Option<&'a Intent>,
     pub finished: &'a UndoReport,
 }
@@ -40,7 +40,7 @@ pub fn write(directories: &InstancePaths, left: &InterruptedRun<'_>, ended: &Ser
     let provider = provider.or_else(|| last.map(|record| record.provider));
     let started = intent.map(|intent| intent.started);
     let started = started.or_else(|| state.map(|state| state.started));
-    // A crash of the machine takes the state along.
+    // A crash of the machine removes the state file.
     let phase = state.map(|state| state.phase.as_str());
     let phase = phase.or_else(|| intent.and_then(Intent::phase));
     let report = Report::resumed(

@@ -1,12 +1,12 @@
-//! How a unit ended, as systemd tells it.
+//! The result of a unit, from the environment of its `ExecStopPost=`.
 
 use crate::base::outcome::Outcome;
 use crate::base::problem::Problem;
 
-/// How systemd says that a unit ended, in the environment of its `ExecStopPost=`.
+/// The result of a unit, from the environment of its `ExecStopPost=`.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceResult {
-    /// `INVOCATION_ID`; missing when this is not about one unit but about the boot.
+    /// `INVOCATION_ID`; `None` in `backupservice-recover.service`.
     pub invocation: Option<String>,
     /// `SERVICE_RESULT`: `success`, `exit-code`, `signal`, `timeout`, `oom-kill`, …
     pub result: Option<String>,
@@ -17,7 +17,7 @@ pub struct ServiceResult {
 }
 
 impl ServiceResult {
-    /// From our environment.
+    /// Reads the environment of this process.
     #[must_use]
     pub fn current() -> Self {
         let variable = |name| std::env::var(name).ok();
@@ -31,7 +31,7 @@ impl ServiceResult {
         }
     }
 
-    /// It is about the end of a unit, in whose view of the machine this runs.
+    /// Whether this process is the `ExecStopPost=` of a unit, and has that unit's rights.
     pub(super) fn is_of_unit(&self) -> bool {
         self.result.is_some()
     }
@@ -55,7 +55,7 @@ impl ServiceResult {
                 "start the backup again",
             ),
             (Some("timeout"), _) => (
-                format!("the executor did not end in time and was killed{phase}"),
+                format!("the executor exceeded a time limit and was killed{phase}"),
                 "raise the unit's time limits, or find what takes so long",
             ),
             (Some("oom-kill"), _) => (
@@ -64,7 +64,7 @@ impl ServiceResult {
             ),
             (_, Some("killed" | "dumped")) => (
                 format!("the executor was killed by SIG{status}{phase}"),
-                "start the backup again; the journal may tell who killed it",
+                "start the backup again; the journal may show who killed it",
             ),
             (_, Some("exited")) if early => (
                 format!("systemd could not start the executor (exit status {status})"),

@@ -223,7 +223,7 @@ impl Beside {
 impl Swap {
     /// How it is undone, to be written down before it.
     pub fn put_back(&self) -> Action {
-        Action::PutBack {
+        Action::RollBack {
             from: self.safety.clone(),
             to: self.destination.clone(),
             fresh: self.fresh.clone(),

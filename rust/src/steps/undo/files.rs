@@ -1,4 +1,4 @@
-//! Putting files back as they were.
+//! Rolling back and removing files of an interrupted restore.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -7,12 +7,15 @@ use std::path::Path;
 use crate::base::paths::sync_parent;
 use crate::base::problem::Problem;
 
-/// Puts old data back to its place `to`, from `from`, and what has taken its place back to
-/// `fresh`; where there was none before, there is none again. However often it is
-/// interrupted, it can be done again.
-pub fn put_back(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(), Problem> {
+/// Moves the new data in `to` to `fresh` and the old data in `from` back to `to`. Without
+/// old data (`existed` is false), `to` is left empty. Can be repeated after any
+/// interruption.
+///
+/// # Errors
+/// If something else is in the way, or a rename fails.
+pub fn roll_back(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(), Problem> {
     exchange(from, to, fresh, existed)?;
-    // What is put aside from a mount point has a directory of its own for it.
+    // The safety copy of a mount point has a directory of its own.
     if from.parent() != to.parent()
         && let Some(emptied) = from.parent()
         && let Err(error) = fs::remove_dir(emptied)
@@ -24,7 +27,7 @@ pub fn put_back(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(
 
 fn exchange(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(), Problem> {
     match (is_there(from), is_there(to)) {
-        // Nothing was changed yet.
+        // Not swapped yet.
         (false, true) if existed => return Ok(()),
         (false, false) if existed => {
             return Err(Problem::new(
@@ -37,7 +40,7 @@ fn exchange(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(), P
             ));
         }
         (_, true) if is_there(fresh) => {
-            // Not ours: the new data is still where it was.
+            // Somebody else's: the new data was not moved yet.
             return if existed {
                 Err(Problem::new(
                     format!(
@@ -53,10 +56,7 @@ fn exchange(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(), P
         }
         (_, true) => rename(to, fresh).map_err(|error| {
             Problem::new(
-                format!(
-                    "the new data in {} cannot be taken away: {error}",
-                    to.display()
-                ),
+                format!("cannot move the new data out of {}: {error}", to.display()),
                 format!("the old data, if there was any, is in {}", from.display()),
             )
         })?,
@@ -77,7 +77,10 @@ fn exchange(from: &Path, to: &Path, fresh: &Path, existed: bool) -> Result<(), P
     })
 }
 
-/// Removes an unfinished directory.
+/// Removes an unfinished directory, if it exists.
+///
+/// # Errors
+/// If something in it cannot be removed.
 pub fn remove(path: &Path) -> Result<(), Problem> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Problem::new(
@@ -102,7 +105,7 @@ fn is_there(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// What is at each place, and what is there after putting back.
+    /// Content of each place before, and after a roll-back.
     fn after(places: [Option<&str>; 3], existed: bool) -> ([Option<String>; 3], bool) {
         let root = tempfile::tempdir().unwrap();
         let paths = ["from", "to", "fresh"].map(|name| root.path().join(name));
@@ -111,7 +114,7 @@ mod tests {
                 fs::write(path, content).unwrap();
             }
         }
-        let done = put_back(&paths[0], &paths[1], &paths[2], existed).is_ok();
+        let done = roll_back(&paths[0], &paths[1], &paths[2], existed).is_ok();
         (paths.map(|path| fs::read_to_string(path).ok()), done)
     }
 
@@ -120,16 +123,16 @@ mod tests {
     }
 
     #[test]
-    fn wherever_a_swap_was_interrupted_the_old_data_is_in_its_place() {
+    fn rolls_back_wherever_a_swap_was_interrupted() {
         let (old, new) = (Some("old"), Some("new"));
-        let put_back = found([None, old, new], true);
-        assert_eq!(after([None, old, new], true), put_back);
-        assert_eq!(after([old, None, new], true), put_back);
-        assert_eq!(after([old, new, None], true), put_back);
+        let rolled_back = found([None, old, new], true);
+        assert_eq!(after([None, old, new], true), rolled_back);
+        assert_eq!(after([old, None, new], true), rolled_back);
+        assert_eq!(after([old, new, None], true), rolled_back);
     }
 
     #[test]
-    fn where_nothing_was_there_is_nothing() {
+    fn leaves_nothing_where_nothing_was() {
         let new = Some("new");
         assert_eq!(
             after([None, new, None], false),
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_made_meanwhile_stays() {
+    fn keeps_what_somebody_else_created_meanwhile() {
         let (old, new, other) = (Some("old"), Some("new"), Some("other"));
         assert_eq!(
             after([old, other, new], true),

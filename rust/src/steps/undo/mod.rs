@@ -1,4 +1,4 @@
-//! Undoing what a journal names.
+//! Undoes the steps of a journal.
 
 mod files;
 
@@ -11,39 +11,40 @@ use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::{claims, streams};
 use crate::systemd::units::{Activity, Reason, UnitError, Units};
 
-/// What undoing needs of the world.
+/// What [`undo`] works with.
 pub struct UndoContext<'a> {
     /// systemd.
     pub units: &'a dyn Units,
     /// The instance's directories.
     pub directories: &'a InstancePaths,
-    /// Is told each phase.
+    /// Called at the beginning of each phase.
     pub on_phase: &'a mut dyn FnMut(&str),
 }
 
-/// How undoing went.
+/// Result of [`undo`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UndoReport {
-    /// What could not be undone.
+    /// Problems with steps that could not be undone.
     pub problems: Vec<Problem>,
-    /// The machine goes down: what is left is undone when it comes up again.
+    /// Whether steps remain because systemd starts nothing now, as while the machine shuts
+    /// down.
     pub postponed: bool,
 }
 
 impl UndoReport {
-    /// Something is not as it was before.
+    /// Whether something is not as it was before the run.
     #[must_use]
     pub fn cleanup_failed(&self) -> bool {
         self.postponed || !self.problems.is_empty()
     }
 }
 
-/// Undoes everything that is not done yet, last first, going on when one thing fails.
-/// Nothing cancels it. Each step is recorded as done once it was tried to its end. The
-/// journal stays until the caller has recorded the run and closes it.
+/// Undoes all steps that are not done yet, last first; goes on when one fails, and cannot
+/// be cancelled. Records each step as done once it was tried to its end. The caller records
+/// the run and then closes the journal.
 pub fn undo(journal: &mut Journal, context: &mut UndoContext<'_>) -> UndoReport {
     let mut report = UndoReport::default();
-    stop_what_runs(journal, context, &mut report);
+    stop_own_units(journal, context, &mut report);
     let mut phase = String::new();
     for index in (0..journal.intent.steps.len()).rev() {
         let step = journal.intent.steps[index].clone();
@@ -85,9 +86,8 @@ pub fn undo(journal: &mut Journal, context: &mut UndoContext<'_>) -> UndoReport 
     report
 }
 
-/// A hook or dump outlives the executor that was killed: whatever it does must have an
-/// end before anything is put back. Normally none runs, and nothing is written.
-fn stop_what_runs(journal: &mut Journal, context: &UndoContext<'_>, report: &mut UndoReport) {
+/// Stops hooks and dumps that outlived a killed executor, before anything is undone.
+fn stop_own_units(journal: &mut Journal, context: &UndoContext<'_>, report: &mut UndoReport) {
     let units = context.units;
     for step in &mut journal.intent.steps {
         let Action::Stop { unit } = &step.action else {
@@ -97,7 +97,7 @@ fn stop_what_runs(journal: &mut Journal, context: &UndoContext<'_>, report: &mut
             step.done = true;
             continue;
         }
-        log::info!("stopping {unit}, which a killed run has left running");
+        log::info!("stopping {unit}, which is left from a killed run");
         let Err(error) = units.stop_and_wait(unit) else {
             step.done = true;
             continue;
@@ -133,12 +133,12 @@ fn undo_action(action: &Action, journal: &Journal, context: &mut UndoContext<'_>
             let hook = hooks::Call { phase, name, unit };
             run_hook(&hook, journal, context)
         }
-        Action::PutBack {
+        Action::RollBack {
             from,
             to,
             fresh,
             existed,
-        } => of_result(files::put_back(from, to, fresh, *existed)),
+        } => of_result(files::roll_back(from, to, fresh, *existed)),
         Action::Remove { path } => of_result(files::remove(path)),
     }
 }
@@ -147,19 +147,21 @@ fn of_result(result: Result<(), Problem>) -> Undone {
     result.map_or_else(Undone::No, |()| Undone::Yes)
 }
 
-/// The last instance that needs a unit to be down starts it.
+/// Starts a unit, unless another instance still needs it to be stopped and starts it.
 fn start_for_the_last(unit: &str, context: &UndoContext<'_>) -> Undone {
     let units = context.units;
     let claims = match claims::claims(context.directories, "resume", &Cancel::never()) {
         Ok(claims) => claims,
         Err(failure) => {
-            log::warn!("starting {unit} without asking other instances: {failure}");
+            log::warn!(
+                "starting {unit}, although another instance may need it to be stopped: {failure}"
+            );
             return start(unit, units);
         }
     };
     let undone = match claims.other(unit) {
         Some(other) => {
-            log::info!("{unit} stays stopped, and is started by {other}, which reads its data");
+            log::info!("{unit} stays stopped until {other} has read its data, and starts it");
             Undone::Yes
         }
         None => start(unit, units),
@@ -191,14 +193,14 @@ fn start(unit: &str, units: &dyn Units) -> Undone {
         Ok(result) => failed_unless_down(
             units,
             Problem::new(
-                format!("{unit}, which was stopped for this, {result} when it was started again"),
+                format!("{unit} was stopped by this run and {result} when it was started again"),
                 format!("look at `systemctl status {unit}` and start it"),
             ),
         ),
         Err(mut error) => {
             error.problem = Problem::new(
                 format!(
-                    "{unit}, which was stopped for this, is not started again: {}",
+                    "{unit} was stopped by this run and cannot be started again: {}",
                     error.problem.message
                 ),
                 format!("start it with `systemctl start {unit}`"),
@@ -213,7 +215,7 @@ fn run_hook(hook: &hooks::Call<'_>, journal: &Journal, context: &mut UndoContext
     let facts = HookEnvironment {
         instance: &intent.instance,
         run_id: &intent.run_id,
-        // Nothing is known about a run that never concluded but that it did not succeed.
+        // A run that recorded no outcome did not succeed.
         outcome: Some(intent.outcome.unwrap_or(Outcome::Failed)),
         snapshot: intent.snapshot.as_deref(),
     };
