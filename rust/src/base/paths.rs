@@ -111,10 +111,10 @@ impl InstancePaths {
         self.state.join("intent.json")
     }
 
-    /// The snapshots that a killed run may have left, to be looked at by the next one.
+    /// Time span of the snapshots that a killed run may have left; the next run marks them.
     #[must_use]
-    pub fn doubt(&self) -> PathBuf {
-        self.state.join("doubt.json")
+    pub fn unverified(&self) -> PathBuf {
+        self.state.join("unverified.json")
     }
 
     /// Kept by the provider from run to run, unlike its cache.

@@ -8,14 +8,14 @@ use crate::base::outcome::{Failure, FailureKind, Outcome, exit_status};
 use crate::base::problem::Problem;
 use crate::cli;
 use crate::provider;
-use crate::provider::table::{ProviderOperation, Row, Sign, Verdict};
+use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
 
 /// The whole file.
 #[must_use]
 pub fn document() -> String {
     let mut text = format!("{INTRODUCTION}\n{}", outcomes());
     for (provider, table) in provider::tables() {
-        let _ = write!(text, "\n## {provider}\n\n{}", endings(table));
+        let _ = write!(text, "\n## {provider}\n\n{}", exits(table));
     }
     text
 }
@@ -25,7 +25,7 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from the executor's tables by `UPDATE_EXPECT=1 cargo test outcomes`. Do not edit. -->
 
-How a run, a restore, a listing or a maintenance ends, and what each ending of a provider comes to.
+How a run, a restore, a listing or a maintenance ends, and what each exit of a provider means.
 Two rules stand above all rows: **what is not known has failed**, and **an exit status of
 0 without the message that proves the work is no success**. Whether everything could be put
 back as it was is judged beside this: a unit that did not come back is `cleanupFailed` in the
@@ -72,10 +72,10 @@ fn meaning(outcome: Outcome) -> &'static str {
     }
 }
 
-fn endings(table: &[Row]) -> String {
+fn exits(table: &[Row]) -> String {
     let mut text = String::from(
         "The first row that fits counts.\n\n\
-         | operation | ending | outcome | meaning | remedy |\n|---|---|---|---|---|\n",
+         | operation | exit | outcome | meaning | remedy |\n|---|---|---|---|---|\n",
     );
     for row in table {
         let _ = writeln!(
@@ -83,7 +83,7 @@ fn endings(table: &[Row]) -> String {
             "| {} | {} | {} | {} | {} |",
             operations(row.operations),
             sign(row.sign),
-            verdict(row.verdict),
+            class(row.class),
             row.meaning,
             row.remedy
         );
@@ -115,11 +115,11 @@ fn sign(sign: Sign) -> String {
     }
 }
 
-fn verdict(verdict: Verdict) -> String {
-    let kind = match verdict {
-        Verdict::Success => return Outcome::Success.as_str().to_owned(),
-        Verdict::Incomplete => return Outcome::Incomplete.as_str().to_owned(),
-        Verdict::Failure(kind) => kind,
+fn class(class: ExitClass) -> String {
+    let kind = match class {
+        ExitClass::Success => return Outcome::Success.as_str().to_owned(),
+        ExitClass::Incomplete => return Outcome::Incomplete.as_str().to_owned(),
+        ExitClass::Failure(kind) => kind,
     };
     let failure = Failure::of(kind, Problem::new("", ""));
     let outcome = failure.outcome();
@@ -157,15 +157,15 @@ mod tests {
         for (provider, table) in provider::tables() {
             let last = table.last().unwrap();
             assert_eq!(
-                (last.sign, last.verdict),
-                (Sign::Other, Verdict::Failure(FailureKind::Failed)),
+                (last.sign, last.class),
+                (Sign::Other, ExitClass::Failure(FailureKind::Failed)),
                 "{provider}"
             );
             for operation in [ProviderOperation::Backup, ProviderOperation::Restore] {
                 assert!(
                     table.iter().any(|row| row.operations.contains(&operation)
                         && row.sign == Sign::NoProof(0)
-                        && row.verdict == Verdict::Failure(FailureKind::Failed)),
+                        && row.class == ExitClass::Failure(FailureKind::Failed)),
                     "{provider}: {operation:?} without proof"
                 );
             }

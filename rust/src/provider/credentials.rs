@@ -1,4 +1,4 @@
-//! What the unit's credentials give to a provider besides the password.
+//! The unit's credentials, except for the password.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::plan::Plan;
 
-/// The variables of `repository.environmentFile`, such as an S3 key.
+/// Reads the variables of `repository.environmentFile`, such as an S3 key.
 ///
 /// # Errors
 /// The file cannot be read, or is not in the syntax of systemd's `EnvironmentFile=`.
@@ -30,7 +30,7 @@ pub fn variables(plan: &Plan, credentials: &Path) -> Result<Vec<(String, OsStrin
         .collect())
 }
 
-/// The path or URL in `repository.pathFile`.
+/// Reads the path or URL in `repository.pathFile`.
 ///
 /// # Errors
 /// The file cannot be read.

@@ -1,11 +1,11 @@
-//! Programs that make snapshots, behind one trait.
+//! Backup programs behind one trait.
 
 pub mod borg;
 mod credentials;
-mod keep;
+pub mod exit_table;
 pub mod restic;
+mod retention;
 mod ssh;
-pub mod table;
 
 use std::path::{Path, PathBuf};
 
@@ -20,16 +20,16 @@ use crate::base::problem::Problem;
 use crate::plan::pattern::Pattern;
 use crate::plan::{Plan, ProviderKind, Retention};
 
-/// A program that makes snapshots and gives them back.
+/// A backup program with one repository, seen as one instance.
 ///
 /// To add one: a variant of [`ProviderKind`], a line in [`open`], a file beside
-/// `restic.rs` and a table of its endings (see [`table`]). Nothing else changes.
+/// `restic.rs` and an exit table (see [`exit_table`]). Nothing else changes.
 ///
 /// Rules for every method:
 ///
 /// - Start the program through [`crate::base::process`] with `job.cancel`, and nothing else.
 ///   Secrets reach it through files or its environment, never as arguments.
-/// - Decide what an ending means with [`table::classify`] and your own table. What the
+/// - Decide what an exit means with [`exit_table::classify`] and your own table. What the
 ///   table does not know is a failure; so is an exit status of 0 without the message
 ///   that proves the work was done.
 /// - Never make up for a failure here. Initialising, retrying and cleaning up are
@@ -129,23 +129,23 @@ pub trait Provider {
     fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure>;
 }
 
-/// What a provider is given along with every piece of work.
+/// Context of every call of a provider.
 pub struct Job<'a> {
-    /// To be passed on to [`crate::base::process`].
+    /// Requests that the program be stopped; pass it on to [`crate::base::process`].
     pub cancel: &'a Cancel,
-    /// To be told what happens.
+    /// Receives progress and output.
     pub observer: &'a mut dyn Observer,
 }
 
-/// Is told what happens meanwhile.
+/// Receives progress and output while a program runs.
 pub trait Observer {
-    /// How far it is; called at most a few times a second.
+    /// Reports progress; called at most a few times a second.
     fn progress(&mut self, progress: &Progress);
-    /// Something the program said that a person may want to read.
+    /// Reports a message of the program for people.
     fn note(&mut self, text: &str);
 }
 
-/// What goes into a snapshot.
+/// Data of a snapshot.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection<'a> {
     /// Absolute paths.
@@ -157,23 +157,23 @@ pub struct Selection<'a> {
     pub one_file_system: bool,
 }
 
-/// A snapshot was made.
+/// A snapshot that was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backup {
     /// Its id.
     pub snapshot: String,
-    /// What was counted.
+    /// Files and bytes, as counted by the provider.
     pub totals: Totals,
-    /// What is not in it, although it was selected.
+    /// Why it does not hold everything that was selected.
     pub incomplete: Option<Problem>,
 }
 
-/// Snapshots were forgotten.
+/// Result of [`Provider::forget`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// Ids of those that are gone, oldest first.
+    /// Ids of the removed snapshots, oldest first.
     pub removed: Vec<String>,
-    /// So many are left.
+    /// Number of snapshots left.
     pub kept: usize,
 }
 
@@ -212,9 +212,9 @@ pub fn open(
     })
 }
 
-/// The table of endings of each provider, by its name.
+/// Exit tables of all providers, by provider name.
 #[must_use]
-pub fn tables() -> Vec<(&'static str, &'static [table::Row])> {
+pub fn tables() -> Vec<(&'static str, &'static [exit_table::Row])> {
     vec![
         (borg::NAME, borg::exits::TABLE),
         (restic::NAME, restic::exits::TABLE),
@@ -230,7 +230,7 @@ pub fn name(kind: ProviderKind) -> &'static str {
     }
 }
 
-/// What is to be left out of a selection.
+/// Exclude patterns of a selection.
 fn patterns(selection: &Selection<'_>) -> Result<Vec<Pattern>, Failure> {
     let mut patterns = Vec::new();
     for text in selection.exclude {

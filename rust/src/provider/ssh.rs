@@ -1,5 +1,4 @@
-//! How ssh is called for any provider: it may ask nobody, and accepts no host that it
-//! was not told about.
+//! Arguments of ssh for all providers: no prompts, no unknown hosts.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::base::paths::remove_if_there;
 use crate::plan::Plan;
 
-/// Where ssh says why it gives up. The providers end without having read all that it says.
+/// Log file of ssh: providers exit without having read all of ssh's output.
 #[derive(Debug)]
 pub struct Log(PathBuf);
 
@@ -26,7 +25,7 @@ impl Log {
         Ok(Self(directory.join(name)))
     }
 
-    /// What ssh has said, line by line; the file is removed.
+    /// Returns ssh's output by line, and removes the file.
     ///
     /// # Errors
     /// It cannot be removed.

@@ -19,7 +19,7 @@ pub fn doing(phase: &str) -> &str {
     match phase {
         "lock" => "taking the lock of the instance",
         "recover" => "finishing what an earlier run left",
-        "settle" => "looking after what a killed run has left in the repository",
+        "settle" => "cleaning up after a killed run",
         "guard" => "checking sources and credentials",
         "before-backup" => "running the hooks before the backup",
         "quiesce" => "stopping units while the data is read",

@@ -17,17 +17,17 @@ use crate::steps::streams;
 use crate::steps::undo::{self, UndoReport};
 use crate::systemd::retries;
 
-/// A backup that ended.
+/// Result of a backup.
 #[derive(Debug)]
 pub struct BackupResult {
-    /// What was recorded.
+    /// The record that was written.
     pub record: Record,
-    /// It failed for something that may pass by itself.
+    /// It failed with a transient problem.
     pub transient: bool,
 }
 
 impl BackupResult {
-    /// What the process exits with. A service that did not come back fails the unit.
+    /// Exit status of the process. A service that did not start again fails the unit.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match outcome::exit_status(self.record.outcome, self.transient) {
@@ -37,8 +37,7 @@ impl BackupResult {
     }
 }
 
-/// Makes one backup, whatever happens leaves everything as it was, and tells the truth
-/// about it.
+/// Makes one backup, undoes what it changed whatever happens, and records the outcome.
 #[must_use]
 pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> BackupResult {
     let provider = provider::name(plan.provider.kind);
@@ -62,8 +61,8 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> BackupResult {
     BackupResult { record, transient }
 }
 
-/// What is kept until the record is written: a run that is killed before has one written
-/// by recovery, from the journal.
+/// Held until the record is written: for a run that is killed before, recovery writes one
+/// from the journal.
 #[derive(Default)]
 struct UntilRecorded {
     cleanup: UndoReport,
@@ -206,8 +205,8 @@ fn work(
     Ok(backup)
 }
 
-/// Backs up first and asks later: only if there is no repository one is created, and
-/// only by one of the instances that share it.
+/// Backs up, and creates the repository only if that fails because there is none; of the
+/// instances that share it, only one does.
 fn snapshot(
     plan: &Plan,
     selection: &Selection<'_>,
@@ -240,7 +239,7 @@ fn snapshot(
     backup(report)
 }
 
-/// What a lock stands in the way of is tried again without the locks of the dead.
+/// Work that a lock prevents is tried again after removing stale locks.
 fn unlocking<T>(
     provider: &dyn Provider,
     report: &mut Report,
@@ -270,7 +269,7 @@ fn begin(plan: &Plan, invocation: &Invocation<'_>, report: &Report) -> Result<Jo
     Ok(journal)
 }
 
-/// A phase whose traces outlive a crash of the machine.
+/// Enters a phase and notes it in the journal, which outlives a crash.
 fn enter(phase: &str, report: &mut Report, journal: &mut Journal) -> Result<(), Failure> {
     report.phase(phase);
     Ok(journal.enter(phase)?)

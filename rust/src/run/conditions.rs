@@ -1,6 +1,5 @@
-//! What a scheduled backup waits for: mains power, and a network that costs nothing.
-//!
-//! Whoever starts one by hand has decided, and waits for nothing.
+//! Conditions of a scheduled backup: mains power, an unmetered network. A run started by
+//! hand does not wait for them.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +13,11 @@ use crate::report::Report;
 use crate::run::invocation::Invocation;
 use crate::run::locks;
 
-/// So often they are looked at while they do not hold.
+/// Interval at which unmet conditions are checked again.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Waits, as a phase, until what the plan asks for holds, or somebody wants the backup now.
+/// Waits in phase `waiting` until the plan's conditions hold, or `run --now` asks for the
+/// backup.
 ///
 /// # Errors
 /// The unit is to stop.
@@ -44,8 +44,8 @@ pub fn wait(plan: &Plan, invocation: &Invocation<'_>, report: &mut Report) -> Re
     })
 }
 
-/// What does not hold, for people. What cannot be found out is taken to hold, as systemd's
-/// own `ConditionACPower=` does.
+/// The unmet conditions, for people. What cannot be determined counts as met, as with
+/// systemd's `ConditionACPower=`.
 fn unmet(wanted: Conditions) -> Option<String> {
     if wanted == Conditions::default() {
         return None;

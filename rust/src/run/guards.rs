@@ -1,5 +1,5 @@
-//! What must hold before anything is touched, and after it was read: a backup that would
-//! lie is refused, or marked incomplete.
+//! Preconditions of a backup, checked before anything is touched; and what must still hold
+//! after the data was read.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,10 +12,10 @@ use crate::base::unit_names;
 use crate::plan::Plan;
 use crate::run::prepare::PrepareResult;
 
-/// The repository was prepared, unless it is not on this machine.
+/// Checks that `prepare` has succeeded; remote repositories need none.
 ///
 /// # Errors
-/// It was not, with the reason that `prepare` gave.
+/// It has not, with the reason that `prepare` gave.
 pub fn prepared(plan: &Plan, directories: &InstancePaths) -> Result<(), Failure> {
     if plan.repository.local_path().is_none() {
         return Ok(());
@@ -33,10 +33,10 @@ pub fn prepared(plan: &Plan, directories: &InstancePaths) -> Result<(), Failure>
     }
 }
 
-/// Every credential that the plan names arrived and is not empty.
+/// Checks that every credential of the plan is there and not empty.
 ///
 /// # Errors
-/// One did not.
+/// One is missing or empty.
 pub fn credentials(plan: &Plan, directory: &Path) -> Result<(), Failure> {
     let given = &plan.repository.credentials;
     let all = [
@@ -74,10 +74,10 @@ pub fn credentials(plan: &Plan, directory: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every source holds something that can be read.
+/// Checks that every source exists, is no symlink and is not empty.
 ///
 /// # Errors
-/// One does not.
+/// One is missing, empty, a symlink or unreadable.
 pub fn sources(plan: &Plan) -> Result<(), Failure> {
     plan.sources
         .iter()

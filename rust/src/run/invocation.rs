@@ -1,4 +1,4 @@
-//! What one invocation of a unit of ours is given.
+//! Inputs of one invocation of a unit.
 
 use std::path::{Path, PathBuf};
 

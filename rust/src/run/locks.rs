@@ -1,4 +1,4 @@
-//! What instances of one machine share, and how they take turns.
+//! Locks between the instances of one machine: repository, creation, concurrency slots.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::report::Report;
 use crate::run::invocation::Invocation;
 
-/// How often a lock that another process has is tried again.
+/// Interval at which a lock held by another process is tried again.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Takes the repository's lock on this machine: backups and restores go together,
@@ -30,14 +30,14 @@ pub fn repository(
 ) -> Result<Lock, Failure> {
     let file = lock_of_repository("repository", plan, invocation)?;
     let others = match mode {
-        Mode::Alone => "the end of what else works on the repository",
-        Mode::Together => "the end of the repository's maintenance",
+        Mode::Alone => "other work on the repository to end",
+        Mode::Together => "the maintenance of the repository to end",
     };
     wait(others, invocation, report, || lock::try_file(&file, mode))
 }
 
-/// Takes the lock of whoever creates the repository: two that do so at once leave one
-/// whose parts do not belong together.
+/// Takes the lock for creating the repository: two instances that do so at once leave a
+/// repository whose parts do not belong together.
 ///
 /// # Errors
 /// The unit is to stop, or the lock file cannot be opened.
@@ -53,8 +53,8 @@ pub fn creation(
     })
 }
 
-/// Takes one of the places of those that work at once on this machine. To be taken after
-/// the repository: who has a place waits for nobody, so that all get on.
+/// Takes one of `backupservice.maxConcurrent` slots. Take it after the repository's lock:
+/// whoever has a slot waits for nobody, so there is no deadlock.
 ///
 /// # Errors
 /// The unit is to stop, or a lock file cannot be opened.
@@ -76,7 +76,7 @@ pub fn slot(
     wait(&others, invocation, report, free).map(Some)
 }
 
-/// Waits as a phase, which says for what.
+/// Waits in phase `waiting` until `try_it` returns something.
 ///
 /// # Errors
 /// The unit is to stop, or `try_it` failed.
@@ -111,7 +111,7 @@ fn lock_of_repository(
     Ok(locks.join(format!("{what}-{:016x}", digest(&place))))
 }
 
-/// Where the repository is, without who asks: instances may have users of their own.
+/// Location of the repository without a user name: instances may log in as different users.
 fn place(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<String> {
     let place = if let Some(path) = &plan.repository.path {
         path.clone()

@@ -20,17 +20,17 @@ use crate::run::unverified;
 use crate::steps::journal::{Journal, Operation};
 use crate::systemd::retries;
 
-/// A maintenance that ended.
+/// Result of a maintenance.
 #[derive(Debug)]
 pub struct MaintenanceResult {
-    /// What was recorded.
+    /// The record that was written.
     pub record: MaintenanceRecord,
-    /// It failed for something that may pass by itself.
+    /// It failed with a transient problem.
     pub transient: bool,
 }
 
 impl MaintenanceResult {
-    /// What the process exits with.
+    /// Exit status of the process.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         outcome::exit_status(self.record.outcome, self.transient)
@@ -148,8 +148,8 @@ impl MaintenanceWork<'_> {
         cleared
     }
 
-    /// Since this has the repository alone, no run of the instance works on it. One that
-    /// was killed still has to be finished, and what it saved to be doubted.
+    /// Refuses to work while a killed run of the instance is not finished: its snapshots are
+    /// not marked yet.
     fn no_run_is_open(&self) -> Result<(), Failure> {
         let open = Journal::load(&self.invocation.directories.intent())?;
         let open = open.filter(|journal| journal.intent().operation == Operation::Backup);
@@ -217,7 +217,7 @@ impl MaintenanceWork<'_> {
     }
 }
 
-/// There is no repository because there never was a snapshot.
+/// Whether there is no repository because there never was a snapshot.
 fn is_new(failure: &Failure, directories: &InstancePaths) -> bool {
     failure.kind == FailureKind::NoRepository
         && matches!(report::has_snapshots(directories), Ok(false))

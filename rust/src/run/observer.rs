@@ -1,11 +1,11 @@
-//! What the provider tells goes to the report: neither knows the other.
+//! Passes the provider's progress and output on to the report: neither knows the other.
 
 use crate::base::cancel::Cancel;
 use crate::base::measure::Progress;
 use crate::provider::{Job, Observer};
 use crate::report::Report;
 
-/// Gives `work` a job whose progress and words are reported.
+/// Runs `work` with a job whose progress and output are reported.
 pub fn observed<T>(
     report: &mut Report,
     cancel: &Cancel,

@@ -1,4 +1,4 @@
-//! Data that shrank: half of it gone is more often an accident than a clean-up.
+//! The shrink guard: data that lost half its size is more often an accident than a clean-up.
 
 use crate::base::measure::{Totals, size};
 use crate::base::paths::{InstancePaths, remove_if_there};
@@ -6,7 +6,7 @@ use crate::base::problem::Problem;
 use crate::plan::Plan;
 use crate::report;
 
-/// A loss of less is nothing to speak of: small services change by half every day.
+/// Bytes; smaller losses are ignored, since small services change by half every day.
 const FLOOR: u64 = 10 << 20;
 
 /// Why a snapshot with these `totals` must not pass for a complete one: it holds much
@@ -40,7 +40,7 @@ pub fn problem(
             size(totals.bytes)
         ),
         format!(
-            "look for what is missing; if it is to be so, `backupservice run {} --accept-shrink` makes the new size the one to compare with",
+            "look for what is missing; if it is intended, `backupservice run {} --accept-shrink` accepts the new size as the baseline",
             plan.instance
         ),
     )))

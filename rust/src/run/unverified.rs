@@ -1,10 +1,10 @@
-//! Snapshots of which nobody knows whether they are complete.
+//! Snapshots that were never verified to be complete.
 //!
 //! A provider saves a snapshot before it tells what is missing from it, and whether the
 //! data held still meanwhile is only known afterwards. A run that is killed in between
 //! leaves a snapshot that claims to be complete. So recovery notes *when* that run made
 //! snapshots; nothing believes them from then on, and the next run marks them. The same
-//! note tells it that there may be locks of the dead.
+//! note tells it that there may be stale locks.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -20,44 +20,44 @@ use crate::provider::{Provider, Snapshot};
 use crate::report::Report;
 use crate::run::observer::observed;
 
-/// The time in which a killed run may have made snapshots: `doubt.json`.
+/// Time span in which a killed run may have made snapshots: `unverified.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Doubt {
+struct Unverified {
     since: Timestamp,
     until: Timestamp,
 }
 
-/// What the instance has saved since `since` is not to be believed.
+/// Declares the instance's snapshots since `since` unverified.
 ///
 /// # Errors
 /// It cannot be written down.
 pub fn raise(directories: &InstancePaths, since: Timestamp) -> Result<()> {
     let before = read(directories).unwrap_or_default();
-    let doubt = Doubt {
+    let unverified = Unverified {
         since: before.map_or(since, |before| before.since.min(since)),
         until: Timestamp::now(),
     };
-    let path = directories.doubt();
-    write_atomically(&path, &serde_json::to_vec(&doubt)?)
+    let path = directories.unverified();
+    write_atomically(&path, &serde_json::to_vec(&unverified)?)
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Takes what is in doubt for incomplete.
+/// Treats unverified snapshots as incomplete.
 ///
 /// # Errors
 /// The note of it cannot be read.
 pub fn apply(directories: &InstancePaths, snapshots: &mut [Snapshot]) -> Result<()> {
-    if let Some(doubt) = read(directories)? {
+    if let Some(unverified) = read(directories)? {
         for snapshot in snapshots {
-            snapshot.complete &= !doubt.concerns(snapshot);
+            snapshot.complete &= !unverified.concerns(snapshot);
         }
     }
     Ok(())
 }
 
-/// After a run that was killed: removes the provider's locks that it has left, and marks
-/// what it has saved as incomplete. Costs nothing if there was none.
+/// Cleans up after a killed run: removes its stale locks and marks its snapshots as
+/// incomplete. Costs nothing if there was none.
 ///
 /// # Errors
 /// The repository cannot be reached, or something could not be marked.
@@ -67,15 +67,15 @@ pub fn settle(
     report: &mut Report,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    let Some(doubt) = read(directories)? else {
+    let Some(unverified) = read(directories)? else {
         return Ok(());
     };
     report.phase("settle");
-    match mark(doubt, provider, report, cancel) {
+    match mark(unverified, provider, report, cancel) {
         Err(failure) if failure.kind == FailureKind::NoRepository => {}
         result => result?,
     }
-    let path = directories.doubt();
+    let path = directories.unverified();
     remove_if_there(&path)
         .and_then(|()| sync_parent(&path))
         .with_context(|| format!("cannot remove {}", path.display()))?;
@@ -83,16 +83,16 @@ pub fn settle(
 }
 
 fn mark(
-    doubt: Doubt,
+    unverified: Unverified,
     provider: &dyn Provider,
     report: &mut Report,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     observed(report, cancel, |job| provider.unlock(job))?;
     let snapshots = observed(report, cancel, |job| provider.snapshots(job))?;
-    for snapshot in snapshots.iter().filter(|one| doubt.concerns(one)) {
+    for snapshot in snapshots.iter().filter(|one| unverified.concerns(one)) {
         report.note(&format!(
-            "nobody saw that the snapshot {} became complete: marking it as incomplete",
+            "the snapshot {} was never verified to be complete: marking it as incomplete",
             snapshot.id
         ));
         observed(report, cancel, |job| {
@@ -102,22 +102,22 @@ fn mark(
     Ok(())
 }
 
-impl Doubt {
+impl Unverified {
     fn concerns(self, snapshot: &Snapshot) -> bool {
         snapshot.complete && (self.since..=self.until).contains(&snapshot.time)
     }
 }
 
-fn read(directories: &InstancePaths) -> Result<Option<Doubt>> {
-    let path = directories.doubt();
+fn read(directories: &InstancePaths) -> Result<Option<Unverified>> {
+    let path = directories.unverified();
     let json = match fs::read(&path) {
         Ok(json) => json,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
-    let doubt = serde_json::from_slice(&json)
+    let unverified = serde_json::from_slice(&json)
         .with_context(|| format!("{} is not what it should be", path.display()))?;
-    Ok(Some(doubt))
+    Ok(Some(unverified))
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
     use crate::base::paths::Host;
 
     #[test]
-    fn only_what_was_saved_meanwhile_is_in_doubt() {
+    fn only_snapshots_of_that_time_are_unverified() {
         let root = tempfile::tempdir().unwrap();
         let directories = Host::new(root.path()).instance("x");
         fs::create_dir_all(&directories.state).unwrap();

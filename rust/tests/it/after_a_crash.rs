@@ -204,7 +204,7 @@ fn what_a_killed_run_saved_is_marked_by_the_next() {
     machine.script.borrow_mut().during_backup = None;
     machine.script.borrow_mut().saved = Some(jiff::Timestamp::now());
     machine.recover(Operation::Backup, &killed()).unwrap();
-    assert!(machine.directories().doubt().exists());
+    assert!(machine.directories().unverified().exists());
 
     let restored = machine.restore(&backupservice::run::restore::request::Request::whole(
         "latest",
@@ -219,7 +219,7 @@ fn what_a_killed_run_saved_is_marked_by_the_next() {
         happened.contains("unlock\nmark abc\nstart before-backup-one"),
         "{happened}"
     );
-    assert!(!machine.directories().doubt().exists());
+    assert!(!machine.directories().unverified().exists());
 }
 
 #[test]

@@ -299,7 +299,7 @@ fn data_that_shrank_by_more_than_half_makes_a_snapshot_that_is_incomplete_until_
             (Outcome::Incomplete, 3)
         );
         assert_eq!(ended.record.snapshot.as_deref(), Some("abc-marked"));
-        expect!["the data shrank from 60.0 MiB to 20.0 MiB since the last complete snapshot, by more than guards.maxShrink (50 %). Look for what is missing; if it is to be so, `backupservice run app --accept-shrink` makes the new size the one to compare with."]
+        expect!["the data shrank from 60.0 MiB to 20.0 MiB since the last complete snapshot, by more than guards.maxShrink (50 %). Look for what is missing; if it is intended, `backupservice run app --accept-shrink` accepts the new size as the baseline."]
             .assert_eq(&ended.record.error.unwrap().to_string());
     }
     fs::write(machine.directories().accept_shrink(), "").unwrap();

@@ -276,5 +276,5 @@ fn what_a_killed_run_saved_is_marked_by_the_next_one(program: Program) {
         .map(|snapshot| snapshot.complete)
         .collect();
     assert_eq!(complete, [false, true]);
-    assert!(!machine.directories().doubt().exists());
+    assert!(!machine.directories().unverified().exists());
 }

@@ -1,4 +1,4 @@
-//! One call of borg, from its arguments to its ending.
+//! One call of borg, from its arguments to its exit.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::base::measure::Progress;
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::process::{self, Command, Exit, Line};
-use crate::provider::table::{self, Ending, ProviderOperation, Row, Verdict};
+use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 use crate::provider::{Job, Observer};
 
 /// So many seconds a lock is waited for. Services may be stopped meanwhile, and what
@@ -18,9 +18,9 @@ use crate::provider::{Job, Observer};
 const LOCK_WAIT: &str = "10";
 const NOT_A_REPOSITORY: i32 = 15;
 const WRONG_PASSWORD: i32 = 52;
-/// So many of the last messages are remembered.
+/// Number of last messages to keep.
 const REMEMBERED: usize = 20;
-/// So many files that could not be read are named.
+/// Number of unreadable files to name.
 const NAMED: usize = 3;
 
 /// A call to be made.
@@ -121,21 +121,21 @@ impl<'a> Call<'a> {
 
 impl Done<'_> {
     /// The row of the table, unless it is a failure.
-    pub fn verdict(&self) -> Result<&'static Row, Failure> {
+    pub fn check(&self) -> Result<&'static Row, Failure> {
         let messages: Vec<String> = self.messages.iter().chain(&self.errors).cloned().collect();
-        let ending = Ending {
+        let exit = ProgramExit {
             operation: self.operation,
-            exit: self.exit,
+            status: self.exit,
             messages: &messages,
             proved: self.proved(),
         };
-        match table::classify(TABLE, &ending) {
-            Some(row) if !matches!(row.verdict, Verdict::Failure(_)) => Ok(row),
-            row => Err(self.explain(table::failure(super::NAME, row, &ending))),
+        match exit_table::classify(TABLE, &exit) {
+            Some(row) if !matches!(row.class, ExitClass::Failure(_)) => Ok(row),
+            row => Err(self.explain(exit_table::failure(super::NAME, row, &exit))),
         }
     }
 
-    /// What could not be read, shortened.
+    /// Names the files that could not be read, shortened.
     pub fn unread(&self) -> String {
         let mut text = if self.unread.is_empty() {
             self.messages.back().cloned().unwrap_or_default()

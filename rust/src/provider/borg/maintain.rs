@@ -1,4 +1,4 @@
-//! Keeping a repository in order.
+//! Maintenance of a borg repository.
 
 use anyhow::Context;
 
@@ -7,8 +7,8 @@ use super::messages::{self, List};
 use super::{Borg, NAME, archive};
 use crate::base::outcome::Failure;
 use crate::plan::Retention;
-use crate::provider::table::ProviderOperation;
-use crate::provider::{Forgotten, Job, Provider, keep};
+use crate::provider::exit_table::ProviderOperation;
+use crate::provider::{Forgotten, Job, Provider, retention};
 
 impl Borg {
     pub(super) fn forget_by(
@@ -17,7 +17,7 @@ impl Borg {
         job: &mut Job<'_>,
     ) -> Result<Forgotten, Failure> {
         let before = self.snapshots(job)?;
-        let outdated = keep::outdated(&before);
+        let outdated = retention::outdated(&before);
         for id in &outdated {
             let name = self.name_of(id, job)?;
             self.delete(&name, job)?;
@@ -37,18 +37,18 @@ impl Borg {
                     "--glob-archives",
                     &archive::exact_glob(&self.instance, complete),
                 ])
-                .arguments(keep::rules(keep))
+                .arguments(retention::rules(keep))
                 .run(job)?
-                .verdict()?;
+                .check()?;
         }
-        keep::compare(NAME, &before, &self.snapshots(job)?, &outdated)
+        retention::compare(NAME, &before, &self.snapshots(job)?, &outdated)
     }
 
     pub(super) fn compact(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {
         let done = Call::new(&self.settings, ProviderOperation::Prune)
             .arguments(["compact", "--verbose"])
             .run(job)?;
-        done.verdict()?;
+        done.check()?;
         Ok(done.said("compaction freed").and_then(messages::freed))
     }
 
@@ -60,7 +60,7 @@ impl Borg {
         if read_data >= 100 {
             call = call.arguments(["--verify-data"]);
         }
-        call.run(job)?.verdict().map(|_| ())
+        call.run(job)?.check().map(|_| ())
     }
 
     /// Names of what interrupted runs of the instance have left.
@@ -70,7 +70,7 @@ impl Borg {
             .arguments(["--consider-checkpoints"])
             .arguments(["--glob-archives", &archive::glob(&self.instance)])
             .run(job)?;
-        done.verdict()?;
+        done.check()?;
         let list: List =
             serde_json::from_slice(&done.text).context("borg's list of archives cannot be read")?;
         let names = list.archives.into_iter().map(|listed| listed.name);
@@ -85,7 +85,7 @@ impl Borg {
             .arguments(["delete", "--"])
             .arguments([format!("::{name}")])
             .run(job)?
-            .verdict()
+            .check()
             .map(|_| ())
     }
 }

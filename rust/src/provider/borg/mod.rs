@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::table::{ProviderOperation, Verdict};
+use super::exit_table::{ExitClass, ProviderOperation};
 use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use crate::base::outcome::Failure;
 use crate::base::paths::InstancePaths;
@@ -62,7 +62,7 @@ impl Borg {
             .arguments(["list", "--json", "--format", "{comment}"])
             .arguments(["--glob-archives", glob])
             .run(job)?;
-        done.verdict()?;
+        done.check()?;
         let list: List =
             serde_json::from_slice(&done.text).context("borg's list of archives cannot be read")?;
         let named = list.archives.iter();
@@ -98,7 +98,7 @@ impl Provider for Borg {
             .arguments(["init", "--encryption", "repokey-blake2"])
             .arguments(["--make-parent-dirs"])
             .run(job)?
-            .verdict()
+            .check()
             .map(|_| ())
     }
 
@@ -121,10 +121,10 @@ impl Provider for Borg {
             .arguments(["--".to_owned(), format!("::{name}")])
             .arguments(selection.paths)
             .run(job)?;
-        let row = done.verdict()?;
+        let row = done.check()?;
         let Created { archive } =
             serde_json::from_slice(&done.text).context("borg did not tell what it made")?;
-        let incomplete = (row.verdict == Verdict::Incomplete).then(|| {
+        let incomplete = (row.class == ExitClass::Incomplete).then(|| {
             let message = format!("{}: {}", row.meaning, done.unread());
             Problem::new(message, row.remedy)
         });
@@ -148,7 +148,7 @@ impl Provider for Borg {
         Call::new(&self.settings, ProviderOperation::Mark)
             .arguments(["rename", "--", &format!("::{name}"), &marked])
             .run(job)?
-            .verdict()?;
+            .check()?;
         let list = self.list(&marked, job)?;
         let marked = list
             .archives
@@ -191,7 +191,7 @@ impl Provider for Borg {
             .arguments([format!("::{name}")])
             .arguments(paths.iter().map(|path| styled("pf", path)))
             .run(job)?;
-        done.verdict()?;
+        done.check()?;
         let held: Vec<&[u8]> = done.text.split(|byte| *byte == 0).collect();
         let is_held = |path: &&PathBuf| {
             let bytes = path.as_os_str().as_bytes();
@@ -222,7 +222,7 @@ impl Provider for Borg {
             .arguments(["--strip-components", &above.to_string(), "--"])
             .arguments([OsString::from(format!("::{name}")), styled("pp", path)])
             .run(job)?
-            .verdict()
+            .check()
             .map(|_| ())
     }
 

@@ -1,4 +1,4 @@
-//! How borg is called: its program, its environment, its repository.
+//! Settings of all calls of borg: program, environment, repository.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -17,14 +17,14 @@ use crate::provider::{credentials, ssh};
 /// Set by the user for one run to accept that a repository was moved.
 const MOVED: &str = "BORG_RELOCATED_REPO_ACCESS_IS_OK";
 
-/// What all calls have in common.
+/// Settings that all calls have in common.
 #[derive(Debug)]
 pub struct Settings {
     pub program: PathBuf,
     pub environment: Vec<(String, OsString)>,
     /// The directory of the repository, if it is on this machine.
     pub local: Option<PathBuf>,
-    /// Where ssh says why it gives up, if it is called.
+    /// Log of ssh, if ssh is used.
     pub ssh_log: Option<ssh::Log>,
     /// What borg remembers to notice that a repository was replaced.
     pub security: PathBuf,

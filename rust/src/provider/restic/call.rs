@@ -1,4 +1,4 @@
-//! One call of restic, from its arguments to its ending.
+//! One call of restic, from its arguments to its exit.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use super::exits::TABLE;
 use super::messages::{self, Message, Summary};
-use super::retry_limit::Patience;
+use super::retry_limit::RetryLimit;
 use super::settings::Settings;
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::process::{self, Command, Exit, Line};
 use crate::provider::Job;
-use crate::provider::table::{self, Ending, ProviderOperation, Row, Verdict};
+use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 
-/// So many of the last lines on standard error are remembered.
+/// Number of last lines on standard error to keep.
 const REMEMBERED: usize = 20;
-/// So many files that could not be read are named.
+/// Number of unreadable files to name.
 const NAMED: usize = 3;
 
 /// A call to be made.
@@ -35,7 +35,7 @@ pub struct Done<'a> {
     initialized: bool,
     messages: VecDeque<String>,
     fatal: Option<String>,
-    patience: Patience,
+    retry_limit: RetryLimit,
     unread: Vec<String>,
     unread_count: usize,
     /// The last summary.
@@ -87,7 +87,7 @@ impl<'a> Call<'a> {
             initialized: false,
             messages: VecDeque::new(),
             fatal: None,
-            patience: Patience::default(),
+            retry_limit: RetryLimit::default(),
             unread: Vec::new(),
             unread_count: 0,
             summary: None,
@@ -102,7 +102,7 @@ impl<'a> Call<'a> {
             }
             gave_up = gave_up
                 .take()
-                .or_else(|| done.patience.over(Instant::now()));
+                .or_else(|| done.retry_limit.over(Instant::now()));
             gave_up.is_none()
         })?;
         if let Some(log) = &self.settings.ssh_log {
@@ -123,26 +123,26 @@ impl<'a> Call<'a> {
 
 impl Done<'_> {
     /// The row of the table, unless it is a failure.
-    pub fn verdict(&self) -> Result<&'static Row, Failure> {
+    pub fn check(&self) -> Result<&'static Row, Failure> {
         let mut messages: Vec<String> = self.messages.iter().cloned().collect();
         if self.operation == ProviderOperation::Restore {
             // Why a file could not be written is nowhere else.
             messages.extend(self.unread.iter().cloned());
         }
         messages.extend(self.fatal.clone());
-        let ending = Ending {
+        let exit = ProgramExit {
             operation: self.operation,
-            exit: self.exit,
+            status: self.exit,
             messages: &messages,
             proved: self.proved(),
         };
-        match table::classify(TABLE, &ending) {
-            Some(row) if !matches!(row.verdict, Verdict::Failure(_)) => Ok(row),
-            row => Err(self.explain(table::failure(super::NAME, row, &ending))),
+        match exit_table::classify(TABLE, &exit) {
+            Some(row) if !matches!(row.class, ExitClass::Failure(_)) => Ok(row),
+            row => Err(self.explain(exit_table::failure(super::NAME, row, &exit))),
         }
     }
 
-    /// What could not be read, shortened.
+    /// Names the files that could not be read, shortened.
     pub fn unread(&self) -> String {
         let mut text = if self.unread.is_empty() {
             self.messages.back().cloned().unwrap_or_default()
@@ -204,7 +204,7 @@ impl Done<'_> {
         match messages::parse(&line) {
             Some(Message::Status(status)) => {
                 let progress = status.progress();
-                self.patience.progress(progress.bytes_done);
+                self.retry_limit.progress(progress.bytes_done);
                 observer.progress(&progress);
             }
             Some(Message::Summary(summary)) => self.summary = Some(summary),
@@ -224,7 +224,7 @@ impl Done<'_> {
             None if is_error => {
                 let text = String::from_utf8_lossy(&line).trim().to_owned();
                 if !text.is_empty() {
-                    self.patience.hear(&text, Instant::now());
+                    self.retry_limit.hear(&text, Instant::now());
                     observer.note(&text);
                     self.messages.push_back(text);
                     if self.messages.len() > REMEMBERED {

@@ -1,4 +1,4 @@
-//! What restic says with `--json`.
+//! Messages of restic with `--json`.
 
 use jiff::Timestamp;
 use serde::Deserialize;

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::keep;
-use super::table::{ProviderOperation, Verdict};
+use super::exit_table::{ExitClass, ProviderOperation};
+use super::retention;
 use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
 use crate::base::outcome::Failure;
 use crate::base::problem::Problem;
@@ -24,7 +24,7 @@ use settings::Settings;
 /// The word for restic in plans, records and the journal.
 pub const NAME: &str = "restic";
 
-/// On a snapshot that does not hold everything that was promised.
+/// Tag of a snapshot that does not hold everything it should.
 const INCOMPLETE: &str = "incomplete";
 
 /// restic with one repository, seen as one instance.
@@ -56,7 +56,7 @@ impl Provider for Restic {
         Call::new(&self.settings, ProviderOperation::Init)
             .arguments(["init", "--json"])
             .run(job)?
-            .verdict()
+            .check()
             .map(|_| ())
     }
 
@@ -70,9 +70,9 @@ impl Provider for Restic {
             call = call.arguments(["--exclude", &exclude::translate(&pattern)]);
         }
         let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
-        let row = done.verdict()?;
+        let row = done.check()?;
         let summary = done.summary.as_ref().context("restic printed no summary")?;
-        let incomplete = (row.verdict == Verdict::Incomplete).then(|| {
+        let incomplete = (row.class == ExitClass::Incomplete).then(|| {
             let message = format!("{}: {}", row.meaning, done.unread());
             Problem::new(message, row.remedy)
         });
@@ -87,7 +87,7 @@ impl Provider for Restic {
         let done = Call::new(&self.settings, ProviderOperation::Mark)
             .arguments(["tag", "--json", "--add", INCOMPLETE, "--", snapshot])
             .run(job)?;
-        done.verdict()?;
+        done.check()?;
         Ok(done.changed.unwrap_or_else(|| snapshot.to_owned()))
     }
 
@@ -96,7 +96,7 @@ impl Provider for Restic {
         Call::new(&self.settings, ProviderOperation::Unlock)
             .arguments(["unlock"])
             .run(job)?
-            .verdict()
+            .check()
             .map(|_| true)
     }
 
@@ -104,7 +104,7 @@ impl Provider for Restic {
         let done = Call::new(&self.settings, ProviderOperation::Snapshots)
             .arguments(["snapshots", "--json", "--no-lock", "--tag", &self.tag])
             .run(job)?;
-        done.verdict()?;
+        done.check()?;
         let list = messages::snapshots(&done.text, INCOMPLETE)
             .context("restic's list of snapshots cannot be read")?;
         Ok(list)
@@ -121,7 +121,7 @@ impl Provider for Restic {
             .arguments(["ls", "--json", "--no-lock", "--", &snapshot.id])
             .arguments(paths)
             .run(job)?;
-        done.verdict()?;
+        done.check()?;
         Ok(done.sought)
     }
 
@@ -150,19 +150,19 @@ impl Provider for Restic {
             .arguments(["--target".into(), target])
             .arguments(["--".to_owned(), format!("{}:{parent}", snapshot.id)])
             .run(job)?
-            .verdict()
+            .check()
             .map(|_| ())
     }
 
     fn forget(&self, keep: &Retention, job: &mut Job<'_>) -> Result<Forgotten, Failure> {
         let before = self.snapshots(job)?;
-        let outdated = keep::outdated(&before);
+        let outdated = retention::outdated(&before);
         if !outdated.is_empty() {
             Call::new(&self.settings, ProviderOperation::Forget)
                 .arguments(["forget", "--json", "--"])
                 .arguments(&outdated)
                 .run(job)?
-                .verdict()?;
+                .check()?;
         }
         // Tags are part of the grouping, so that incomplete snapshots do not count among
         // the complete ones. Paths are not: a source that was renamed would leave a
@@ -170,17 +170,17 @@ impl Provider for Restic {
         Call::new(&self.settings, ProviderOperation::Forget)
             .arguments(["forget", "--json", "--group-by", "host,tags"])
             .arguments(["--tag", &self.tag])
-            .arguments(keep::rules(keep))
+            .arguments(retention::rules(keep))
             .run(job)?
-            .verdict()?;
-        keep::compare(NAME, &before, &self.snapshots(job)?, &outdated)
+            .check()?;
+        retention::compare(NAME, &before, &self.snapshots(job)?, &outdated)
     }
 
     fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {
         let done = Call::new(&self.settings, ProviderOperation::Prune)
             .arguments(["prune"])
             .run(job)?;
-        done.verdict()?;
+        done.check()?;
         Ok(done.freed())
     }
 
@@ -192,6 +192,6 @@ impl Provider for Restic {
             1..100 => call = call.arguments([format!("--read-data-subset={read_data}%")]),
             _ => call = call.arguments(["--read-data"]),
         }
-        call.run(job)?.verdict().map(|_| ())
+        call.run(job)?.check().map(|_| ())
     }
 }

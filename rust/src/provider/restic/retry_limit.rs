@@ -4,27 +4,27 @@
 
 use std::time::{Duration, Instant};
 
-/// So long restic may try again without any success.
+/// How long restic may retry without success.
 const LIMIT: Duration = Duration::from_mins(2);
 /// [`LIMIT`] in restic's syntax, for a server that is there and says nothing.
 pub const STUCK: &str = "2m";
-/// What we say then; see the table of endings.
+/// Part of the message when the limit is reached; see the exit table.
 pub const GAVE_UP: &str = "without success for two minutes";
 
-/// What restic tries again for, and no time will mend. See the table of endings.
+/// Messages of permanent errors that restic retries all the same. See the exit table.
 pub const NO_BUCKET: &str = "specified bucket does not exist";
 pub const WRONG_KEY: &str = "signature we calculated does not match";
 pub const UNKNOWN_KEY: &str = "Access Key Id you provided does not exist";
 
-/// Hears restic try again.
+/// Limits how long restic may retry without success.
 #[derive(Debug, Default)]
-pub struct Patience {
+pub struct RetryLimit {
     since: Option<Instant>,
     complaint: String,
     bytes_done: u64,
 }
 
-impl Patience {
+impl RetryLimit {
     /// A line that is not a message.
     pub fn hear(&mut self, text: &str, now: Instant) {
         if text.contains("returned error, retrying after") {
@@ -35,7 +35,7 @@ impl Patience {
         }
     }
 
-    /// So much is done; what is done already is told again and again.
+    /// Notes progress, which resets the limit; restic repeats the same numbers.
     pub fn progress(&mut self, bytes_done: u64) {
         if bytes_done > self.bytes_done {
             self.bytes_done = bytes_done;
@@ -43,7 +43,7 @@ impl Patience {
         }
     }
 
-    /// Why not to wait any longer.
+    /// Returns why to stop waiting, once the limit is reached.
     pub fn over(&self, now: Instant) -> Option<String> {
         let since = self.since?;
         let complains = |of: &&str| self.complaint.contains(*of);
@@ -66,15 +66,15 @@ mod tests {
     fn it_ends_after_two_minutes_of_trying_again_in_vain() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut patience = Patience::default();
-        assert_eq!(patience.over(at(1000)), None);
-        patience.hear(RETRY, at(0));
-        patience.hear(
+        let mut retry_limit = RetryLimit::default();
+        assert_eq!(retry_limit.over(at(1000)), None);
+        retry_limit.hear(RETRY, at(0));
+        retry_limit.hear(
             "Load(<key/1>) returned error, retrying after 60s: EOF",
             at(90),
         );
-        assert_eq!(patience.over(at(119)), None);
-        let reason = patience.over(at(120)).unwrap();
+        assert_eq!(retry_limit.over(at(119)), None);
+        let reason = retry_limit.over(at(120)).unwrap();
         assert!(
             reason.contains(GAVE_UP) && reason.ends_with("EOF"),
             "{reason}"
@@ -84,30 +84,30 @@ mod tests {
     #[test]
     fn what_will_not_pass_ends_it_at_once() {
         let now = Instant::now();
-        let mut patience = Patience::default();
-        patience.hear(
+        let mut retry_limit = RetryLimit::default();
+        retry_limit.hear(
             "Stat(<config/>) returned error, retrying after 11s: Stat: The specified bucket does not exist",
             now,
         );
-        assert!(patience.over(now).unwrap().contains(NO_BUCKET));
+        assert!(retry_limit.over(now).unwrap().contains(NO_BUCKET));
     }
 
     #[test]
     fn whatever_succeeds_renews_it() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut patience = Patience::default();
-        patience.progress(10);
-        patience.hear(RETRY, at(0));
-        patience.hear(
+        let mut retry_limit = RetryLimit::default();
+        retry_limit.progress(10);
+        retry_limit.hear(RETRY, at(0));
+        retry_limit.hear(
             "Stat(<config/>) operation successful after 2 retries",
             at(60),
         );
-        assert_eq!(patience.over(at(130)), None);
-        patience.hear(RETRY, at(130));
-        patience.progress(10);
-        assert!(patience.over(at(250)).is_some());
-        patience.progress(11);
-        assert_eq!(patience.over(at(250)), None);
+        assert_eq!(retry_limit.over(at(130)), None);
+        retry_limit.hear(RETRY, at(130));
+        retry_limit.progress(10);
+        assert!(retry_limit.over(at(250)).is_some());
+        retry_limit.progress(11);
+        assert_eq!(retry_limit.over(at(250)), None);
     }
 }

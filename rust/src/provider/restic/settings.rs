@@ -1,4 +1,4 @@
-//! How restic is called: its program, its environment, its options.
+//! Settings of all calls of restic: program, environment, options.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use crate::provider::{credentials, ssh};
 /// Progress messages a second.
 const UPDATES_PER_SECOND: &str = "2";
 
-/// What all calls have in common.
+/// Settings that all calls have in common.
 #[derive(Debug)]
 pub struct Settings {
     pub program: PathBuf,
     pub environment: Vec<(String, OsString)>,
     /// Before the subcommand.
     pub options: Vec<OsString>,
-    /// Where ssh says why it gives up, if it is called.
+    /// Log of ssh, if ssh is used.
     pub ssh_log: Option<ssh::Log>,
     /// The password's file on the host, for messages.
     pub password_file: PathBuf,

@@ -1,17 +1,17 @@
-//! What the endings of borg mean, with `BORG_EXIT_CODES=modern`. 1.4.
+//! Meaning of borg's exits, with `BORG_EXIT_CODES=modern`. 1.4.
 
 use crate::base::outcome::FailureKind;
-use crate::provider::table::{ProviderOperation, Row, Sign, Verdict};
+use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
 
 /// Said by us, since borg does not tell an empty directory from a damaged repository.
 pub const EMPTY_DIRECTORY: &str = "the directory of the repository is empty";
 
-const FAILED: Verdict = Verdict::Failure(FailureKind::Failed);
-const PASSING: Verdict = Verdict::Failure(FailureKind::Transient);
-const LOCKED: Verdict = Verdict::Failure(FailureKind::Locked);
-const CANCELLED: Verdict = Verdict::Failure(FailureKind::Cancelled);
-const DAMAGED: Verdict = Verdict::Failure(FailureKind::Damaged);
-const MISSING: Verdict = Verdict::Failure(FailureKind::NoRepository);
+const FAILED: ExitClass = ExitClass::Failure(FailureKind::Failed);
+const TRANSIENT: ExitClass = ExitClass::Failure(FailureKind::Transient);
+const LOCKED: ExitClass = ExitClass::Failure(FailureKind::Locked);
+const CANCELLED: ExitClass = ExitClass::Failure(FailureKind::Cancelled);
+const DAMAGED: ExitClass = ExitClass::Failure(FailureKind::Damaged);
+const MISSING: ExitClass = ExitClass::Failure(FailureKind::NoRepository);
 
 const BACKUP: &[ProviderOperation] = &[ProviderOperation::Backup];
 const INIT: &[ProviderOperation] = &[ProviderOperation::Init];
@@ -19,7 +19,7 @@ const CHECKING: &[ProviderOperation] = &[ProviderOperation::Check];
 const RESTORE: &[ProviderOperation] = &[ProviderOperation::Restore];
 
 const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
-const LOOK: &str = "read borg's own words above and the journal of the run";
+const LOOK: &str = "read borg's output above and the journal of the run";
 const CREATED: &str = "check repository.path; the next backup creates the repository";
 const READABLE: &str = "make it readable or exclude it with excludePatterns";
 const REMOVED: &str = "check that it exists, and what removes it";
@@ -68,15 +68,15 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::Code(14), FAILED, "there is no space left", FREE),
     row(&[], Sign::Code(20), FAILED, "the repository's quota is used up", "keep fewer snapshots, or ask for more space"),
     // A backup that came to its end: 1 if there were warnings of several kinds.
-    row(BACKUP, Sign::Proved(1), Verdict::Incomplete, "some of the data could not be read", READABLE),
-    row(BACKUP, Sign::Proved(100), Verdict::Incomplete, "a file changed while it was read", "stop what writes it with quiesce.units, dump it as a stream, or exclude it with excludePatterns"),
-    row(BACKUP, Sign::Proved(101), Verdict::Incomplete, "a source is missing", REMOVED),
-    row(BACKUP, Sign::Proved(102), Verdict::Incomplete, "some of the data could not be read", READABLE),
-    row(BACKUP, Sign::Proved(103), Verdict::Incomplete, "a file was replaced while it was read", "stop what writes it with quiesce.units, or exclude it with excludePatterns"),
-    row(BACKUP, Sign::Proved(104), Verdict::Incomplete, "some of the data could not be read", READABLE),
-    row(BACKUP, Sign::Proved(105), Verdict::Incomplete, "some of the data may not be read", READABLE),
-    row(BACKUP, Sign::Proved(106), Verdict::Incomplete, "some of the data cannot be read", "look for a failing disk"),
-    row(BACKUP, Sign::Proved(107), Verdict::Incomplete, "something disappeared while the backup ran", REMOVED),
+    row(BACKUP, Sign::Proved(1), ExitClass::Incomplete, "some of the data could not be read", READABLE),
+    row(BACKUP, Sign::Proved(100), ExitClass::Incomplete, "a file changed while it was read", "stop what writes it with quiesce.units, dump it as a stream, or exclude it with excludePatterns"),
+    row(BACKUP, Sign::Proved(101), ExitClass::Incomplete, "a source is missing", REMOVED),
+    row(BACKUP, Sign::Proved(102), ExitClass::Incomplete, "some of the data could not be read", READABLE),
+    row(BACKUP, Sign::Proved(103), ExitClass::Incomplete, "a file was replaced while it was read", "stop what writes it with quiesce.units, or exclude it with excludePatterns"),
+    row(BACKUP, Sign::Proved(104), ExitClass::Incomplete, "some of the data could not be read", READABLE),
+    row(BACKUP, Sign::Proved(105), ExitClass::Incomplete, "some of the data may not be read", READABLE),
+    row(BACKUP, Sign::Proved(106), ExitClass::Incomplete, "some of the data cannot be read", "look for a failing disk"),
+    row(BACKUP, Sign::Proved(107), ExitClass::Incomplete, "something disappeared while the backup ran", REMOVED),
     row(BACKUP, Sign::NoProof(0), FAILED, "it ended without having made a snapshot", LOOK),
     // A restore that came to its end, but not of everything.
     row(RESTORE, Sign::Code(101), FAILED, "the snapshot does not hold it", "choose another snapshot, or a path that it holds"),
@@ -92,13 +92,13 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::Says("No space left on device"), FAILED, "there is no space left", FREE),
     row(&[], Sign::Says("Host key verification failed"), FAILED, "the server's host key is not among the known ones", "put the server's key into repository.sshKnownHostsFile"),
     row(&[], Sign::Says("Permission denied (publickey"), FAILED, "the server does not accept the key", "check repository.sshKeyFile and the server's authorized_keys"),
-    row(&[], Sign::Says("ssh: connect to host"), PASSING, "the server cannot be reached", NETWORK),
-    row(&[], Sign::Says("Could not resolve hostname"), PASSING, "the server's name cannot be resolved", NETWORK),
-    row(&[], Sign::Code(80), PASSING, "the connection broke", NETWORK),
-    row(&[], Sign::Code(87), PASSING, "the connection broke", NETWORK),
-    row(&[], Sign::Code(81), FAILED, "the server closed the connection", "borg's own words above may tell more: check repository.sshKnownHostsFile and repository.sshKeyFile, that borg is installed on the server, and that its authorized_keys allow it"),
+    row(&[], Sign::Says("ssh: connect to host"), TRANSIENT, "the server cannot be reached", NETWORK),
+    row(&[], Sign::Says("Could not resolve hostname"), TRANSIENT, "the server's name cannot be resolved", NETWORK),
+    row(&[], Sign::Code(80), TRANSIENT, "the connection broke", NETWORK),
+    row(&[], Sign::Code(87), TRANSIENT, "the connection broke", NETWORK),
+    row(&[], Sign::Code(81), FAILED, "the server closed the connection", "borg's output above may tell more: check repository.sshKnownHostsFile and repository.sshKeyFile, that borg is installed on the server, and that its authorized_keys allow it"),
     row(&[], Sign::Code(83), FAILED, "the server does not allow this path", "check repository.path and the server's authorized_keys"),
-    row(&[], Sign::Code(0), Verdict::Success, "done", ""),
+    row(&[], Sign::Code(0), ExitClass::Success, "done", ""),
     row(&[], Sign::Code(1), FAILED, "it had warnings", LOOK),
     row(&[], Sign::Code(2), FAILED, "it failed", LOOK),
     row(&[], Sign::Code(3), CANCELLED, "interrupted by somebody else than backupservice", "start it again"),
@@ -111,14 +111,14 @@ pub const TABLE: &[Row] = &[
 const fn row(
     operations: &'static [ProviderOperation],
     sign: Sign,
-    verdict: Verdict,
+    class: ExitClass,
     meaning: &'static str,
     remedy: &'static str,
 ) -> Row {
     Row {
         operations,
         sign,
-        verdict,
+        class,
         meaning,
         remedy,
     }

@@ -1,4 +1,4 @@
-//! What borg says with `--log-json` and `--json`.
+//! Messages of borg with `--log-json` and `--json`.
 
 use std::path::PathBuf;
 

@@ -1,18 +1,18 @@
-//! What the endings of restic mean. 0.17 and later; 0.19 exits with 130 on SIGTERM and
+//! Meaning of restic's exits. 0.17 and later; 0.19 exits with 130 on SIGTERM and
 //! with 3 for a missing source, where earlier versions exit with 1 and 0.
 
 use super::retry_limit::{GAVE_UP, NO_BUCKET, UNKNOWN_KEY, WRONG_KEY};
 use crate::base::outcome::FailureKind;
-use crate::provider::table::{ProviderOperation, Row, Sign, Verdict};
+use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
 
-const FAILED: Verdict = Verdict::Failure(FailureKind::Failed);
-const PASSING: Verdict = Verdict::Failure(FailureKind::Transient);
-const LOCKED: Verdict = Verdict::Failure(FailureKind::Locked);
-const DAMAGED: Verdict = Verdict::Failure(FailureKind::Damaged);
-const CANCELLED: Verdict = Verdict::Failure(FailureKind::Cancelled);
+const FAILED: ExitClass = ExitClass::Failure(FailureKind::Failed);
+const TRANSIENT: ExitClass = ExitClass::Failure(FailureKind::Transient);
+const LOCKED: ExitClass = ExitClass::Failure(FailureKind::Locked);
+const DAMAGED: ExitClass = ExitClass::Failure(FailureKind::Damaged);
+const CANCELLED: ExitClass = ExitClass::Failure(FailureKind::Cancelled);
 
 const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
-const LOOK: &str = "read restic's own words above and the journal of the run";
+const LOOK: &str = "read restic's output above and the journal of the run";
 
 /// The first row that fits counts.
 pub const TABLE: &[Row] = &[
@@ -20,7 +20,7 @@ pub const TABLE: &[Row] = &[
     row(
         &[],
         Sign::Code(10),
-        Verdict::Failure(FailureKind::NoRepository),
+        ExitClass::Failure(FailureKind::NoRepository),
         "the repository does not exist",
         "check repository.path; the next backup creates the repository",
     ),
@@ -55,14 +55,14 @@ pub const TABLE: &[Row] = &[
     row(
         &[ProviderOperation::Backup],
         Sign::Code(3),
-        Verdict::Incomplete,
+        ExitClass::Incomplete,
         "some of the data could not be read",
         "make it readable or exclude it with excludePatterns",
     ),
     row(
         &[ProviderOperation::Backup],
         Sign::ZeroBut("does not exist, skipping"),
-        Verdict::Incomplete,
+        ExitClass::Incomplete,
         "a source disappeared while the backup began",
         "check that the directory exists, and what removes it",
     ),
@@ -164,7 +164,7 @@ pub const TABLE: &[Row] = &[
         "the repository is damaged",
         "look for a failing disk or memory, then repair it as https://restic.readthedocs.io/en/stable/077_troubleshooting.html says, as the user backupservice",
     ),
-    row(&[], Sign::Code(0), Verdict::Success, "done", ""),
+    row(&[], Sign::Code(0), ExitClass::Success, "done", ""),
     row(&[], Sign::Code(1), FAILED, "it failed", LOOK),
     row(
         &[],
@@ -189,9 +189,9 @@ pub const TABLE: &[Row] = &[
     ),
 ];
 
-/// A trouble with the network, recognised by restic's or ssh's own words.
+/// A network problem, recognised by restic's or ssh's output.
 const fn network(words: &'static str, meaning: &'static str) -> Row {
-    row(&[], Sign::Says(words), PASSING, meaning, NETWORK)
+    row(&[], Sign::Says(words), TRANSIENT, meaning, NETWORK)
 }
 
 /// What an S3 server says of keys that it does not accept.
@@ -208,14 +208,14 @@ const fn key(words: &'static str) -> Row {
 const fn row(
     operations: &'static [ProviderOperation],
     sign: Sign,
-    verdict: Verdict,
+    class: ExitClass,
     meaning: &'static str,
     remedy: &'static str,
 ) -> Row {
     Row {
         operations,
         sign,
-        verdict,
+        class,
         meaning,
         remedy,
     }

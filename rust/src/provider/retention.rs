@@ -1,10 +1,10 @@
-//! Which snapshots a program is asked to keep, and which it kept.
+//! Retention: options for the providers, and the check of what they did.
 
 use crate::base::outcome::Failure;
 use crate::plan::Retention;
 use crate::provider::{Forgotten, Snapshot};
 
-/// The options for the rules there are, which restic and borg call the same.
+/// `--keep-…` options for the rules; restic and borg have the same ones.
 pub fn rules(keep: &Retention) -> impl Iterator<Item = String> {
     keep.rules()
         .map(|(rule, count)| format!("--keep-{rule}={count}"))
@@ -21,8 +21,11 @@ pub fn outdated(snapshots: &[Snapshot]) -> Vec<String> {
         .collect()
 }
 
-/// What became of the snapshots there were `before`. A program may end with success
-/// although it could not find what it was to forget.
+/// Compares the snapshots before and after `forget`: a program may exit with success
+/// although it did not remove what it should.
+///
+/// # Errors
+/// An outdated snapshot is still there.
 pub fn compare(
     program: &str,
     before: &[Snapshot],
@@ -33,7 +36,7 @@ pub fn compare(
     if let Some(id) = outdated.iter().find(|id| left(id)) {
         return Err(Failure::new(
             format!(
-                "{program}: the incomplete snapshot {id} was to be forgotten and is still there"
+                "{program}: the incomplete snapshot {id} should have been removed and is still there"
             ),
             "read the journal of the maintenance; the repository may not allow anything to be removed",
         ));

@@ -1,10 +1,10 @@
-//! The form of the tables that say what the ending of a program means.
+//! Exit tables: the meaning of a program's exit codes and messages.
 
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::problem::Problem;
 use crate::base::process::Exit;
 
-/// What a provider was asked to do.
+/// Operation of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderOperation {
     /// Create the repository.
@@ -48,7 +48,7 @@ impl ProviderOperation {
     }
 }
 
-/// What an ending is recognised by.
+/// Condition that selects a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
     /// We stopped it on request, and it did not come to its end before.
@@ -71,9 +71,9 @@ pub enum Sign {
     Other,
 }
 
-/// What follows from an ending.
+/// Consequence of an exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ExitClass {
     /// It was done.
     Success,
     /// A snapshot was made, but not of everything.
@@ -90,21 +90,21 @@ pub struct Row {
     /// What it is recognised by.
     pub sign: Sign,
     /// What follows.
-    pub verdict: Verdict,
+    pub class: ExitClass,
     /// What it means, for people.
     pub meaning: &'static str,
     /// What to do about it.
     pub remedy: &'static str,
 }
 
-/// How one call of a program ended.
+/// Exit of one call of a program.
 #[derive(Clone, Copy, Debug)]
-pub struct Ending<'a> {
-    /// What it was asked to do.
+pub struct ProgramExit<'a> {
+    /// Operation of the call.
     pub operation: ProviderOperation,
-    /// How the process ended.
-    pub exit: Exit,
-    /// What it said about errors, last the most important one.
+    /// Exit status of the process.
+    pub status: Exit,
+    /// Error messages, the most important one last.
     pub messages: &'a [String],
     /// The message that proves the work was there.
     pub proved: bool,
@@ -113,34 +113,34 @@ pub struct Ending<'a> {
 /// The first row that fits. A table ends with a row for anything, so this is `None`
 /// only for an incomplete table, which [`failure`] treats as a failure.
 #[must_use]
-pub fn classify<'t>(table: &'t [Row], ending: &Ending<'_>) -> Option<&'t Row> {
+pub fn classify<'t>(table: &'t [Row], exit: &ProgramExit<'_>) -> Option<&'t Row> {
     table.iter().find(|row| {
-        (row.operations.is_empty() || row.operations.contains(&ending.operation))
-            && fits(row.sign, ending)
+        (row.operations.is_empty() || row.operations.contains(&exit.operation))
+            && fits(row.sign, exit)
     })
 }
 
 /// The failure that a row stands for, with what the program itself said.
 #[must_use]
-pub fn failure(program: &str, row: Option<&Row>, ending: &Ending<'_>) -> Failure {
+pub fn failure(program: &str, row: Option<&Row>, exit: &ProgramExit<'_>) -> Failure {
     let meaning = row.map_or("ended in a way nobody knows", |row| row.meaning);
-    let kind = match row.map(|row| row.verdict) {
-        Some(Verdict::Failure(kind)) => kind,
+    let kind = match row.map(|row| row.class) {
+        Some(ExitClass::Failure(kind)) => kind,
         _ => FailureKind::Failed,
     };
-    let how = match (ending.exit.code, ending.exit.signal) {
+    let how = match (exit.status.code, exit.status.signal) {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "stopped".to_owned(),
     };
-    let said = match said(ending) {
-        Some(said) => format!(": {said}"),
+    let output = match output(exit) {
+        Some(output) => format!(": {output}"),
         None => String::new(),
     };
     Failure::of(
         kind,
         Problem {
-            message: format!("{program}: {meaning} ({how}){said}"),
+            message: format!("{program}: {meaning} ({how}){output}"),
             remedy: row
                 .map(|row| row.remedy.to_owned())
                 .filter(|remedy| !remedy.is_empty()),
@@ -148,10 +148,10 @@ pub fn failure(program: &str, row: Option<&Row>, ending: &Ending<'_>) -> Failure
     )
 }
 
-/// The program's own words, on one line.
+/// The program's last message, on one line.
 #[must_use]
-pub fn said(ending: &Ending<'_>) -> Option<String> {
-    let last = ending.messages.last()?;
+pub fn output(exit: &ProgramExit<'_>) -> Option<String> {
+    let last = exit.messages.last()?;
     let words: Vec<&str> = last
         .lines()
         .map(str::trim)
@@ -160,18 +160,18 @@ pub fn said(ending: &Ending<'_>) -> Option<String> {
     Some(words.join("; "))
 }
 
-fn fits(sign: Sign, ending: &Ending<'_>) -> bool {
-    let code = ending.exit.code;
-    let says = |text: &str| ending.messages.iter().any(|message| message.contains(text));
+fn fits(sign: Sign, exit: &ProgramExit<'_>) -> bool {
+    let code = exit.status.code;
+    let says = |text: &str| exit.messages.iter().any(|message| message.contains(text));
     match sign {
-        Sign::Cancelled => ending.exit.cancelled && code != Some(0),
+        Sign::Cancelled => exit.status.cancelled && code != Some(0),
         Sign::Code(expected) => code == Some(expected),
-        Sign::Proved(expected) => code == Some(expected) && ending.proved,
+        Sign::Proved(expected) => code == Some(expected) && exit.proved,
         Sign::CodeSays(expected, text) => code == Some(expected) && says(text),
-        Sign::NoProof(expected) => code == Some(expected) && !ending.proved,
+        Sign::NoProof(expected) => code == Some(expected) && !exit.proved,
         Sign::ZeroBut(text) => code == Some(0) && says(text),
         Sign::Says(text) => code != Some(0) && says(text),
-        Sign::Signal => ending.exit.signal.is_some(),
+        Sign::Signal => exit.status.signal.is_some(),
         Sign::Other => true,
     }
 }
