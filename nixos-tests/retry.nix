@@ -21,7 +21,8 @@
         serviceConfig.RestartSec = lib.mkForce "500ms";
         serviceConfig.RestartMaxDelaySec = lib.mkForce "2s";
       };
-      # Lets go of the lock right before the second attempt, if the test asks for it.
+      # Lets go of the lock right before the second attempt, if the test asks for it. That
+      # waits as long as there is a gate.
       systemd.services.before-an-attempt = {
         requiredBy = [ "backupservice-app.service" ];
         before = [ "backupservice-app.service" ];
@@ -30,10 +31,15 @@
         script = ''
           if [ -e /run/second ]; then
             rm /run/second
+            while [ -e /run/gate ]; do sleep 0.1; done
             systemctl stop holder
           fi
           [ ! -e /run/first ] || mv /run/first /run/second
         '';
+      };
+      systemd.services.open-gate = {
+        serviceConfig.Type = "oneshot";
+        script = "rm /run/gate";
       };
       systemd.services.alarm = {
         startLimitIntervalSec = 0;
@@ -104,17 +110,10 @@
 
     with subtest("a start by hand while it waits is a start"):
         hold()
-        dropin = f"/run/systemd/system/{UNIT}.d"
-        machine.succeed(
-            f"mkdir -p {dropin} && printf '[Service]\nRestartSec=1h\nRestartMaxDelaySec=2h\n' >{dropin}/long.conf",
-            f"systemctl daemon-reload && systemctl start --no-block {UNIT}",
-        )
+        machine.succeed(f"touch /run/first /run/gate; systemctl start --no-block {UNIT}")
         machine.wait_until_succeeds(f"systemctl show -P SubState {UNIT} | grep -q auto-restart")
-        machine.succeed(
-            "systemctl stop holder",
-            f"systemctl start {UNIT}",
-            f"rm -r {dropin} && systemctl daemon-reload",
-        )
+        # In this order: it is asked for before it can go on.
+        machine.succeed(f"systemctl start {UNIT} open-gate")
         assert history()[-1]["outcome"] == "success", history()[-1]
 
     with subtest("who asks on the command line waits for the end, too"):

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::common::real::{Program, back_up, machine_without_repository, with};
+use crate::common::real::{Program, back_up, machine_without_repository, random, with};
 use crate::common::{Machine, tools};
 use backupservice::base::outcome::{FailureKind, Outcome};
 use backupservice::run::restore::request::Request;
@@ -180,13 +180,11 @@ fn a_connection_that_breaks_is_a_passing_trouble_and_leaves_no_lock() {
     };
     let machine = &server.machine;
     with(machine, |provider, job| provider.init(job).unwrap());
-    // The line breaks as soon as borg has begun to write.
-    let repository = machine.path("far/away/repository");
+    // The line breaks when half of the data has been sent, and so the repository is locked.
+    fs::write(machine.source().join("random"), random(1_000_000)).unwrap();
     let script = machine.path("serve");
-    let text = format!(
-        "#!/bin/sh\nexec 3<&0\nborg serve <&3 & borg=$!\nuntil test -e {}/lock.exclusive; do sleep 0.01; done\nkill -KILL $PPID $borg\n",
-        repository.display()
-    );
+    let text = "#!/bin/sh\nexec 3<&0\nmkfifo $0.fifo\nborg serve <$0.fifo & borg=$!\n\
+                { dd bs=4096 count=500000 iflag=count_bytes status=none <&3; kill -KILL $PPID $borg; } >$0.fifo\n";
     fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let key = fs::read_to_string(machine.path("authorized")).unwrap();

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use crate::common::Machine;
 use crate::common::real::{
-    Program, Told, archives, back_up, borg, machine, machine_without_repository, open, restic, run,
-    with,
+    Program, Told, archives, back_up, borg, machine, machine_without_repository, open, random,
+    restic, run, with,
 };
 use backupservice::base::outcome::{FailureKind, Outcome};
 use backupservice::report::maintenance::CheckResult;
+use jiff::Timestamp;
 
 with_each_provider! {
     what_no_rule_asks_for_is_forgotten_and_its_space_freed
@@ -29,12 +30,13 @@ with_each_provider! {
 /// are one.
 fn snapshot(machine: &Machine) -> String {
     if machine.plan["provider"]["type"] == "borg" {
-        thread::sleep(Duration::from_millis(1100));
+        let now = || Timestamp::now().as_second();
+        let second = now();
+        while now() == second {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
-    let random = fs::File::open("/dev/urandom").unwrap();
-    let mut some = std::io::Read::take(random, 500_000);
-    let mut file = fs::File::create(machine.source().join("file")).unwrap();
-    std::io::copy(&mut some, &mut file).unwrap();
+    fs::write(machine.source().join("file"), random(500_000)).unwrap();
     back_up(machine, &[machine.source()]).unwrap().snapshot
 }
 
@@ -184,7 +186,10 @@ fn in_a_backup(machine: &Machine) -> Child {
     let child = restic(machine)
         .args(["backup", "--quiet", "--stdin-from-command", "--"])
         .args(["sh", "-c"])
-        .arg(format!("touch {}; exec sleep 60", held.display()))
+        .arg(format!(
+            "touch {}; exec tail --pid=$PPID -f /dev/null",
+            held.display()
+        ))
         .spawn()
         .unwrap();
     while !held.exists() {

@@ -321,13 +321,11 @@ fn whoever_finds_no_free_place_waits_for_one_before_anything_is_stopped() {
     let _first = take("slot-0");
     assert_eq!(machine.back_up().record.phases[1].name, "guard");
     let second = take("slot-1");
-    let other = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        drop(second);
-    });
+    let state = machine.directories().run_state();
+    let other = Machine::when_waiting(state, || drop(second));
     let phases = machine.back_up().record.phases;
-    other.join().unwrap();
     assert_eq!(phases[1].name, "waiting");
+    other.join().unwrap();
     assert_eq!(phases[2].name, "guard");
     assert!(phases[1].seconds > 0.1, "{phases:?}");
 }

@@ -1,8 +1,5 @@
 //! What a maintenance does in which order, with a provider that pretends.
 
-use std::thread;
-use std::time::Duration;
-
 use crate::common::{Machine, killed};
 use backupservice::base::lock::{self, Mode};
 use backupservice::base::outcome::{FailureKind, Outcome};
@@ -204,29 +201,26 @@ fn maintenance_waits_for_backups_and_backups_for_maintenance_but_not_for_each_ot
     let machine = Machine::new();
     assert_eq!(machine.maintain().exit_status(), 0);
     let file = repository_lock(&machine.directories());
-    let hold = |mode| {
-        let lock = lock::try_file(&file, mode).unwrap().unwrap();
-        thread::spawn(move || {
-            thread::sleep(Duration::from_millis(300));
-            drop(lock);
-        })
-    };
+    let hold = |mode| lock::try_file(&file, mode).unwrap().unwrap();
 
     let backup = hold(Mode::Together);
+    let state = machine.directories().maintenance_state();
+    let end = Machine::when_waiting(state, || drop(backup));
     let ended = machine.maintain();
-    backup.join().unwrap();
     expect!["guard lock waiting forget prune check"].assert_eq(&phases(&ended));
+    end.join().unwrap();
 
     let maintenance = hold(Mode::Alone);
+    let state = machine.directories().run_state();
+    let end = Machine::when_waiting(state, || drop(maintenance));
     let ended = machine.back_up();
-    maintenance.join().unwrap();
     let second =
         |ended: &backupservice::run::backup::BackupResult| ended.record.phases[1].name.clone();
     assert_eq!(second(&ended), "waiting");
+    end.join().unwrap();
 
-    let other = hold(Mode::Together);
+    let _other = hold(Mode::Together);
     assert_eq!(second(&machine.back_up()), "guard");
-    other.join().unwrap();
 }
 
 #[test]
@@ -236,10 +230,8 @@ fn who_waits_can_be_stopped() {
     let file = repository_lock(&machine.directories());
     let _held = lock::try_file(&file, Mode::Alone).unwrap().unwrap();
     let cancel = machine.cancel.clone();
-    let stop = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(100));
-        cancel.request();
-    });
+    let state = machine.directories().maintenance_state();
+    let stop = Machine::when_waiting(state, move || cancel.request());
     let ended = machine.maintain();
     stop.join().unwrap();
     assert_eq!(

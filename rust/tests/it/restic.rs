@@ -58,7 +58,7 @@ fn a_locked_repository_is_a_passing_trouble() {
             "-c",
         ])
         .arg(format!(
-            "touch {}; sleep 60",
+            "touch {}; exec tail --pid=$PPID -f /dev/null",
             machine.path("held").display()
         ))
         .spawn()

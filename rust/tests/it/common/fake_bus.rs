@@ -5,9 +5,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use backupservice::systemd::Systemd;
 use zbus::object_server::SignalEmitter;
@@ -24,6 +24,7 @@ pub struct Bus {
     pub daemon: Child,
     address: String,
     calls: Calls,
+    ends: Sender<()>,
     _service: Connection,
     _directory: tempfile::TempDir,
 }
@@ -54,11 +55,13 @@ impl Bus {
         BufReader::new(output).read_line(&mut address).unwrap();
         let address = address.trim().to_owned();
         let calls = Calls::default();
-        let service = zbus::block_on(serve(&address, &calls)).unwrap();
+        let (ends, ended) = channel();
+        let service = zbus::block_on(serve(&address, &calls, ended)).unwrap();
         Some(Self {
             daemon,
             address,
             calls,
+            ends,
             _service: service,
             _directory: directory,
         })
@@ -73,6 +76,18 @@ impl Bus {
     pub fn calls(&self) -> Vec<String> {
         self.calls.lock().unwrap().clone()
     }
+
+    /// Waits for the first call.
+    pub fn wait_for_call(&self) {
+        while self.calls().is_empty() {
+            thread::yield_now();
+        }
+    }
+
+    /// Ends the job that starts slow.service.
+    pub fn end_slow(&self) {
+        self.ends.send(()).unwrap();
+    }
 }
 
 impl Drop for Bus {
@@ -82,10 +97,11 @@ impl Drop for Bus {
     }
 }
 
-async fn serve(address: &str, calls: &Calls) -> zbus::Result<Connection> {
+async fn serve(address: &str, calls: &Calls, ended: Receiver<()>) -> zbus::Result<Connection> {
     let manager = Manager {
         jobs: 0,
         calls: calls.clone(),
+        ended: Arc::new(Mutex::new(ended)),
     };
     let mut builder = connection::Builder::address(address)
         .serve_at(MANAGER_PATH, manager)
@@ -116,6 +132,7 @@ enum Refusal {
 struct Manager {
     jobs: u32,
     calls: Calls,
+    ended: Arc<Mutex<Receiver<()>>>,
 }
 
 impl Manager {
@@ -160,16 +177,19 @@ impl Manager {
         // Somebody else's job ends first.
         Self::job_removed(&emitter, 0, &path("/job/other"), "other.service", "failed").await?;
         match name.as_str() {
-            "fast.service" => Self::job_removed(&emitter, id, &job, &name, result).await?,
             "endless.service" => {}
-            _ => {
+            "slow.service" => {
                 let emitter = emitter.to_owned();
-                let job = job.clone();
+                let (job, calls, ended) = (job.clone(), self.calls.clone(), self.ended.clone());
                 thread::spawn(move || {
-                    thread::sleep(Duration::from_millis(300));
-                    zbus::block_on(Self::job_removed(&emitter, id, &job, &name, result)).unwrap();
+                    if ended.lock().unwrap().recv().is_ok() {
+                        calls.lock().unwrap().push(format!("end {name}"));
+                        let removed = Self::job_removed(&emitter, id, &job, &name, result);
+                        zbus::block_on(removed).unwrap();
+                    }
                 });
             }
+            _ => Self::job_removed(&emitter, id, &job, &name, result).await?,
         }
         Ok(job)
     }
@@ -210,6 +230,15 @@ struct Unit {
 impl Unit {
     #[zbus(property, name = "InvocationID")]
     fn invocation_id(&self) -> Vec<u8> {
+        let early = self.name == "slow"
+            && !self
+                .calls
+                .lock()
+                .unwrap()
+                .contains(&"end slow.service".to_owned());
+        if early {
+            return Vec::new();
+        }
         (0..16).collect()
     }
 

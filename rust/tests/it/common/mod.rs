@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::thread::{self, JoinHandle};
 
 use backupservice::base::cancel::Cancel;
 use backupservice::base::outcome::Failure;
@@ -102,6 +103,16 @@ impl Machine {
 
     pub fn source(&self) -> PathBuf {
         self.path("srv/data")
+    }
+
+    /// Once this state says that its work waits, does something, in a thread of its own.
+    pub fn when_waiting(state: PathBuf, act: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+        thread::spawn(move || {
+            while !fs::read_to_string(&state).is_ok_and(|text| text.contains("\"waiting\"")) {
+                thread::yield_now();
+            }
+            act();
+        })
     }
 
     pub fn directories(&self) -> InstancePaths {

@@ -1,5 +1,7 @@
 //! Machines on which the provider is real.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -141,6 +143,14 @@ pub fn snapshots(machine: &Machine) -> Vec<Snapshot> {
 
 pub fn back_up_source(machine: &Machine) -> Result<String, Failure> {
     back_up(machine, &[machine.source()]).map(|backup| backup.snapshot)
+}
+
+/// So many bytes that no other file has.
+pub fn random(length: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let source = File::open("/dev/urandom").unwrap();
+    source.take(length).read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 pub fn run(command: &mut Command) {
