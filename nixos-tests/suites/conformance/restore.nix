@@ -11,6 +11,12 @@
         sourceDirectories = [ "/mnt/tiny/precious" ];
         restore.units = [ "keeper.service" ];
         repository.path = "/srv/backup/precious";
+        retention = {
+          last = 1;
+          daily = null;
+          weekly = null;
+          monthly = null;
+        };
       };
       systemd.services.keeper = {
         wantedBy = [ "multi-user.target" ];
@@ -24,13 +30,15 @@
         "mkdir /mnt/tiny/precious && head -c 150M /dev/urandom > /mnt/tiny/precious/data",
     )
     back_up("precious")
-    # Of another backup, so that it is in a file of the repository's own, which comes last.
+    # Of another backup, so that it is in a file of the repository's own; and that backup is
+    # forgotten, so that who lists the others does not read this file.
     machine.succeed("touch /root/earlier && head -c 3M /dev/urandom > /mnt/tiny/precious/late")
     back_up("precious")
-    late = "$(find /srv/backup/precious/data -type f -size +1M -newer /root/earlier)"
-    late = shlex.join(machine.succeed(f"echo {late}").split())
     machine.succeed("echo saved > /mnt/tiny/precious/note")
     back_up("precious")
+    machine.succeed("backupservice maintain precious")
+    late = machine.succeed("find /srv/backup/precious/data -type f -size +1M -newer /root/earlier")
+    late = shlex.join(late.split())
     machine.succeed("echo there > /mnt/tiny/precious/note")
     there = describe("/mnt/tiny/precious")
     restoring = "backupservice-precious-restore@latest.service"
