@@ -24,9 +24,8 @@ let
   ];
   unknown = lib.subtractLists known (lib.attrNames package);
 in
-assert lib.assertMsg (
-  unknown == [ ] && package.nativeBuildInputs == [ "installShellFiles" ]
-) "rust/package.nix: the test of the package does not do everything that it does: ${toString unknown}";
+assert lib.assertMsg (unknown == [ ] && package.nativeBuildInputs == [ "installShellFiles" ])
+  "rust/package.nix: the test of the package does not do everything that it does: ${toString unknown}";
 lib.toShellVars {
   inherit (package)
     cargoTestFlags
