@@ -124,10 +124,10 @@
     with subtest("whoever may not is told so, and nothing happens"):
         for method in ("Start", "Cancel", "ListSnapshots"):
             status, output = machine.execute(call("mallory", method))
-            assert status != 0 and "polkit does not grant org.backupservice1." in output, output
+            assert status != 0 and "polkit denies org.backupservice1." in output, output
             assert "sudo backupservice" in output and "my-app" in output, output
         status, output = machine.execute(call("mallory", "Start", "--allow-interactive-authorization=no"))
-        assert status != 0 and "polkit does not grant org.backupservice1.start" in output, output
+        assert status != 0 and "polkit denies org.backupservice1.start" in output, output
         assert machine.get_unit_property(unit, "ActiveEnterTimestamp") == ""
         machine.fail("test -e /var/lib/backupservice/my-app/last-run.json")
         assert shown("State") == "idle"
@@ -229,7 +229,7 @@
         machine.fail("test -e /var/lib/backupservice/my-app/intent.json")
         machine.fail("test -e /run/backupservice/my-app/state.json")
         status, output = machine.execute(call("alice", "Cancel"))
-        assert status != 0 and "is under way" in output, output
+        assert status != 0 and "is running" in output, output
 
     with subtest("people steer it by its name"):
         printed = machine.succeed("backupservice check my-app 2>&1")
@@ -260,7 +260,7 @@
         assert "backing up" in seen and "█" in seen and "MiB of" in seen, seen
         assert "backup of my-app: cancelled" in seen, seen
         status, output = machine.execute("backupservice cancel my-app 2>&1")
-        assert status == 1 and "is under way" in output, output
+        assert status == 1 and "is running" in output, output
         status, output = machine.execute("runuser -u mallory -- backupservice cancel my-app 2>&1")
         assert status == 1, output
         logs = machine.succeed("backupservice logs my-app -n 500")

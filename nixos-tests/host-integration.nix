@@ -155,7 +155,7 @@ in
 
     def is_waiting_for(what):
         machine.wait_until_succeeds(
-            "systemctl show -P StatusText backupservice-laptop | grep 'waiting for its turn'"
+            "systemctl show -P StatusText backupservice-laptop | grep 'waiting for other runs'"
             f" && journalctl --unit=backupservice-laptop --boot --output=cat | tail -1 | grep '{what}'"
         )
 

@@ -1,4 +1,4 @@
-# What the journal tells: fields to look for, and explanations with remedies.
+# Journal messages: fields, and explanations with remedies.
 { ... }:
 {
   name = "journal";
@@ -77,19 +77,19 @@
         machine.fail(f"systemctl start {UNIT}")
         has(
             explained("b20214f8be714998b9e354a336989699"),
-            "Subject: The backup of app has failed",
-            "What went wrong: the source /var/lib/app does not exist",
+            "Subject: Backup of app failed",
+            "Cause: the source /var/lib/app does not exist",
             "What to do: create it, start the service that does, or mount it",
             "journalctl _SYSTEMD_INVOCATION_ID=",
         )
         machine.succeed("mv /var/lib/gone /var/lib/app")
 
-    with subtest("journalctl -x explains what could not be put back"):
+    with subtest("journalctl -x explains a failed cleanup"):
         machine.succeed("touch /run/broken")
         machine.fail(f"systemctl start {UNIT}")
         has(
             explained("d21485c132f5494382e8b73972282c49"),
-            "Not everything could be put back after the backup of app",
+            "Cleanup after the backup of app failed",
             "backup itself: success",
             "backupservice-app-after-thaw.service",
         )

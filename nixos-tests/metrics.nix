@@ -108,7 +108,7 @@
     with subtest("a directory that cannot be written is told"):
         machine.succeed("chown root /var/lib/backupservice-metrics")
         machine.fail(f"systemctl start {WATCH}")
-        machine.succeed(f"journalctl --sync && journalctl -u {WATCH} | grep -q 'the directory has to belong to backupservice-notify'")
+        machine.succeed(f"journalctl --sync && journalctl -u {WATCH} | grep -q 'Make backupservice-notify the owner of the directory'")
         machine.succeed("chown backupservice-notify /var/lib/backupservice-metrics", f"systemctl start {WATCH}")
 
     with subtest("the alerts are valid, and fire when they should"):

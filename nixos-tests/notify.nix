@@ -1,5 +1,5 @@
-# A backup that fails, is incomplete, is not made or works again is told: to services,
-# hooks, those who expect a ping, and desktops. What cannot be told is seen, and told later.
+# Notifications about backups that fail, are incomplete, are overdue or work again: via Apprise,
+# hooks, pings and desktops. What cannot be sent is shown in the status, and sent later.
 { pkgs, lib, ... }:
 let
   python = pkgs.python3.withPackages (packages: [ packages.jeepney ]);
@@ -115,7 +115,7 @@ in
 
     with subtest("while all is well, only who expects it is pinged"):
         run_app(True)
-        assert requests("/ping/hunter2hunter") == ["All is well with the backups of app"], requests("/ping/hunter2hunter")
+        assert requests("/ping/hunter2hunter") == ["All backups are healthy: app"], requests("/ping/hunter2hunter")
         assert inbox("app") == [] and requests("/hook-of-tester") == []
 
     with subtest("a failure goes everywhere, with what to do"):
@@ -139,23 +139,23 @@ in
         assert [json.loads(event)["kind"] for event in requests("/hook-of-tester")] == ["recovered"]
         assert len(requests("/ping/hunter2hunter")) == 2 and not requests("/ping/hunter2hunter/fail")
 
-    with subtest("what cannot be told is seen, and told later"):
+    with subtest("what cannot be sent is shown in the status, and sent later"):
         forget()
         machine.succeed("systemctl stop server.service")
         run_app(False)
         assert machine.get_unit_property(WATCH, "ActiveState") == "failed"
         status = machine.succeed("backupservice status")
         for channel in ("apprise:phone", "ping:app", "hook:chat"):
-            assert f"nobody is told through {channel}" in status, status
+            assert f"cannot send notifications via {channel}" in status, status
         undelivered = "d154f4edf39c4dab8559747463381e0b"
         told = machine.succeed(f"journalctl --sync && journalctl -o cat -u {WATCH} MESSAGE_ID={undelivered} BACKUP_CHANNEL=ping:app")
-        assert "ping:app could not be told, and will be tried again: curl failed" in told, told
+        assert "could not send the notification via ping:app, will retry: curl failed" in told, told
         machine.succeed("systemctl start server.service")
         machine.wait_for_open_port(8000)
         machine.succeed(f"systemctl start {WATCH}")
         assert [title for title, *_ in inbox("app")] == ["Backup of app failed"], inbox("app")
         assert len(requests("/ping/hunter2hunter/fail")) == 1 and len(requests("/hook-of-tester")) == 1
-        machine.fail("backupservice status | grep 'nobody is told'")
+        machine.fail("backupservice status | grep 'cannot send notifications'")
         machine.succeed(f"systemctl start {WATCH}")
         assert len(inbox("app")) == 1, inbox("app")
 
@@ -165,9 +165,9 @@ in
         run_app(True)
         assert [title for title, *_ in inbox("app")] == ["Backup of app works again"], inbox("app")
         assert machine.get_unit_property(WATCH, "ActiveState") == "failed"
-        machine.succeed("backupservice status | grep 'its URL is missing or empty'")
+        machine.succeed("backupservice status | grep 'the URL file is missing or empty'")
         machine.succeed("mv /run/secrets/away /run/secrets/ping", f"systemctl start {WATCH}")
-        assert requests("/ping/hunter2hunter") == ["All is well with the backups of app"]
+        assert requests("/ping/hunter2hunter") == ["All backups are healthy: app"]
 
     with subtest("no secret is in the journal, and none in what everybody may read"):
         machine.fail("journalctl --sync && journalctl | grep hunter2hunter")
@@ -207,7 +207,7 @@ in
             "systemctl daemon-reload",
         )
         machine.fail(f"systemctl start {APP}")
-        machine.wait_until_succeeds("grep -q 'did not get as far' /root/requests")
+        machine.wait_until_succeeds("grep -q 'failed before it could write a record' /root/requests")
         settle()
         [(title, body, _)] = inbox("app")
         assert title == "Backup of app failed" and "exit status 2" in body, (title, body)
@@ -228,8 +228,8 @@ in
         assert notes("alice") == []
         log_in("alice")
         log_in("bob")
-        # Nothing shows notifications yet.
-        machine.wait_until_succeeds("journalctl | grep -q 'nothing shows notifications yet'")
+        # No notification server yet.
+        machine.wait_until_succeeds("journalctl | grep -q 'no notification server yet'")
         machine.succeed(as_user("alice", f"systemctl --user is-active {NOTIFY}.service"))
         for user in ("alice", "bob"):
             machine.succeed(as_user(user, f"systemd-run --user --unit=recorder python3 /etc/recorder.py /home/{user}/notes"))

@@ -47,8 +47,8 @@ let
         description = ''
           Shell text that reads the event as a JSON object on its standard input: `kind`
           (`failed`, `incomplete`, `recovered`, `cleanup-failed`, `maintenance-failed`,
-          `maintenance-recovered`, `overdue`, `in-time`), `instance`, `title`, `text`, `remedy`,
-          `look` (a command that shows more), `time`, and `record` (the record of the run or
+          `maintenance-recovered`, `overdue`, `in-time`), `instance`, `title`, `message`, `remedy`,
+          `detailsCommand` (a command that shows details), `time`, and `record` (the record of the run or
           of the maintenance). If the command fails, it is retried later.
         '';
       };

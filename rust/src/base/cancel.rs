@@ -1,4 +1,4 @@
-//! The one wish that reaches a run from outside: to stop.
+//! Cancel requests.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::base::outcome::Failure;
 
-/// Set once somebody wants the run to stop; shared by everything that waits.
+/// Flag set by a cancel request, shared by everything that waits.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
@@ -16,7 +16,7 @@ impl Cancel {
     /// Set by SIGTERM (`systemctl stop`, shutdown) and SIGINT (Ctrl-C).
     ///
     /// # Errors
-    /// If the signal handlers cannot be installed.
+    /// The signal handlers cannot be installed.
     pub fn on_signals() -> io::Result<Self> {
         let cancel = Self::default();
         signal_hook::flag::register(SIGTERM, Arc::clone(&cancel.0))?;
@@ -27,27 +27,27 @@ impl Cancel {
         Ok(cancel)
     }
 
-    /// Never set: for steps that put things back and must run to their end.
+    /// Never set: for cleanup steps, which must not be interrupted.
     #[must_use]
     pub fn never() -> Self {
         Self::default()
     }
 
-    /// Asks for a stop.
+    /// Requests a stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    /// Whether a stop was asked for.
+    /// Whether a stop was requested.
     #[must_use]
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Stops the caller where a stop was asked for.
+    /// Fails if a stop was requested.
     ///
     /// # Errors
-    /// A stop was asked for, in `phase`.
+    /// A stop was requested; the failure names `phase`.
     pub fn check(&self, phase: &str) -> Result<(), Failure> {
         if self.requested() {
             return Err(Failure::cancelled(phase));

@@ -1,5 +1,4 @@
-//! Locks between processes of this machine: at most one run or restore of an instance at
-//! a time, and what [`crate::run::locks`] makes of them.
+//! File locks between processes of this machine. [`crate::run::locks`] builds on them.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -12,39 +11,40 @@ use crate::base::outcome::{Failure, FailureKind};
 use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 
-/// With whom a lock is shared.
+/// Mode of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// With nobody.
-    Alone,
-    /// With others of this mode.
-    Together,
+    /// Excludes all other holders.
+    Exclusive,
+    /// Excludes exclusive holders only.
+    Shared,
 }
 
-/// Held until dropped. The kernel drops it with the process, however that ends.
+/// A held lock, released when dropped, or by the kernel at the end of the process.
 #[derive(Debug)]
 pub struct Lock {
     file: OwnedFd,
 }
 
 impl Drop for Lock {
-    /// Closing the file would leave the lock to a child between its fork and its exec.
+    /// Unlocks explicitly: closing the file would leave the lock with a child that is between
+    /// fork and exec.
     fn drop(&mut self) {
         if let Err(error) = rustix::fs::flock(&self.file, FlockOperation::Unlock) {
-            log::warn!("cannot give up a lock: {error}");
+            log::warn!("cannot release a lock: {error}");
         }
     }
 }
 
-/// Takes the lock of an instance; none if another process has it.
+/// Acquires the lock of an instance; none if another process holds it.
 ///
 /// # Errors
 /// The lock file cannot be opened.
 pub fn try_take(directories: &InstancePaths) -> anyhow::Result<Option<Lock>> {
-    try_file(&directories.lock(), Mode::Alone)
+    try_file(&directories.lock(), Mode::Exclusive)
 }
 
-/// Takes a lock; none if another process has it in a mode that excludes this one.
+/// Acquires a lock; none if another process holds it in a conflicting mode.
 ///
 /// # Errors
 /// The lock file cannot be opened.
@@ -57,8 +57,8 @@ pub fn try_file(path: &Path, mode: Mode) -> anyhow::Result<Option<Lock>> {
         .with_context(|| format!("cannot open the lock {}", path.display()))?;
     let file = OwnedFd::from(file);
     let operation = match mode {
-        Mode::Alone => FlockOperation::NonBlockingLockExclusive,
-        Mode::Together => FlockOperation::NonBlockingLockShared,
+        Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+        Mode::Shared => FlockOperation::NonBlockingLockShared,
     };
     match rustix::fs::flock(&file, operation) {
         Ok(()) => Ok(Some(Lock { file })),
@@ -67,17 +67,17 @@ pub fn try_file(path: &Path, mode: Mode) -> anyhow::Result<Option<Lock>> {
     }
 }
 
-/// Takes the lock of an instance.
+/// Acquires the lock of an instance.
 ///
 /// # Errors
-/// Another process has it, which may pass, or the lock file cannot be opened.
+/// Another process holds it (transient), or the lock file cannot be opened.
 pub fn take(directories: &InstancePaths, instance: &str) -> Result<Lock, Failure> {
     try_take(directories)?.ok_or_else(|| {
         Failure::of(
             FailureKind::Transient,
             Problem::new(
                 format!("another run or restore of {instance} holds the lock"),
-                "wait for its end: `systemctl list-units 'backupservice-*'` shows what runs",
+                "wait until it has finished; `systemctl list-units 'backupservice-*'` shows it",
             ),
         )
     })
@@ -97,7 +97,7 @@ mod tests {
         let refused = take(&directories, "x").unwrap_err();
         assert_eq!(refused.kind, FailureKind::Transient);
         assert!(refused.problem.message.contains("of x holds the lock"));
-        // As a child has it between its fork and its exec.
+        // As in a child between fork and exec.
         let inherited = first.file.try_clone().unwrap();
         drop(first);
         take(&directories, "x").unwrap();

@@ -1,10 +1,10 @@
-//! What a provider counts: shared by providers, which tell it, and reports, which write it.
+//! Counters of providers: totals of a snapshot, and progress.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What the provider counted.
+/// Totals of a snapshot, as counted by the provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
@@ -23,7 +23,7 @@ impl fmt::Display for Totals {
     }
 }
 
-/// How far the provider is.
+/// Progress of a backup or restore.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
@@ -39,7 +39,7 @@ pub struct Progress {
     pub files_total: u64,
 }
 
-/// A number of bytes for people: three digits or so, in powers of 1024.
+/// Formats a number of bytes in powers of 1024, with one decimal.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     if bytes < 1024 {

@@ -1,4 +1,4 @@
-//! What every other module may use: outcomes, paths, processes, locks.
+//! Foundation of all other modules: outcomes, paths, processes, locks.
 
 pub mod cancel;
 pub mod env_file;

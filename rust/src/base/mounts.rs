@@ -1,4 +1,4 @@
-//! What is mounted where, as the kernel tells it in `/proc/self/mountinfo`.
+//! Mount points, from `/proc/self/mountinfo`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::base::problem::Problem;
 
-/// Whether something is mounted exactly there.
+/// Whether a path is a mount point.
 ///
 /// # Errors
-/// The kernel does not tell.
+/// `/proc/self/mountinfo` cannot be read.
 pub fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
     // Looking inside makes an automount happen; whether it did is seen below.
     let _ = std::fs::metadata(mount_point.join("."));
@@ -19,7 +19,7 @@ pub fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
                 "cannot read /proc/self/mountinfo to look for {}: {error}",
                 mount_point.display()
             ),
-            "Mount /proc, so that it can be seen",
+            "Mount /proc",
         )
     })?;
     Ok(is_mounted_in(&mounts(&table), mount_point))
@@ -41,15 +41,15 @@ fn is_mounted_in(mounts: &[Mount], mount_point: &Path) -> bool {
 struct Mount<'a> {
     /// `major:minor`
     device: &'a [u8],
-    /// The directory of the file system that is seen at `point`.
+    /// Directory within the file system that is mounted at `point`.
     root: PathBuf,
     point: PathBuf,
     file_system: &'a [u8],
 }
 
 impl Mount<'_> {
-    /// Whether it shows what is there without it too. systemd mounts a directory over
-    /// itself for `ReadWritePaths=` and the like, which makes no disk appear.
+    /// Whether a directory is mounted over itself. systemd does so for `ReadWritePaths=` and
+    /// the like, which is no evidence of a mounted disk.
     fn is_same_place(&self, around: &Mount<'_>) -> bool {
         let below = self.point.strip_prefix(&around.point);
         self.device == around.device
@@ -74,7 +74,7 @@ fn mounts(table: &[u8]) -> Vec<Mount<'_>> {
         .collect()
 }
 
-/// Space, tab, newline and backslash are written as `\040` and so on.
+/// Decodes octal escapes such as `\040` for space, tab, newline and backslash.
 fn unescape(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_the_kernel_escapes_is_read_back(name in "[ -~\t\n]{0,20}") {
+        fn escaped_paths_are_read_back(name in "[ -~\t\n]{0,20}") {
             let escaped = name.replace('\\', "\\134").replace(' ', "\\040")
                 .replace('\t', "\\011").replace('\n', "\\012");
             let read = unescape(escaped.as_bytes());

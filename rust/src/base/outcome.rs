@@ -1,4 +1,4 @@
-//! What a run came to, and what it says to systemd.
+//! Outcomes of runs, kinds of failure, and exit statuses.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::problem::Problem;
 
-/// How a run ended. Cleanup is judged separately: see [`crate::report::record::Record`].
+/// Outcome of a run. Cleanup is separate: see [`crate::report::record::Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Everything that was promised is in the snapshot.
+    /// The snapshot contains everything that the contract lists.
     Success,
-    /// A snapshot was made, but some of what was promised is not in it.
+    /// A snapshot was created, but some of the data is not in it.
     Incomplete,
     /// Nothing was done, on purpose.
     Skipped,
-    /// No usable snapshot was made.
+    /// No usable snapshot was created.
     Failed,
-    /// Someone stopped the run.
+    /// The run was stopped on request.
     Cancelled,
 }
 
 impl Outcome {
-    /// All there are.
+    /// Every outcome.
     pub const ALL: [Self; 5] = [
         Self::Success,
         Self::Incomplete,
@@ -45,46 +45,46 @@ impl Outcome {
     }
 }
 
-/// Why a step could not be done, and what follows from that.
+/// Failure of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What follows from it.
+    /// Kind, which decides how the run continues.
     pub kind: FailureKind,
-    /// What to tell.
+    /// Message and remedy for the user.
     pub problem: Problem,
 }
 
-/// The kinds of failure that are acted upon differently.
+/// Kinds of failure, each handled differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// Someone has to do something about it.
+    /// Permanent: needs somebody to act.
     Failed,
-    /// It may pass by itself: trying again later is worth it.
+    /// Transient: may succeed when tried again later.
     Transient,
-    /// The provider says that somebody else has locked the repository, which passes too
-    /// unless that somebody is gone.
+    /// The provider reports that the repository is locked: transient, unless the lock is
+    /// stale.
     Locked,
-    /// The provider says that what is stored is damaged.
+    /// The provider reports damaged data.
     Damaged,
-    /// The provider says that there is no repository yet.
+    /// The provider reports that there is no repository yet.
     NoRepository,
-    /// Someone stopped the run.
+    /// The run was stopped on request.
     Cancelled,
 }
 
 impl Failure {
-    /// A failure that someone has to do something about.
+    /// A permanent failure.
     pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::of(FailureKind::Failed, Problem::new(message, remedy))
     }
 
-    /// A failure of a certain kind.
+    /// A failure of the given kind.
     #[must_use]
     pub fn of(kind: FailureKind, problem: Problem) -> Self {
         Self { kind, problem }
     }
 
-    /// Someone stopped the run while it was doing `what`.
+    /// A run that was stopped on request during `what`.
     #[must_use]
     pub fn cancelled(what: &str) -> Self {
         let message = format!("cancelled during {what}");
@@ -97,13 +97,13 @@ impl Failure {
         )
     }
 
-    /// Whether it may pass by itself.
+    /// Whether the step may succeed when tried again later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, FailureKind::Transient | FailureKind::Locked)
     }
 
-    /// The outcome of a run that ends with this failure.
+    /// Outcome of a run that ends with this failure.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self.kind {
@@ -139,7 +139,7 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-/// What the process exits with after a run, restore or query.
+/// Exit status of the process after a run, restore or query.
 #[must_use]
 pub fn exit_status(outcome: Outcome, transient: bool) -> u8 {
     match outcome {

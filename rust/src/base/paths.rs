@@ -1,15 +1,15 @@
-//! Where everything is kept on a machine, below a root that tests move.
+//! Paths of all files, below a root that tests can change.
 
 use std::path::{Path, PathBuf};
 
-/// The directories of the host, below a root (`/` except in tests).
+/// Paths of the host, below a root (`/` except in tests).
 #[derive(Clone, Debug)]
 pub struct Host {
     root: PathBuf,
 }
 
 impl Host {
-    /// Everything below `root`.
+    /// All paths below `root`.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
@@ -21,8 +21,8 @@ impl Host {
         self.root.join("etc/backupservice/plans")
     }
 
-    /// The instances that have a state directory, also those that are not configured any
-    /// more, by name.
+    /// Names of the instances with a state directory, including those no longer configured,
+    /// sorted.
     ///
     /// # Errors
     /// The directory cannot be listed.
@@ -40,7 +40,7 @@ impl Host {
                     .file_name()
                     .into_string()
                     .ok()
-                    // No instance's name has a leading dot.
+                    // Instance names have no leading dot.
                     .filter(|name| is_directory && !name.starts_with('.')),
             );
         }
@@ -48,7 +48,7 @@ impl Host {
         Ok(names)
     }
 
-    /// What the watch has seen and told: `events.json` and `cursor.json`.
+    /// State of the monitor: `events.json` and `cursor.json`.
     #[must_use]
     pub fn events(&self) -> PathBuf {
         self.root.join("var/lib/backupservice/.events")
@@ -70,42 +70,42 @@ impl Host {
 /// `CacheDirectory=` of its units.
 #[derive(Clone, Debug)]
 pub struct InstancePaths {
-    /// Kept: records, intent journal, staged dumps.
+    /// Persistent: records, intent journal, staged dumps.
     pub state: PathBuf,
     /// Until reboot: state of a run, lock, requests.
     pub runtime: PathBuf,
-    /// May be deleted: the provider's cache.
+    /// Disposable: the provider's cache.
     pub cache: PathBuf,
-    /// Of all instances: locks of what they share. No instance's name has a leading dot.
+    /// Locks of resources that instances share. Instance names have no leading dot.
     pub locks: PathBuf,
 }
 
 impl InstancePaths {
-    /// The record of the last run that ended.
+    /// Record of the last finished run.
     #[must_use]
     pub fn last_run(&self) -> PathBuf {
         self.state.join("last-run.json")
     }
 
-    /// The records of the last runs, oldest first.
+    /// Records of the last runs, oldest first.
     #[must_use]
     pub fn history(&self) -> PathBuf {
         self.state.join("history.json")
     }
 
-    /// The record of the last maintenance that ended.
+    /// Record of the last finished maintenance.
     #[must_use]
     pub fn last_maintenance(&self) -> PathBuf {
         self.state.join("last-maintenance.json")
     }
 
-    /// The state of the maintenance under way.
+    /// State of the maintenance in progress.
     #[must_use]
     pub fn maintenance_state(&self) -> PathBuf {
         self.runtime.join("maintenance-state.json")
     }
 
-    /// What still has to be undone.
+    /// Intent journal: changes that must still be undone.
     #[must_use]
     pub fn intent(&self) -> PathBuf {
         self.state.join("intent.json")
@@ -117,7 +117,7 @@ impl InstancePaths {
         self.state.join("unverified.json")
     }
 
-    /// Kept by the provider from run to run, unlike its cache.
+    /// Persistent state of the provider, unlike its cache.
     #[must_use]
     pub fn provider_state(&self) -> PathBuf {
         self.state.join("provider")
@@ -129,88 +129,88 @@ impl InstancePaths {
         self.state.join("staging")
     }
 
-    /// The state of the run under way.
+    /// State of the run in progress.
     #[must_use]
     pub fn run_state(&self) -> PathBuf {
         self.runtime.join("state.json")
     }
 
-    /// The units that instances keep stopped, shared by all instances.
+    /// Units that instances keep stopped, shared by all instances.
     #[must_use]
     pub fn stopped_units(&self) -> PathBuf {
         self.runtime.with_file_name(".stopped")
     }
 
-    /// Held while a run or restore is under way. Not during maintenance: `recover` must
-    /// never have to wait for that.
+    /// Lock of a run or restore in progress. Not held during maintenance, for which `recover`
+    /// must not wait.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.runtime.join("lock")
     }
 
-    /// Variables of the next hook.
+    /// Environment file of the next hook.
     #[must_use]
     pub fn hook_environment(&self) -> PathBuf {
         self.runtime.join("hook.env")
     }
 
-    /// Asks the next run to take whatever size the data has.
+    /// Request to accept the current data size in the next run.
     #[must_use]
     pub fn accept_shrink(&self) -> PathBuf {
         self.runtime.join("accept-shrink")
     }
 
-    /// Asks the run that waits for its conditions to wait no longer.
+    /// Request to the waiting run not to wait for its conditions any longer.
     #[must_use]
     pub fn demand(&self) -> PathBuf {
         self.runtime.join("now")
     }
 
-    /// What `prepare` found.
+    /// Result of `prepare`.
     #[must_use]
     pub fn prepare_verdict(&self) -> PathBuf {
         self.runtime.join("prepare.json")
     }
 
-    /// What a restore unit is asked to do besides its defaults.
+    /// Request for a restore.
     #[must_use]
     pub fn restore_request(&self) -> PathBuf {
         self.runtime.join("restore-request.json")
     }
 
-    /// The state of the restore under way.
+    /// State of the restore in progress.
     #[must_use]
     pub fn restore_state(&self) -> PathBuf {
         self.runtime.join("restore-state.json")
     }
 
-    /// Asks the next maintenance only to check.
+    /// Request to the next maintenance to check only.
     #[must_use]
     pub fn check_only(&self) -> PathBuf {
         self.runtime.join("check-only")
     }
 
-    /// How the last restore ended.
+    /// Result of the last restore.
     #[must_use]
     pub fn restore_result(&self) -> PathBuf {
         self.runtime.join("restore-result.json")
     }
 
-    /// The answer of the snapshots unit.
+    /// Snapshots listed by the `-snapshots` unit.
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {
         self.runtime.join("snapshots.json")
     }
 }
 
-/// Writes `contents` so that a reader sees the old file or the new one, and a
-/// crash leaves one of the two. Mode 0644 whatever the umask.
+/// Writes a file atomically: readers, and the disk after a crash, have the old or the new
+/// contents. Mode 0644 regardless of the umask.
 ///
-/// The directory may belong to a less privileged user than the writer: the
-/// temporary file is always created anew, so that a planted link is not followed.
+/// The directory may belong to a less privileged user than the writer: the temporary file is
+/// always newly created, so that no planted link is followed.
 ///
 /// # Errors
-/// Whatever the file system says: no space, no permission.
+/// The file cannot be written, such as for lack of space or permission.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
@@ -227,10 +227,10 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     sync_parent(path)
 }
 
-/// Removes a file; one that is not there is as good as removed.
+/// Removes a file, if it exists.
 ///
 /// # Errors
-/// Whatever the file system says besides "not found".
+/// The file exists and cannot be removed.
 pub fn remove_if_there(path: &Path) -> std::io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
@@ -241,7 +241,7 @@ pub fn remove_if_there(path: &Path) -> std::io::Result<()> {
 /// Makes a rename or removal in the directory of `path` durable.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// The directory cannot be opened or synchronized.
 pub fn sync_parent(path: &Path) -> std::io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     std::fs::File::open(parent)?.sync_all()

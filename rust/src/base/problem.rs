@@ -1,20 +1,20 @@
-//! Errors for people: what is wrong, and what to do about it.
+//! Errors for users: problem and remedy.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What went wrong, and what to do about it.
+/// A problem with its remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// One sentence with the field or path and its value.
     pub message: String,
-    /// What to do.
+    /// Remedy as an instruction, if there is one.
     pub remedy: Option<String>,
 }
 
 impl Problem {
-    /// A problem that someone can do something about.
+    /// A problem with a remedy.
     pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             message: message.into(),

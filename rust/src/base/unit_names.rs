@@ -1,14 +1,13 @@
 //! Names of the units that the NixOS module generates for each instance.
 
-/// What every unit of ours begins with.
+/// Prefix of all units of backupservice.
 pub const PREFIX: &str = "backupservice-";
 
-/// Parts of an instance that have a service or a timer of their own, as they stand in
-/// unit names. The backup itself has none.
+/// Suffix of the maintenance units. The units of the backup itself have no suffix.
 pub const MAINTAIN: &str = "-maintain";
 
-/// The unit of an instance: of its backup, or of the part that `suffix` names
-/// ([`MAINTAIN`]). `kind` is `service` or `timer`.
+/// Name of a unit of an instance: of its backup if `suffix` is empty, otherwise of the named
+/// part ([`MAINTAIN`]). `kind` is `service` or `timer`.
 #[must_use]
 pub fn unit(instance: &str, suffix: &str, kind: &str) -> String {
     format!("{PREFIX}{instance}{suffix}.{kind}")
@@ -26,7 +25,7 @@ pub fn timer(instance: &str, suffix: &str) -> String {
     unit(instance, suffix, "timer")
 }
 
-/// What the units of an instance begin with, but for those of its backup.
+/// Prefix of all units of an instance except those of its backup.
 #[must_use]
 pub fn prefix(instance: &str) -> String {
     format!("{PREFIX}{instance}-")

@@ -1,18 +1,18 @@
-//! Work that blocks, beside the thread that answers.
+//! Blocking work, outside the thread that serves the bus.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread;
 
-/// What a thread has come to, and who waits for it.
+/// Result of a thread, and the task that waits for it.
 struct Slot<T> {
     result: Option<T>,
     waker: Option<Waker>,
 }
 
-/// Does `work` in a thread of its own.
-pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+/// Executes `work` in a thread of its own.
+pub(super) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let slot = Arc::new(Mutex::new(Slot {
         result: None,
         waker: None,

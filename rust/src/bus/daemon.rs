@@ -1,4 +1,4 @@
-//! The daemon: sees what changes, and tells it.
+//! The daemon: keeps the objects up to date and emits signals about changes.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,21 +20,22 @@ use super::{Change, EVERY, NAME, PATH, path, signals};
 use crate::base::paths::Host;
 use crate::base::unit_names::unit;
 use crate::client::status::collect;
+use crate::plan::PlanSummary;
 use crate::systemd::timers::UnitStates;
 
-/// While something runs, systemd is asked at least this often, should a signal get lost.
-const DOUBT: Duration = Duration::from_secs(10);
+/// Maximum time between two updates while something is running, should a signal get lost.
+const POLL: Duration = Duration::from_secs(10);
 
-/// Serves until nobody has asked for `idle`.
+/// Serves until there has been no call for `idle` and nothing is running.
 ///
 /// # Errors
-/// The bus cannot be reached, or does not let us have our name.
+/// The bus cannot be reached, or refuses the name.
 pub fn run(host: &Host, idle: Duration) -> anyhow::Result<()> {
     let (sender, events) = channel();
-    signals::of_the_end(sender.clone())?;
-    let connection = block_on(Connection::system()).context("the system bus cannot be reached")?;
-    let files = Files::watch(sender.clone()).context("files cannot be watched")?;
-    signals::of_systemd(&connection, sender).context("systemd cannot be asked")?;
+    signals::of_termination(sender.clone())?;
+    let connection = block_on(Connection::system()).context("cannot reach the system bus")?;
+    let files = Files::watch(sender.clone()).context("cannot watch the state files")?;
+    signals::of_systemd(&connection, sender).context("cannot subscribe to signals of systemd")?;
     let mut daemon = Daemon {
         host,
         connection,
@@ -49,11 +50,11 @@ pub fn run(host: &Host, idle: Duration) -> anyhow::Result<()> {
     block_on(async {
         let server = daemon.connection.object_server();
         server.at(PATH, ObjectManager).await?;
-        // Whoever has the name already is what the caller wants.
+        // If another daemon owns the name, it serves the caller.
         let flags = RequestNameFlags::DO_NOT_QUEUE;
         daemon.connection.request_name_with_flags(NAME, flags).await
     })
-    .with_context(|| format!("the bus does not give the name {NAME}"))?;
+    .with_context(|| format!("cannot acquire the bus name {NAME}"))?;
     daemon.serve(&events, idle)?;
     daemon.leave()
 }
@@ -63,12 +64,12 @@ struct Daemon<'a> {
     connection: Connection,
     files: Files,
     usage: Arc<Usage>,
-    plans: Vec<collect::ListedPlan>,
+    plans: Vec<PlanSummary>,
     instances: BTreeMap<String, InstanceObject>,
     dirty: Dirty,
 }
 
-/// What may look different.
+/// Objects that may be out of date.
 #[derive(Debug, Default)]
 struct Dirty {
     everything: bool,
@@ -96,9 +97,9 @@ impl Daemon<'_> {
             } else if running.is_empty() {
                 self.usage.last().unwrap_or_else(Instant::now) + idle
             } else {
-                refreshed + DOUBT
+                refreshed + POLL
             };
-            // Beginnings and ends are few, and whoever waited for one asks at once.
+            // Starts and ends of units are rare, and callers wait for them.
             let mut urgent = false;
             match events.recv_timeout(wake.saturating_duration_since(Instant::now())) {
                 Ok(Change::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -125,7 +126,7 @@ impl Daemon<'_> {
 
     fn note(&mut self, event: Change) {
         match event {
-            Change::InstanceObject(name) => {
+            Change::Instance(name) => {
                 self.dirty.instances.insert(name);
             }
             Change::Everything => self.dirty.everything = true,
@@ -139,17 +140,17 @@ impl Daemon<'_> {
         }
     }
 
-    /// Looks at everything that may look different, and tells what does.
+    /// Updates all objects that may be out of date, and emits their changes.
     fn refresh(&mut self) -> anyhow::Result<()> {
         let dirty = std::mem::take(&mut self.dirty);
         if dirty.everything {
             match collect::instances(self.host) {
                 Ok(plans) => self.plans = plans,
-                Err(error) => log::error!("the plans cannot be read: {error:#}"),
+                Err(error) => log::error!("cannot read the plans: {error:#}"),
             }
             self.drop_missing()?;
         }
-        let plans: Vec<collect::ListedPlan> = self
+        let plans: Vec<PlanSummary> = self
             .plans
             .iter()
             .filter(|plan| dirty.everything || dirty.instances.contains(&plan.instance))
@@ -159,13 +160,13 @@ impl Daemon<'_> {
         self.files.add(self.host, names.iter().copied());
         let asked = block_on(UnitStates::ask_on(&self.connection, &names));
         let schedule = asked.unwrap_or_else(|error| {
-            log::warn!("systemd cannot be asked: {error}");
+            log::warn!("cannot get the state of units from systemd: {error}");
             UnitStates::default()
         });
         for plan in &plans {
             match collect::status(self.host, plan, &schedule) {
                 Ok(status) => self.show(&plan.instance, status.into())?,
-                // The others can still be shown.
+                // Other instances are still updated.
                 Err(error) => log::error!("{}: {error:#}", plan.instance),
             }
         }
@@ -223,14 +224,14 @@ impl Daemon<'_> {
         })
     }
 
-    /// Gives the name back, so that the next call starts another daemon, and answers what
-    /// had been asked before.
+    /// Releases the name, so that the next call starts another daemon, and answers the calls
+    /// received before.
     fn leave(self) -> anyhow::Result<()> {
         block_on(self.connection.release_name(NAME))?;
         while self.usage.last().is_none() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        // When this answer is there, those that were ready have been sent.
+        // A round trip, after which all earlier answers have been sent.
         block_on(async {
             let bus = fdo::DBusProxy::new(&self.connection).await?;
             bus.get_id().await
@@ -239,7 +240,7 @@ impl Daemon<'_> {
     }
 }
 
-/// Whether the unit is one that an instance's state comes from.
+/// Whether the state of an instance depends on a unit.
 fn is_of(name: &str, instance: &str) -> bool {
     ["", "-maintain"].iter().any(|suffix| {
         ["service", "timer"]

@@ -1,4 +1,4 @@
-//! Watching the files that runs leave, and the plans.
+//! Watches plans, records and state files.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::Change;
 use crate::base::paths::Host;
 
-/// What is in a directory.
+/// Content of a watched directory.
 #[derive(Clone, Debug)]
 enum Place {
     /// The plans, or the directories of all instances.
@@ -24,7 +24,7 @@ enum Place {
     Of(String),
 }
 
-/// The directories that are watched.
+/// The watched directories.
 #[derive(Debug)]
 pub(super) struct Files {
     inotify: Arc<OwnedFd>,
@@ -32,10 +32,10 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Watches nothing yet.
+    /// Starts without any directory.
     ///
     /// # Errors
-    /// The kernel has no more watches for this user.
+    /// The limit of inotify instances of this user is reached.
     pub(super) fn watch(events: Sender<Change>) -> io::Result<Self> {
         let files = Self {
             inotify: Arc::new(inotify::init(CreateFlags::CLOEXEC)?),
@@ -47,8 +47,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Watches the directories of these instances too, as far as they are there. To be
-    /// called again for those that were not.
+    /// Adds the directories of instances. Missing ones are skipped: call again once they exist.
     pub(super) fn add<'a>(&self, host: &Host, instances: impl Iterator<Item = &'a str>) {
         self.place(&host.plans(), &Place::All);
         let mut parents = Vec::new();
@@ -67,7 +66,7 @@ impl Files {
     }
 
     fn place(&self, directory: &Path, place: &Place) {
-        // Files are replaced by renaming, and so nothing is said of half a file.
+        // Files are replaced by renaming, so half-written ones are never reported.
         let flags = WatchFlags::MOVED_TO
             | WatchFlags::MOVED_FROM
             | WatchFlags::DELETE
@@ -92,13 +91,13 @@ fn read(inotify: &OwnedFd, places: &Mutex<HashMap<i32, Place>>, events: &Sender<
             Ok(event) => event,
             Err(Errno::INTR) => continue,
             Err(error) => {
-                log::error!("cannot watch files any more: {error}");
+                log::error!("cannot watch the state files any longer: {error}");
                 let _ = events.send(Change::Quit);
                 return;
             }
         };
         let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+        let change = if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
             Change::Everything
         } else if event.events().contains(ReadFlags::IGNORED) {
             places.remove(&event.wd());
@@ -107,22 +106,22 @@ fn read(inotify: &OwnedFd, places: &Mutex<HashMap<i32, Place>>, events: &Sender<
             match places.get(&event.wd()) {
                 Some(Place::All) => Change::Everything,
                 Some(Place::Of(name))
-                    if event.file_name().is_some_and(|f| is_told(f.to_bytes())) =>
+                    if event.file_name().is_some_and(|f| is_relevant(f.to_bytes())) =>
                 {
-                    Change::InstanceObject(name.clone())
+                    Change::Instance(name.clone())
                 }
                 _ => continue,
             }
         };
         drop(places);
-        if events.send(told).is_err() {
+        if events.send(change).is_err() {
             return;
         }
     }
 }
 
-/// The files that are shown, and not their parts or what else is there.
-fn is_told(name: &[u8]) -> bool {
+/// Whether properties depend on a file.
+fn is_relevant(name: &[u8]) -> bool {
     [
         &b"state.json"[..],
         b"maintenance-state.json",

@@ -1,4 +1,4 @@
-//! The interface of an instance.
+//! The interface `org.backupservice1.Instance`.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,8 +9,8 @@ use zbus::object_server::{Interface, SignalEmitter};
 use zbus::wire::{OwnedObjectPath, Variant};
 use zbus::{Connection, interface};
 
-use super::blocking::aside;
-use super::polkit::{self, Wish};
+use super::blocking::unblock;
+use super::polkit::{self, Request};
 use super::refusal::Refusal;
 use super::usage::Usage;
 use super::view::{View, microseconds};
@@ -23,10 +23,10 @@ use crate::systemd::Systemd;
 use crate::systemd::client as systemd;
 use crate::systemd::timers::{RunActivity, UnitStates};
 
-/// One entry of a list of snapshots.
+/// A snapshot in the answer of `ListSnapshots`.
 type Entry = HashMap<&'static str, Variant<'static>>;
 
-/// What is shown of an instance, shared with the daemon, which keeps it up to date.
+/// Object of an instance. Its properties are shared with the daemon, which updates them.
 #[derive(Clone, Debug)]
 pub(super) struct InstanceObject {
     pub(super) host: Host,
@@ -49,12 +49,12 @@ impl InstanceObject {
     }
 }
 
-// Each answer has the type that the bus wants.
+// The getters return the types of the bus.
 #[allow(clippy::needless_pass_by_value)]
 #[interface(name = "org.backupservice1.Instance")]
 impl InstanceObject {
-    /// Starts a backup now, and does not wait for its end: see Finished. Does nothing if one
-    /// is under way. polkit: org.backupservice1.start.
+    /// Starts a backup and returns at once; the signal Finished reports its end. Does nothing
+    /// if a backup is already running. polkit action: org.backupservice1.start.
     async fn start(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -62,18 +62,19 @@ impl InstanceObject {
     ) -> Result<(), Refusal> {
         let _call = self.usage.begin();
         let instance = &self.name_of();
-        let wish = Wish {
+        let request = Request {
             action: "start",
             doing: "start the backup of",
             command: "run",
             instance,
         };
-        polkit::check(connection, &header, &wish).await?;
-        ask_systemd(connection, "StartUnit", &unit(instance, "", "service")).await
+        polkit::check(connection, &header, &request).await?;
+        call_systemd(connection, "StartUnit", &unit(instance, "", "service")).await
     }
 
-    /// Stops the backup or maintenance that is under way, and does not wait until what was
-    /// stopped for it has been started again. polkit: org.backupservice1.cancel.
+    /// Stops the running backup or maintenance and returns at once, before its cleanup has
+    /// finished. Fails with org.backupservice1.Error.NotRunning if there is none. polkit
+    /// action: org.backupservice1.cancel.
     async fn cancel(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -81,18 +82,18 @@ impl InstanceObject {
     ) -> Result<(), Refusal> {
         let _call = self.usage.begin();
         let instance = &self.name_of();
-        let wish = Wish {
+        let request = Request {
             action: "cancel",
             doing: "cancel the backup of",
             command: "cancel",
             instance,
         };
-        polkit::check(connection, &header, &wish).await?;
+        polkit::check(connection, &header, &request).await?;
         let schedule = UnitStates::ask_on(connection, &[instance]).await?;
         let mut cancelled = false;
         for suffix in ["", "-maintain"] {
             if schedule.activity(instance, suffix) == RunActivity::Running {
-                ask_systemd(connection, "StopUnit", &unit(instance, suffix, "service")).await?;
+                call_systemd(connection, "StopUnit", &unit(instance, suffix, "service")).await?;
                 cancelled = true;
             }
         }
@@ -100,14 +101,14 @@ impl InstanceObject {
             Ok(())
         } else {
             Err(Refusal::NotRunning(format!(
-                "neither a backup nor a maintenance of {instance} is under way"
+                "neither a backup nor a maintenance of {instance} is running"
             )))
         }
     }
 
-    /// The snapshots, oldest first, each with id (s), time (t, microseconds since 1970),
-    /// complete (b), and, where they were counted, files (t) and bytes (t). They are read
-    /// from the repository, which may take long. polkit: org.backupservice1.list-snapshots.
+    /// Lists the snapshots, oldest first, each with id (s), time (t, microseconds since 1970),
+    /// complete (b) and, if known, files (t) and bytes (t). Opens the repository, which may
+    /// take minutes: use a long timeout. polkit action: org.backupservice1.list-snapshots.
     async fn list_snapshots(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -115,15 +116,15 @@ impl InstanceObject {
     ) -> Result<Vec<Entry>, Refusal> {
         let _call = self.usage.begin();
         let instance = self.name_of();
-        let wish = Wish {
+        let request = Request {
             action: "list-snapshots",
             doing: "list the snapshots of",
             command: "snapshots",
             instance: &instance,
         };
-        polkit::check(connection, &header, &wish).await?;
+        polkit::check(connection, &header, &request).await?;
         let host = self.host.clone();
-        let snapshots = aside(move || {
+        let snapshots = unblock(move || {
             let client = Client {
                 host: &host,
                 units: &Systemd::connect()?,
@@ -138,8 +139,8 @@ impl InstanceObject {
         Ok(snapshots.into_iter().map(entry).collect())
     }
 
-    /// A backup has ended: its run id, its outcome, and the id of its snapshot or nothing.
-    /// Each attempt is a run of its own.
+    /// Emitted at the end of each backup, with its run id, its outcome, and the id of its
+    /// snapshot (empty if there is none). Every attempt counts as a run.
     #[zbus(signal)]
     pub(super) async fn finished(
         emitter: &SignalEmitter<'_>,
@@ -148,104 +149,107 @@ impl InstanceObject {
         snapshot: &str,
     ) -> zbus::Result<()>;
 
-    /// Its name below backupservice.instances.
+    /// Name of the instance, as in backupservice.instances.
     #[zbus(property(emits_changed_signal = "const"))]
     fn name(&self) -> String {
         self.shown().name.clone()
     }
 
-    /// The program that makes the snapshots: restic or borg.
+    /// Provider: restic or borg.
     #[zbus(property)]
     fn provider(&self) -> String {
         self.shown().provider.clone()
     }
 
-    /// idle, running (a backup or a maintenance), or unknown if systemd cannot be asked.
+    /// State: idle, running (a backup or a maintenance), or unknown (systemd cannot be
+    /// reached).
     #[zbus(property)]
     fn state(&self) -> String {
         self.shown().state.to_owned()
     }
 
-    /// What it is doing while it is running, as in the journal's `BACKUP_PHASE`.
+    /// Current phase while running, as in the journal field `BACKUP_PHASE`; otherwise empty.
     #[zbus(property)]
     fn phase(&self) -> String {
         self.shown().phase.clone()
     }
 
-    /// How far the phase is, from 0 to 1; 0 where that is not known.
+    /// Progress of the phase, from 0 to 1; 0 if unknown.
     #[zbus(property)]
     fn progress(&self) -> f64 {
         self.shown().progress
     }
 
-    /// The id of the last run that ended: journalctl `_SYSTEMD_INVOCATION_ID=`.
+    /// Run id of the last finished run, as in the journal field `BACKUP_RUN_ID`.
     #[zbus(property)]
     fn last_run_id(&self) -> String {
         self.shown().last_run_id.clone()
     }
 
-    /// success, incomplete, skipped, failed, cancelled, or nothing before the first run.
+    /// Outcome of the last run: success, incomplete, skipped, failed or cancelled; empty
+    /// before the first run.
     #[zbus(property)]
     fn last_outcome(&self) -> String {
         self.shown().last_outcome.to_owned()
     }
 
-    /// Why the last run is not a success, and what to do about it.
+    /// Cause and remedy if the last run did not succeed; otherwise empty.
     #[zbus(property)]
     fn last_error(&self) -> String {
         self.shown().last_error.clone()
     }
 
-    /// When the last run ended, in microseconds since 1970; 0 before the first.
+    /// End of the last run, in microseconds since 1970; 0 before the first run.
     #[zbus(property)]
     fn last_finished(&self) -> u64 {
         self.shown().last_finished
     }
 
-    /// Whether something could not be put back as it was before the last run.
+    /// Whether the cleanup after the last run failed: units may still be stopped.
     #[zbus(property)]
     fn last_cleanup_failed(&self) -> bool {
         self.shown().last_cleanup_failed
     }
 
-    /// When the last success ended, in microseconds since 1970; 0 if there was none.
+    /// End of the last successful run, in microseconds since 1970; 0 if there is none.
     #[zbus(property)]
     fn last_success(&self) -> u64 {
         self.shown().last_success
     }
 
-    /// The id of the last snapshot that was made, complete or not.
+    /// Id of the last snapshot, complete or not; empty if there is none.
     #[zbus(property)]
     fn last_snapshot(&self) -> String {
         self.shown().last_snapshot.clone()
     }
 
-    /// The bytes that it added to the repository.
+    /// Bytes that the last snapshot added to the repository.
     #[zbus(property)]
     fn last_bytes_added(&self) -> u64 {
         self.shown().last_bytes_added
     }
 
-    /// What the timer does: waiting, running, elapsed (for the last time), dead, masked,
-    /// missing, or unknown.
+    /// State of the timer: waiting, running (its service), elapsed (for the last time), dead,
+    /// masked, missing, or unknown.
     #[zbus(property)]
     fn timer(&self) -> String {
         self.shown().timer.to_owned()
     }
 
-    /// When the timer starts the next run, in microseconds since 1970; 0 unless it waits.
+    /// Next elapse of the timer, in microseconds since 1970; 0 unless it is waiting.
     #[zbus(property)]
     fn next_run(&self) -> u64 {
         self.shown().next_run
     }
 
-    /// The outcome of the last maintenance, or nothing before the first.
+    /// Outcome of the last maintenance; empty before the first.
     #[zbus(property)]
     fn last_maintenance(&self) -> String {
         self.shown().last_maintenance.to_owned()
     }
 
-    /// When the timer starts the next maintenance, in microseconds since 1970, or 0.
+    /// Next elapse of the maintenance timer, in microseconds since 1970; 0 unless it is
+    /// waiting.
     #[zbus(property)]
     fn next_maintenance(&self) -> u64 {
         self.shown().next_maintenance
@@ -265,7 +269,7 @@ fn entry(snapshot: Snapshot) -> Entry {
     entry
 }
 
-async fn ask_systemd(connection: &Connection, method: &str, unit: &str) -> Result<(), Refusal> {
+async fn call_systemd(connection: &Connection, method: &str, unit: &str) -> Result<(), Refusal> {
     connection
         .call_method(
             Some(systemd::SERVICE),
@@ -281,7 +285,7 @@ async fn ask_systemd(connection: &Connection, method: &str, unit: &str) -> Resul
     Ok(())
 }
 
-/// The interface in D-Bus's introspection format.
+/// The interface in the introspection format of D-Bus.
 #[must_use]
 pub fn introspection() -> String {
     let instance = InstanceObject {

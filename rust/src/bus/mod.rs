@@ -1,7 +1,7 @@
-//! `bus`: the instances on D-Bus, as `org.backupservice1`, for as long as somebody asks.
+//! `bus`: the D-Bus service `org.backupservice1`, started by the bus and stopped when idle.
 //!
-//! What is shown comes from the files that runs leave and from systemd, as in `status`.
-//! What changes something is done by systemd, after polkit has been asked.
+//! Properties come from records, state files and systemd, as in `status`. Methods that change
+//! something start or stop units with systemd, after polkit has authorized the caller.
 
 mod blocking;
 mod daemon;
@@ -19,26 +19,26 @@ use std::time::Duration;
 pub use daemon::run;
 pub use instance::introspection;
 
-/// The name on the bus.
+/// Bus name.
 pub const NAME: &str = "org.backupservice1";
-/// The object that manages the others.
+/// Path of the object manager.
 pub const PATH: &str = "/org/backupservice1";
 
-/// Without a question or a run for so long, the daemon ends; the bus starts it again.
+/// Time without calls or runs after which the daemon exits; the bus starts it again.
 pub const IDLE: Duration = Duration::from_secs(30);
 
-/// Changes are told this often at most.
+/// Minimum time between two updates of the properties.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Something may look different now.
+/// Notification that properties may have changed.
 #[derive(Debug)]
 enum Change {
-    /// Files of this instance.
-    InstanceObject(String),
-    /// A unit, by its name.
+    /// Files of an instance, by its name.
+    Instance(String),
+    /// Job of a unit, by its name.
     Unit(String),
-    /// Which instances there are, or any of them.
+    /// List of instances, or any of them.
     Everything,
-    /// The daemon is to end.
+    /// Request to exit.
     Quit,
 }

@@ -1,11 +1,11 @@
-//! Names of objects.
+//! Object paths.
 
 use std::fmt::Write;
 
 use super::PATH;
 
-/// The path of an instance's object. As systemd does, everything but letters and digits,
-/// and a digit in front, is written as `_` and two hexadecimal digits.
+/// Path of an instance's object. Escaped like systemd's: everything but letters and digits, and
+/// a leading digit, becomes `_` and two hexadecimal digits.
 pub(super) fn of_instance(name: &str) -> String {
     let mut path = format!("{PATH}/instance/");
     for (i, byte) in name.bytes().enumerate() {

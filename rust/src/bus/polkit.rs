@@ -1,4 +1,4 @@
-//! Asking polkit whether a caller may do something.
+//! Authorization of callers by polkit.
 
 use std::collections::HashMap;
 
@@ -8,31 +8,31 @@ use zbus::wire::Variant;
 
 use super::refusal::Refusal;
 
-/// polkit may ask the caller for a password.
+/// Flag of `CheckAuthorization`: polkit may ask the user for a password.
 const ALLOW_USER_INTERACTION: u32 = 1;
 
-/// What a caller wants to do.
-pub(super) struct Wish<'a> {
-    /// polkit's action, below `org.backupservice1.`.
+/// Request of a caller.
+pub(super) struct Request<'a> {
+    /// polkit action, without `org.backupservice1.`.
     pub(super) action: &'static str,
-    /// In words that follow "may not".
+    /// Description that follows "not authorized to".
     pub(super) doing: &'static str,
-    /// The command that does the same for root.
+    /// Command that does the same for root.
     pub(super) command: &'static str,
-    /// The instance.
+    /// Instance name.
     pub(super) instance: &'a str,
 }
 
-/// Lets the caller go on only if polkit does. The caller is asked for a password only if
-/// it says that somebody is there to type it.
+/// Succeeds only if polkit authorizes the caller. polkit asks for a password only if the
+/// message allows interactive authorization.
 pub(super) async fn check(
     connection: &Connection,
     header: &Header<'_>,
-    wish: &Wish<'_>,
+    request: &Request<'_>,
 ) -> Result<(), Refusal> {
     let caller = header
         .sender()
-        .ok_or_else(|| Refusal::NotAuthorized("there is no caller".to_owned()))?;
+        .ok_or_else(|| Refusal::NotAuthorized("the message has no sender".to_owned()))?;
     let interactive = header
         .primary()
         .flags()
@@ -41,8 +41,8 @@ pub(super) async fn check(
         "system-bus-name",
         HashMap::from([("name", Variant::from(caller.as_str()))]),
     );
-    let action = format!("org.backupservice1.{}", wish.action);
-    let details = HashMap::from([("instance", wish.instance)]);
+    let action = format!("org.backupservice1.{}", request.action);
+    let details = HashMap::from([("instance", request.instance)]);
     let flags = if interactive {
         ALLOW_USER_INTERACTION
     } else {
@@ -57,21 +57,21 @@ pub(super) async fn check(
             &(subject, &action, details, flags, ""),
         )
         .await
-        .map_err(|error| Refusal::NotAuthorized(format!("polkit cannot be asked: {error}")))?;
+        .map_err(|error| Refusal::NotAuthorized(format!("cannot reach polkit: {error}")))?;
     let (authorized, challenge, _): (bool, bool, HashMap<String, String>) =
         reply.body().deserialize()?;
     if authorized {
         return Ok(());
     }
-    let Wish {
+    let Request {
         doing,
         command,
         instance,
         ..
-    } = wish;
+    } = request;
     let message = format!(
-        "you may not {doing} {instance}: polkit does not grant {action}. Be an administrator \
-         in an active session, authenticate as one, or run `sudo backupservice {command} {instance}`."
+        "not authorized to {doing} {instance}: polkit denies {action}. Authenticate as an \
+         administrator, or run `sudo backupservice {command} {instance}`."
     );
     Err(if challenge && !interactive {
         Refusal::Interactive(message)

@@ -1,22 +1,21 @@
-//! What a method answers when it does not do what it was asked.
+//! Errors of the methods.
 
-/// An error with a name that programs can rely on. `AccessDenied` is not among them:
-/// busctl would not show its message.
+/// D-Bus error with a stable name. Not `AccessDenied`, whose message busctl does not show.
 #[derive(Debug, zbus::DBusError)]
 #[zbus(prefix = "org")]
 pub(super) enum Refusal {
     #[zbus(error)]
     ZBus(zbus::Error),
-    /// polkit does not grant it.
+    /// polkit denies the action.
     #[zbus(name = "backupservice1.Error.NotAuthorized")]
     NotAuthorized(String),
-    /// polkit might grant it to a caller who says that somebody can type a password.
+    /// polkit would authorize the action after interactive authentication.
     #[zbus(name = "freedesktop.DBus.Error.InteractiveAuthorizationRequired")]
     Interactive(String),
-    /// There is nothing to cancel.
+    /// Nothing is running that could be cancelled.
     #[zbus(name = "backupservice1.Error.NotRunning")]
     NotRunning(String),
-    /// It was tried, and failed.
+    /// The action failed.
     #[zbus(name = "backupservice1.Error.Failed")]
     Failed(String),
 }

@@ -1,4 +1,4 @@
-//! What systemd and the kernel tell by themselves.
+//! Signals from systemd and from the kernel.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,8 +17,8 @@ use super::Change;
 use crate::base::unit_names;
 use crate::systemd::client;
 
-/// Passes on which units of ours begin and end, and when systemd has read its files anew,
-/// as it does when a new configuration is switched to.
+/// Forwards jobs of backupservice's units, and reloads of systemd, such as after a switch to a
+/// new configuration.
 ///
 /// # Errors
 /// systemd cannot be reached.
@@ -45,7 +45,7 @@ pub(super) fn of_systemd(connection: &Connection, events: Sender<Change>) -> zbu
                 return;
             }
         }
-        // The bus is gone, and so is everybody who could ask.
+        // Without the bus there are no callers left.
         let _ = events.send(Change::Quit);
     });
     Ok(())
@@ -73,11 +73,11 @@ fn event(message: &Message) -> Option<Change> {
         .then_some(Change::Unit(unit))
 }
 
-/// Passes on that the daemon is to end.
+/// Forwards SIGTERM and SIGINT as a request to exit.
 ///
 /// # Errors
 /// The signal handlers cannot be installed.
-pub(super) fn of_the_end(events: Sender<Change>) -> std::io::Result<()> {
+pub(super) fn of_termination(events: Sender<Change>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     thread::spawn(move || {
         if signals.forever().next().is_some() {

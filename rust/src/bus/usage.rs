@@ -1,10 +1,10 @@
-//! Who asks, and so whether the daemon is needed.
+//! Use of the daemon, to find out when it is idle.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// When somebody last called, and how many wait for an answer.
+/// Time of the last call, and number of unanswered calls.
 #[derive(Debug)]
 pub(super) struct Usage {
     last: Mutex<Instant>,
@@ -19,7 +19,7 @@ impl Usage {
         }
     }
 
-    /// The last time that somebody called, unless somebody still waits.
+    /// Time of the last call; none while a call is unanswered.
     pub(super) fn last(&self) -> Option<Instant> {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         (self.waiting.load(Ordering::SeqCst) == 0).then_some(last)
@@ -35,7 +35,7 @@ impl Usage {
     }
 }
 
-/// Somebody waits for an answer.
+/// An unanswered call, until dropped.
 pub(super) struct Call(Arc<Usage>);
 
 impl Drop for Call {

@@ -1,4 +1,4 @@
-//! What is shown of an instance.
+//! The properties of an instance.
 
 use jiff::Timestamp;
 use zbus::Variant;
@@ -7,8 +7,8 @@ use crate::base::outcome::Outcome;
 use crate::client::status::Status;
 use crate::systemd::timers::{RunActivity, TimerState};
 
-/// The properties of an instance. What is not known is empty or 0; times are in
-/// microseconds since 1970.
+/// Values of the properties. Unknown values are empty or 0; times are in microseconds since
+/// 1970, UTC.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct View {
     pub(super) name: String,
@@ -74,12 +74,12 @@ impl From<Status> for View {
 }
 
 impl View {
-    /// Whether something is under way.
+    /// Whether a backup or maintenance is running.
     pub(super) fn is_running(&self) -> bool {
         self.state == "running"
     }
 
-    /// What is different in `new`, by the names of properties.
+    /// Properties that differ in `new`, by name.
     pub(super) fn changes(&self, new: &Self) -> Vec<(&'static str, Variant<'static>)> {
         self.properties()
             .into_iter()
@@ -112,7 +112,7 @@ impl View {
     }
 }
 
-/// D-Bus has no null, and nothing happened in 1970.
+/// Microseconds since 1970, UTC; 0 for none, since D-Bus has no null.
 pub(super) fn microseconds(time: Option<Timestamp>) -> u64 {
     time.and_then(|time| u64::try_from(time.as_microsecond()).ok())
         .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What commands are given, and what of it is refused.
+//! Arguments of the commands, and their validation.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,21 +6,21 @@ use clap::Args;
 
 use crate::plan::{Finding, StorePolicy, check_instance_name};
 
-/// One instance, by name or by plan.
+/// An instance, given by name or by plan.
 #[derive(Debug, Args)]
 pub struct InstanceArgument {
-    /// Name below `backupservice.instances`
+    /// Instance name, as in `backupservice.instances.<name>`
     #[arg(required_unless_present = "plan", value_parser = instance_name)]
     pub name: Option<String>,
-    /// The plan, inside of the unit
+    /// Plan of the instance; only valid inside its unit
     #[arg(long, value_name = "FILE", hide = true, conflicts_with = "name")]
     pub plan: Option<PathBuf>,
 }
 
-/// One instance, for people alone.
+/// An instance, given by name only.
 #[derive(Debug, Args)]
 pub struct Named {
-    /// Name below `backupservice.instances`
+    /// Instance name, as in `backupservice.instances.<name>`
     #[arg(value_parser = instance_name)]
     pub name: String,
     /// Print the record as JSON
@@ -31,13 +31,13 @@ pub struct Named {
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
 pub struct Logs {
-    /// Name below `backupservice.instances`
+    /// Instance name, as in `backupservice.instances.<name>`
     #[arg(value_parser = instance_name)]
     pub name: String,
-    /// Go on with what is written from now on
+    /// Follow new messages
     #[arg(short, long)]
     pub follow: bool,
-    /// Only the last so many lines
+    /// Show only the last COUNT lines
     #[arg(short = 'n', long, value_name = "COUNT")]
     pub lines: Option<u32>,
 }
@@ -45,7 +45,7 @@ pub struct Logs {
 /// Arguments of `maintain`.
 #[derive(Debug, Args)]
 pub struct Maintain {
-    /// Whose repository.
+    /// Instance to maintain.
     #[command(flatten)]
     pub instance: InstanceArgument,
     /// Print the record as JSON
@@ -56,16 +56,16 @@ pub struct Maintain {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// What to back up.
+    /// Instance to back up.
     #[command(flatten)]
     pub instance: InstanceArgument,
-    /// Start now, whatever the schedule says: as it does without, too
+    /// Start now, regardless of the schedule (always the case)
     #[arg(long, conflicts_with = "plan")]
     pub now: bool,
     /// Print the record as JSON
     #[arg(long, conflicts_with = "plan")]
     pub json: bool,
-    /// Take the size that the data has now for right, however much it shrank
+    /// Accept the current data size as the new baseline
     #[arg(long, conflicts_with = "plan")]
     pub accept_shrink: bool,
 }
@@ -73,16 +73,16 @@ pub struct Run {
 /// Arguments of `recover`.
 #[derive(Debug, Args)]
 pub struct Recover {
-    /// Name below `backupservice.instances`
+    /// Instance name, as in `backupservice.instances.<name>`
     #[arg(required_unless_present = "all", value_parser = instance_name)]
     pub name: Option<String>,
-    /// Whatever any instance has left, also one that is not configured any more
+    /// Clean up for all instances, including those no longer configured
     #[arg(long, conflicts_with_all = ["name", "restore", "maintenance"])]
     pub all: bool,
-    /// What was interrupted was a restore, of which there is no record to write
+    /// The interrupted run was a restore: clean up without writing a record
     #[arg(long)]
     pub restore: bool,
-    /// What was interrupted was a maintenance, of which only the record is to be written
+    /// The interrupted run was a maintenance: only write its record
     #[arg(long, conflicts_with = "restore")]
     pub maintenance: bool,
 }
@@ -90,7 +90,7 @@ pub struct Recover {
 /// Arguments of `prepare`.
 #[derive(Debug, Args)]
 pub struct PlanArgument {
-    /// The plan of the instance
+    /// Plan of the instance
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
 }
@@ -101,7 +101,7 @@ pub struct StatusArguments {
     /// Show the last runs of this instance
     #[arg(value_parser = instance_name)]
     pub name: Option<String>,
-    /// Print a JSON array with an object for each instance
+    /// Print a JSON array with one object per instance
     #[arg(long)]
     pub json: bool,
 }
@@ -109,7 +109,7 @@ pub struct StatusArguments {
 /// Arguments of `snapshots`.
 #[derive(Debug, Args)]
 pub struct Snapshots {
-    /// Whose snapshots.
+    /// Instance whose snapshots are listed.
     #[command(flatten)]
     pub instance: InstanceArgument,
     /// Print a JSON array
@@ -120,16 +120,16 @@ pub struct Snapshots {
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// What to restore.
+    /// Instance to restore.
     #[command(flatten)]
     pub instance: InstanceArgument,
-    /// Which snapshot: its id, or `latest` for the last complete one
+    /// Snapshot to restore: its id, or `latest` for the last complete one
     #[arg(long, value_name = "ID", default_value = "latest", value_parser = snapshot_id)]
     pub snapshot: String,
-    /// Put the files below this directory, instead of where they came from
+    /// Write the restored files below this directory instead of in place
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     pub target: Option<PathBuf>,
-    /// Only this path, as it was called when it was saved
+    /// Restore only this path, as recorded in the snapshot
     #[arg(long, value_name = "PATH", value_parser = saved_path)]
     pub path: Option<PathBuf>,
     /// Print the record as JSON
@@ -140,7 +140,7 @@ pub struct Restore {
 /// Arguments of `secrets`.
 #[derive(Debug, Args)]
 pub struct Secrets {
-    /// The list of repositories and password files
+    /// JSON list of repositories and their password files
     #[arg(long, value_name = "FILE")]
     pub spec: PathBuf,
 }
@@ -148,10 +148,10 @@ pub struct Secrets {
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
 pub struct WatchArguments {
-    /// Who is to be told
+    /// Configuration of the notification channels
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
-    /// Only read the file, when the system is built
+    /// Only validate the configuration (used when the system is built)
     #[arg(long)]
     pub check: bool,
 }
@@ -159,16 +159,16 @@ pub struct WatchArguments {
 /// Arguments of `check-plan`.
 #[derive(Debug, Args)]
 pub struct CheckPlan {
-    /// The plans
+    /// Plans to check
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Let tools be outside of the Nix store, where there is none
+    /// Accept tools outside the Nix store, for machines without Nix
     #[arg(long)]
     pub no_nix_store: bool,
 }
 
 impl CheckPlan {
-    /// What the switch says.
+    /// Store policy selected by `--no-nix-store`.
     #[must_use]
     pub fn policy(&self) -> StorePolicy {
         if self.no_nix_store {
@@ -188,13 +188,13 @@ fn instance_name(name: &str) -> Result<String, String> {
     }
 }
 
-/// It becomes part of a unit's name and of the provider's command line.
+/// Accepts only ids that are safe in a unit name and on the provider's command line.
 fn snapshot_id(id: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if id.starts_with(|c: char| c.is_ascii_alphanumeric()) && id.chars().all(plain) {
         Ok(id.to_owned())
     } else {
-        Err("not a snapshot's id; `backupservice snapshots NAME` lists them".to_owned())
+        Err("not a snapshot id; list the ids with `backupservice snapshots NAME`".to_owned())
     }
 }
 
@@ -206,7 +206,7 @@ fn saved_path(path: &str) -> Result<PathBuf, String> {
     let path = Path::new(path);
     if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
         return Err(
-            "not an absolute path without `..`, such as /var/lib/nextcloud/config".to_owned(),
+            "must be absolute and without `..`, such as /var/lib/nextcloud/config".to_owned(),
         );
     }
     Ok(path.components().collect())

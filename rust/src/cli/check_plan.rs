@@ -1,14 +1,14 @@
-//! `check-plan`: what the system's build asks before a plan can reach a machine.
+//! `check-plan`: validates plans while the system is built, before one can reach a machine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::plan::{Finding, Plan, Problems, StorePolicy};
 
-/// Checks plans, each for itself and that no two are of one instance.
+/// Checks each plan, and that no two plans name the same instance.
 ///
 /// # Errors
-/// A file cannot be read; or, as [`Problems`], all that is wrong in all of them.
+/// A file cannot be read; or all problems of all files, as one [`Problems`].
 pub fn run(files: &[PathBuf], policy: StorePolicy) -> anyhow::Result<()> {
     let mut all = Vec::new();
     let mut instances = BTreeMap::new();
@@ -26,8 +26,8 @@ pub fn run(files: &[PathBuf], policy: StorePolicy) -> anyhow::Result<()> {
                 if let Some(other) = instances.insert(plan.instance.clone(), shown.to_string()) {
                     all.push(of_file(Finding {
                         field: "instance".to_owned(),
-                        problem: format!("`{}` is also the instance of {other}", plan.instance),
-                        remedy: "Rename one of them".to_owned(),
+                        problem: format!("`{}` is also used by {other}", plan.instance),
+                        remedy: "Rename one of the instances".to_owned(),
                     }));
                 }
             }
@@ -73,8 +73,8 @@ mod tests {
         let place = format!("{}/", directory.path().display());
         expect![[r#"
             bad.json: sources: is empty, so nothing would be saved. Give at least one directory in sourceDirectories.
-            bad.json: instance: `myservice` is also the instance of good.json. Rename one of them.
-            new.json: version: plan version 2, this executor understands 1. Build the system and the executor from the same revision."#]].assert_eq(&error.to_string().replace(&place, ""));
+            bad.json: instance: `myservice` is also used by good.json. Rename one of the instances.
+            new.json: version: is 2, but this executor understands version 1. Build the system and the executor from the same revision."#]].assert_eq(&error.to_string().replace(&place, ""));
     }
 
     #[test]

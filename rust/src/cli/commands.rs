@@ -1,4 +1,4 @@
-//! Each command of the command line, and what does it.
+//! Dispatch of the commands.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -27,10 +27,10 @@ use crate::systemd::timers::UnitStates;
 use crate::watch::desktop;
 use crate::{bus, watch};
 
-/// Does what was asked, and returns the exit status.
+/// Executes a command and returns the exit status of the process.
 ///
 /// # Errors
-/// It could not be done.
+/// The command failed before it could report an outcome.
 pub fn execute(cli: Cli) -> anyhow::Result<u8> {
     let host = Host::new(cli.root);
     match cli.command {
@@ -71,7 +71,7 @@ fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
             Ok(backup::run(plan, invocation).exit_status())
         }),
         InstanceArgument { name, .. } => ask(host, args.json, |client| {
-            client.run(given(name.as_ref())?, args.accept_shrink)
+            client.run(required(name.as_ref())?, args.accept_shrink)
         }),
     }
 }
@@ -91,7 +91,7 @@ fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
         path: args.path,
     };
     ask(host, args.json, |client| {
-        client.restore(given(args.instance.name.as_ref())?, &request)
+        client.restore(required(args.instance.name.as_ref())?, &request)
     })
 }
 
@@ -99,7 +99,7 @@ fn snapshots(host: &Host, args: &cli::Snapshots) -> anyhow::Result<u8> {
     match &args.instance.plan {
         Some(file) => in_unit(host, file, snapshots::run),
         None => ask(host, args.json, |client| {
-            client.snapshots(given(args.instance.name.as_ref())?)
+            client.snapshots(required(args.instance.name.as_ref())?)
         }),
     }
 }
@@ -113,7 +113,7 @@ fn maintain(host: &Host, args: &cli::Maintain) -> anyhow::Result<u8> {
             Ok(maintain::run(plan, invocation).exit_status())
         }),
         InstanceArgument { name, .. } => ask(host, args.json, |client| {
-            client.maintain(given(name.as_ref())?, false)
+            client.maintain(required(name.as_ref())?, false)
         }),
     }
 }
@@ -124,7 +124,7 @@ fn recover(host: &Host, args: &cli::Recover) -> anyhow::Result<u8> {
         recover::all(host, &Systemd::connect()?)?;
         return Ok(0);
     }
-    let name = given(args.name.as_ref())?;
+    let name = required(args.name.as_ref())?;
     if args.maintenance {
         maintain::recover(&host.instance(name), name, &ServiceResult::current());
         return Ok(0);
@@ -165,7 +165,7 @@ fn status(host: &Host, args: &cli::StatusArguments) -> anyhow::Result<()> {
     print(text.as_bytes())
 }
 
-/// Works as the unit of an instance.
+/// Executes `work` as the main process of an instance's unit.
 fn in_unit(
     host: &Host,
     plan: &Path,
@@ -181,7 +181,7 @@ fn in_unit(
     )
 }
 
-/// Asks the units of an instance to do the work.
+/// Lets the units of an instance do the work, and waits for them.
 fn ask<T>(
     host: &Host,
     json: bool,
@@ -202,12 +202,13 @@ fn ask<T>(
     })?)
 }
 
-/// The command line requires a name where there is no plan.
-fn given(name: Option<&String>) -> anyhow::Result<&str> {
-    name.map(String::as_str).context("no instance is named")
+/// clap requires a name where no plan is given.
+fn required(name: Option<&String>) -> anyhow::Result<&str> {
+    name.map(String::as_str)
+        .context("no instance name given: add one, such as `nextcloud`")
 }
 
-/// Writes to standard output, whose reader (`head`) may have had enough.
+/// Writes to standard output; a closed pipe (`| head`) is no error.
 fn print(text: &[u8]) -> anyhow::Result<()> {
     match io::stdout().write_all(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),

@@ -1,7 +1,7 @@
-//! The command line: what can be asked, in words that teach.
+//! The command line: definition and help texts.
 //!
-//! People give the name of an instance. Units give `--plan FILE`, which is hidden from
-//! help since it is only right inside of the unit's sandbox.
+//! Users give the name of an instance. Units give `--plan FILE`, which is hidden from the
+//! help since it only works inside the unit's sandbox.
 
 mod args;
 pub mod check_plan;
@@ -20,13 +20,13 @@ pub use args::{
 
 /// Exit status after a wrong command line (`EX_USAGE`).
 pub const USAGE: u8 = 64;
-/// Exit status after a bad plan (`EX_CONFIG`).
+/// Exit status after an invalid plan (`EX_CONFIG`).
 pub const BAD_PLAN: u8 = 78;
 
-/// Backs up services and brings them back
+/// Back up and restore services
 ///
-/// Instances are defined in NixOS options below `backupservice.instances`. systemd runs
-/// them on their schedule; this program shows what they did, starts one now, and restores.
+/// Instances are defined by the NixOS options below `backupservice.instances`. systemd runs
+/// them on schedule. This program shows their status, starts a run now, and restores data.
 #[derive(Debug, Parser)]
 #[command(
     name = "backupservice",
@@ -34,42 +34,42 @@ pub const BAD_PLAN: u8 = 78;
     max_term_width = 100,
     after_help = "\
 Examples:
-  backupservice status                       what every instance did last
+  backupservice status                       show the last run of every instance
   backupservice run nextcloud                back up now
-  backupservice cancel nextcloud             stop that
-  backupservice snapshots nextcloud          what there is to restore
-  backupservice restore nextcloud            bring the last snapshot back
-  backupservice logs nextcloud               what the last runs said"
+  backupservice cancel nextcloud             stop the running backup
+  backupservice snapshots nextcloud          list what can be restored
+  backupservice restore nextcloud            restore the last complete snapshot
+  backupservice logs nextcloud               show the journal of the last runs"
 )]
 pub struct Cli {
     /// Directory that stands for `/`, for tests
     #[arg(long, hide = true, global = true, default_value = "/")]
     pub root: PathBuf,
-    /// What to do.
+    /// Command to execute.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what instances did last and are doing now
+    /// Show the last run and the current state of each instance
     #[command(after_help = "\
 Examples:
   backupservice status
-  backupservice status nextcloud             its last runs with their phases
+  backupservice status nextcloud             the last runs with their phases
   backupservice status --json | jq '.[] | select(.state == \"running\")'")]
     Status(StatusArguments),
-    /// Back up one instance now and wait for the end
+    /// Back up one instance now and wait for the result
     ///
     /// Starts backupservice-NAME.service, as its timer does. Exit status: 0 success or
-    /// nothing to do, 3 some of the data is not in the snapshot, 1 failed, 75 try again
-    /// later, 78 bad plan, 130 cancelled.
+    /// skipped, 1 failed, 3 incomplete (some data is not in the snapshot), 75 transient
+    /// failure (try again later), 78 invalid plan, 130 cancelled.
     #[command(after_help = "\
 Examples:
   backupservice run nextcloud
   backupservice run nextcloud --json | jq .outcome
-  backupservice run nextcloud --accept-shrink    after a big clean-up
+  backupservice run nextcloud --accept-shrink    after deleting much data on purpose
   systemctl start --no-block backupservice-nextcloud    the same without waiting")]
     Run(Run),
     /// List the snapshots of one instance
@@ -78,102 +78,104 @@ Examples:
   backupservice snapshots nextcloud
   backupservice snapshots nextcloud --json | jq -r '.[-1].id'")]
     Snapshots(Snapshots),
-    /// Bring the data of one instance back from a snapshot
+    /// Restore the data of one instance from a snapshot
     ///
-    /// Without --target, it goes where it came from: units that use the data are
-    /// stopped, what is there now is kept beside it, databases are loaded, and the units are
-    /// started again. With --target, files are only put there.
+    /// Without --target, restores in place: stops the units that use the data, keeps the
+    /// current data beside the restored one, loads the database dumps, and starts the units
+    /// again. With --target, only writes the files below that directory.
     #[command(after_help = "\
 Examples:
   backupservice restore nextcloud                        the last complete snapshot
-  backupservice restore nextcloud --snapshot 1a2b3c4d    an older one
-  backupservice restore nextcloud --target /tmp/look     beside the data, to look at
-  backupservice restore nextcloud --target /tmp/look --path /var/lib/nextcloud/config")]
+  backupservice restore nextcloud --snapshot 1a2b3c4d    an earlier snapshot
+  backupservice restore nextcloud --target /tmp/old      into a directory, for inspection
+  backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config")]
     Restore(Restore),
     /// Forget old snapshots of one instance, free their space, and check the repository
     ///
     /// Starts backupservice-NAME-maintain.service, as its timer does, and waits for the
-    /// end. Exit status: 0 success, 1 failed, 75 try again later, 78 bad plan, 130 cancelled.
+    /// result. Exit status: 0 success, 1 failed, 75 transient failure (try again later),
+    /// 78 invalid plan, 130 cancelled.
     #[command(after_help = "\
 Examples:
   backupservice maintain nextcloud
-  backupservice status nextcloud             what the last maintenance found")]
+  backupservice status nextcloud             the result of the last maintenance")]
     Maintain(Maintain),
     /// Check the repository of one instance now
     ///
-    /// Does what a maintenance does at its end: reads as much of what is stored as
-    /// `maintenance.readData` says. Nothing is forgotten. Exit status: 0 sound, 1 damaged or
-    /// not checked, 75 try again later, 130 cancelled.
+    /// Runs only the check of a maintenance: reads `maintenance.readData` percent of the
+    /// stored data and checks that the rest is present. Forgets no snapshots. Exit status:
+    /// 0 sound, 1 damaged or not checked, 75 transient failure (try again later),
+    /// 130 cancelled.
     #[command(after_help = "\
 Examples:
   backupservice check nextcloud
   backupservice check nextcloud --json | jq .check")]
     Check(Named),
-    /// Stop the backup or maintenance of one instance that is under way
+    /// Stop the running backup or maintenance of one instance
     ///
-    /// Waits until what was stopped for it has been started again.
+    /// Waits until the units stopped for the run have been started again.
     #[command(after_help = "\
 Example:
   backupservice cancel nextcloud")]
     Cancel(Named),
-    /// Show what the units of one instance have written to the journal
+    /// Show the journal messages of one instance
     #[command(after_help = "\
 Examples:
   backupservice logs nextcloud
   backupservice logs nextcloud --follow")]
     Logs(Logs),
-    /// Finish what an interrupted run left open (called by units)
+    /// Clean up after an interrupted run (called by units)
     ///
-    /// Starts the units that it had stopped and runs its afterBackup hooks. Does nothing
-    /// after a run that ended by itself. backupservice-recover.service does so for all
-    /// instances when the machine has come up.
+    /// Starts the units that the run had stopped and runs its afterBackup hooks. Does nothing
+    /// after a run that ended normally. backupservice-recover.service does this for all
+    /// instances at boot.
     #[command(after_help = "\
 Example:
-  systemctl start backupservice-recover    the same for all, with the right identity")]
+  systemctl start backupservice-recover    clean up for all instances, as the right user")]
     Recover(Recover),
-    /// Make the directory of a local repository (called by units)
+    /// Create the directory of a local repository (called by units)
     Prepare(PlanArgument),
-    /// Generate the passwords of repositories that have none (called by a unit)
+    /// Generate missing repository passwords (called by a unit)
     ///
-    /// The file is a JSON list of {"repository": PATH, "passwordFile": FILE}. No password is ever
-    /// replaced, and none is made for a repository that exists already.
+    /// The file is a JSON list of {"repository": PATH, "passwordFile": FILE}. Never replaces a
+    /// password, and generates none for a repository that already exists.
     Secrets(Secrets),
-    /// See what failed or is overdue, and tell those who want to know (called by a unit)
+    /// Find failed and overdue backups and send notifications (called by a unit)
     #[command(hide = true)]
     Watch(WatchArguments),
-    /// Show on this desktop what was not shown yet (called by a unit of the user)
+    /// Show new events as desktop notifications (called by a user unit)
     #[command(hide = true)]
     NotifyDesktop,
     /// Check plans (called when the system is built)
     ///
-    /// Prints one line for everything that is wrong and exits with status 78.
+    /// Prints one line per problem. Exit status: 0 valid, 78 at least one problem.
     #[command(after_help = "\
 Example:
   backupservice check-plan --no-nix-store /etc/backupservice/plans/*.json")]
     CheckPlan(CheckPlan),
-    /// Show the instances on D-Bus (called by a unit)
+    /// Provide the instances on D-Bus (called by a unit)
     #[command(hide = true)]
     Bus {
-        /// End after so many seconds without a call or a run
+        /// Exit after this many seconds without a call or a run
         #[arg(long, value_name = "SECONDS", default_value_t = crate::bus::IDLE.as_secs())]
         idle: u64,
     },
-    /// Print the completions of a shell
+    /// Print the completion script for a shell
     #[command(after_help = "\
 Example:
   backupservice completions fish > ~/.config/fish/completions/backupservice.fish")]
     Completions {
-        /// Which shell
+        /// Shell to complete in
         shell: Shell,
     },
-    /// Write manual pages of all commands into a directory
+    /// Write the manual pages of all commands to a directory
     Man {
-        /// Directory, created if it is missing
+        /// Directory; created if missing
         dir: PathBuf,
     },
 }
 
-/// The completions of a shell.
+/// Generates the completion script for a shell.
 #[must_use]
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
@@ -184,7 +186,7 @@ pub fn completions(shell: Shell) -> Vec<u8> {
 /// Writes a manual page for the program and one for each command.
 ///
 /// # Errors
-/// The directory cannot be written.
+/// The directory cannot be created or written.
 pub fn manual_pages(directory: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
     clap_mangen::generate_to(Cli::command(), directory)

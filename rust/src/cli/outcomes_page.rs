@@ -1,4 +1,4 @@
-//! `docs/reference/outcomes.md`: the tables of outcomes, for people.
+//! The outcomes page of the documentation, generated from the tables of outcomes.
 //!
 //! A test compares it with the file; `UPDATE_EXPECT=1 cargo test outcomes` writes it.
 
@@ -10,12 +10,12 @@ use crate::cli;
 use crate::provider;
 use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
 
-/// The whole file.
+/// The text of the page.
 #[must_use]
 pub fn document() -> String {
     let mut text = format!("{INTRODUCTION}\n{}", outcomes());
     for (provider, table) in provider::tables() {
-        let _ = write!(text, "\n## {provider}\n\n{}", exits(table));
+        let _ = write!(text, "\n## {provider}\n\n{}", exit_table(table));
     }
     text
 }
@@ -25,11 +25,11 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from the executor's tables by `UPDATE_EXPECT=1 cargo test outcomes`. Do not edit. -->
 
-How a run, a restore, a listing or a maintenance ends, and what each exit of a provider means.
-Two rules stand above all rows: **what is not known has failed**, and **an exit status of
-0 without the message that proves the work is no success**. Whether everything could be put
-back as it was is judged beside this: a unit that did not come back is `cleanupFailed` in the
-record, and makes an exit status of 0 a 1.
+Outcomes of runs, restores, listings and maintenances, and how each exit of a provider is
+classified. Two rules take precedence over all rows: **an unknown exit is a failure**, and **exit
+status 0 without the message that proves the work is not a success**. Cleanup is reported
+separately: if, for example, a stopped unit could not be started again, the record says
+`cleanupFailed`, and exit status 0 becomes 1.
 
 ## Exit statuses
 ";
@@ -44,15 +44,15 @@ fn outcomes() -> String {
             let status = exit_status(outcome, true);
             let _ = writeln!(
                 text,
-                "| {name} | {status} | the same, for something that may pass by itself: try again |"
+                "| {name} | {status} | transient failure: it may succeed when tried again later |"
             );
         }
     }
     for (status, what) in [
-        (cli::USAGE, "the command line is wrong"),
+        (cli::USAGE, "invalid command line"),
         (
             cli::BAD_PLAN,
-            "the plan is wrong: the system and the executor are not of one revision",
+            "invalid plan: the system and the executor are not built from the same revision",
         ),
     ] {
         let _ = writeln!(text, "| none | {status} | {what} |");
@@ -62,19 +62,19 @@ fn outcomes() -> String {
 
 fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Success => "everything that was promised is in the snapshot",
+        Outcome::Success => "the snapshot contains everything that the contract lists",
         Outcome::Incomplete => {
-            "a snapshot was made, and marked: some of what was promised is not in it"
+            "a snapshot was created and marked as incomplete: some of the data is not in it"
         }
         Outcome::Skipped => "nothing was done, on purpose",
-        Outcome::Failed => "there is no snapshot, or none to rely on",
-        Outcome::Cancelled => "somebody stopped it",
+        Outcome::Failed => "no usable snapshot was created",
+        Outcome::Cancelled => "the run was stopped on request",
     }
 }
 
-fn exits(table: &[Row]) -> String {
+fn exit_table(table: &[Row]) -> String {
     let mut text = String::from(
-        "The first row that fits counts.\n\n\
+        "The first matching row applies.\n\n\
          | operation | exit | outcome | meaning | remedy |\n|---|---|---|---|---|\n",
     );
     for row in table {
@@ -101,16 +101,16 @@ fn operations(operations: &[ProviderOperation]) -> String {
 
 fn sign(sign: Sign) -> String {
     match sign {
-        Sign::Cancelled => "not 0, after we were asked to stop".to_owned(),
+        Sign::Cancelled => "not 0, after a request to stop".to_owned(),
         Sign::Code(code) => format!("exit status {code}"),
         Sign::Proved(code) => format!("exit status {code}, with the message that proves the work"),
-        Sign::CodeSays(code, text) => format!("exit status {code}, and it says `{text}`"),
+        Sign::CodeSays(code, text) => format!("exit status {code}, output contains `{text}`"),
         Sign::NoProof(code) => {
             format!("exit status {code}, **without the message that proves the work**")
         }
-        Sign::ZeroBut(text) => format!("exit status 0, but it says `{text}`"),
-        Sign::Says(text) => format!("not 0, and it says `{text}`"),
-        Sign::Signal => "a signal that was not ours".to_owned(),
+        Sign::ZeroBut(text) => format!("exit status 0, but output contains `{text}`"),
+        Sign::Says(text) => format!("not 0, output contains `{text}`"),
+        Sign::Signal => "killed by a signal from outside".to_owned(),
         Sign::Other => "**anything else**".to_owned(),
     }
 }
@@ -126,10 +126,11 @@ fn class(class: ExitClass) -> String {
     let status = exit_status(outcome, failure.is_transient());
     let follows = match kind {
         FailureKind::Failed | FailureKind::Transient | FailureKind::Cancelled => "",
-        FailureKind::Locked => "; maintenance first removes locks of processes that are gone",
+        FailureKind::Locked => "; maintenance first removes stale locks",
         FailureKind::Damaged => "; the record says `damaged`",
         FailureKind::NoRepository => {
-            "; a backup creates the repository and goes on, and a maintenance before the first backup is skipped"
+            "; a backup creates the repository and continues, a maintenance before the first \
+             backup is skipped"
         }
     };
     format!("{}, {status}{follows}", outcome.as_str())
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_is_what_the_tables_say() {
+    fn the_page_matches_the_tables() {
         if !Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs")).exists() {
             println!("skipped: the crate is built without the documentation");
             return;

@@ -16,28 +16,28 @@ fn the_definition_is_sound() {
 }
 
 #[test]
-fn help_teaches() {
+fn help_shows_commands_and_examples() {
     let mut command = Cli::command().term_width(100);
     expect![[r#"
-        Backs up services and brings them back
+        Back up and restore services
 
         Usage: backupservice <COMMAND>
 
         Commands:
-          status       Show what instances did last and are doing now
-          run          Back up one instance now and wait for the end
+          status       Show the last run and the current state of each instance
+          run          Back up one instance now and wait for the result
           snapshots    List the snapshots of one instance
-          restore      Bring the data of one instance back from a snapshot
+          restore      Restore the data of one instance from a snapshot
           maintain     Forget old snapshots of one instance, free their space, and check the repository
           check        Check the repository of one instance now
-          cancel       Stop the backup or maintenance of one instance that is under way
-          logs         Show what the units of one instance have written to the journal
-          recover      Finish what an interrupted run left open (called by units)
-          prepare      Make the directory of a local repository (called by units)
-          secrets      Generate the passwords of repositories that have none (called by a unit)
+          cancel       Stop the running backup or maintenance of one instance
+          logs         Show the journal messages of one instance
+          recover      Clean up after an interrupted run (called by units)
+          prepare      Create the directory of a local repository (called by units)
+          secrets      Generate missing repository passwords (called by a unit)
           check-plan   Check plans (called when the system is built)
-          completions  Print the completions of a shell
-          man          Write manual pages of all commands into a directory
+          completions  Print the completion script for a shell
+          man          Write the manual pages of all commands to a directory
           help         Print this message or the help of the given subcommand(s)
 
         Options:
@@ -45,12 +45,12 @@ fn help_teaches() {
           -V, --version  Print version
 
         Examples:
-          backupservice status                       what every instance did last
+          backupservice status                       show the last run of every instance
           backupservice run nextcloud                back up now
-          backupservice cancel nextcloud             stop that
-          backupservice snapshots nextcloud          what there is to restore
-          backupservice restore nextcloud            bring the last snapshot back
-          backupservice logs nextcloud               what the last runs said
+          backupservice cancel nextcloud             stop the running backup
+          backupservice snapshots nextcloud          list what can be restored
+          backupservice restore nextcloud            restore the last complete snapshot
+          backupservice logs nextcloud               show the journal of the last runs
     "#]]
     .assert_eq(&command.render_help().to_string());
     let restore = command.find_subcommand_mut("restore").unwrap();
@@ -63,29 +63,29 @@ fn help_teaches() {
     let help = help.join("\n");
     assert!(!help.contains("--plan"), "{help}");
     expect![[r#"
-        Bring the data of one instance back from a snapshot
+        Restore the data of one instance from a snapshot
 
-        Without --target, it goes where it came from: units that use the data are stopped, what is there now
-        is kept beside it, databases are loaded, and the units are started again. With --target, files are
-        only put there.
+        Without --target, restores in place: stops the units that use the data, keeps the current data
+        beside the restored one, loads the database dumps, and starts the units again. With --target, only
+        writes the files below that directory.
 
         Usage: restore [OPTIONS] [NAME]
 
         Arguments:
           [NAME]
-                  Name below `backupservice.instances`
+                  Instance name, as in `backupservice.instances.<name>`
 
         Options:
               --snapshot <ID>
-                  Which snapshot: its id, or `latest` for the last complete one
+                  Snapshot to restore: its id, or `latest` for the last complete one
 
                   [default: latest]
 
               --target <DIR>
-                  Put the files below this directory, instead of where they came from
+                  Write the restored files below this directory instead of in place
 
               --path <PATH>
-                  Only this path, as it was called when it was saved
+                  Restore only this path, as recorded in the snapshot
 
               --json
                   Print the record as JSON
@@ -95,9 +95,9 @@ fn help_teaches() {
 
         Examples:
           backupservice restore nextcloud                        the last complete snapshot
-          backupservice restore nextcloud --snapshot 1a2b3c4d    an older one
-          backupservice restore nextcloud --target /tmp/look     beside the data, to look at
-          backupservice restore nextcloud --target /tmp/look --path /var/lib/nextcloud/config"#]].assert_eq(&help);
+          backupservice restore nextcloud --snapshot 1a2b3c4d    an earlier snapshot
+          backupservice restore nextcloud --target /tmp/old      into a directory, for inspection
+          backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config"#]].assert_eq(&help);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_restore_is_of_the_latest_snapshot_unless_it_says_so() {
 }
 
 #[test]
-fn what_could_become_something_else_is_refused() {
+fn ambiguous_values_are_refused() {
     let mut messages = String::new();
     for line in [
         "recover ../x",
@@ -166,11 +166,11 @@ fn what_could_become_something_else_is_refused() {
         messages.push('\n');
     }
     expect![[r#"
-        error: invalid value '../x' for '[NAME]': `../x` cannot be part of a unit's name. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit
-        error: invalid value 'a/b' for '[NAME]': `a/b` cannot be part of a unit's name. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit
-        error: invalid value '--repo=/y' for '--snapshot <ID>': not a snapshot's id; `backupservice snapshots NAME` lists them
-        error: invalid value 'var/lib' for '--path <PATH>': not an absolute path without `..`, such as /var/lib/nextcloud/config
-        error: invalid value '/var/../etc' for '--path <PATH>': not an absolute path without `..`, such as /var/lib/nextcloud/config
+        error: invalid value '../x' for '[NAME]': `../x` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
+        error: invalid value 'a/b' for '[NAME]': `a/b` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
+        error: invalid value '--repo=/y' for '--snapshot <ID>': not a snapshot id; list the ids with `backupservice snapshots NAME`
+        error: invalid value 'var/lib' for '--path <PATH>': must be absolute and without `..`, such as /var/lib/nextcloud/config
+        error: invalid value '/var/../etc' for '--path <PATH>': must be absolute and without `..`, such as /var/lib/nextcloud/config
     "#]].assert_eq(&messages);
 }
 

@@ -1,4 +1,4 @@
-//! `logs`: what the units of an instance have written, as journalctl shows it.
+//! `logs`: shows the journal messages of the units of an instance with journalctl.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -9,20 +9,20 @@ use crate::base::paths::Host;
 use crate::base::unit_names::unit;
 use crate::client::status::collect;
 
-/// Becomes journalctl, and so does not return.
+/// Replaces this process by journalctl, and so only returns on errors.
 ///
 /// # Errors
-/// There is no such instance, or no journalctl.
+/// There is no such instance, or journalctl cannot be started.
 pub fn run(host: &Host, name: &str, follow: bool, lines: Option<u32>) -> anyhow::Result<()> {
     collect::find(&collect::instances(host)?, name)?;
     Err(Command::new("journalctl")
         .args(arguments(name, follow, lines))
         .exec())
-    .context("journalctl cannot be started")
+    .context("cannot start journalctl")
 }
 
 fn arguments(name: &str, follow: bool, lines: Option<u32>) -> Vec<String> {
-    // Any process can write the field, and `app*` are also the units of `app-2`: so both.
+    // Any process can write the field, and `app-*` also matches units of `app-2`: so both.
     let mut arguments = vec![
         format!("BACKUP_INSTANCE={name}"),
         "--unit".to_owned(),

@@ -1,5 +1,5 @@
-//! The command line's side of `run`, `restore` and `snapshots`: the work is done by the
-//! instance's units, with their rights; here they are started, and their answers shown.
+//! Client of the units: starts them for `run`, `restore`, `maintain` and `snapshots`, waits and
+//! shows their results. The work itself is done by the units, with their rights.
 
 pub mod logs;
 pub mod progress;
@@ -26,32 +26,32 @@ use crate::run::restore::request::{Request, Restored};
 use crate::run::snapshots::Listing;
 use crate::systemd::units::{Activity, UnitError, UnitResult, Units};
 
-/// For whom answers are.
+/// Reader of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// A person, who also sees how far it is.
+    /// A person: text, and progress while waiting.
     Person,
-    /// A program, which gets JSON.
+    /// A program: JSON.
     Program,
 }
 
-/// What the command line needs of the machine.
+/// Client of the units of a machine.
 pub struct Client<'a> {
-    /// Its directories.
+    /// Directories of the machine.
     pub host: &'a Host,
     /// systemd.
     pub units: &'a dyn Units,
-    /// Ctrl-C, which stops what was started.
+    /// Cancel request (Ctrl-C), which stops the started unit.
     pub cancel: &'a Cancel,
     /// Standard output.
     pub out: &'a mut dyn Write,
-    /// Who reads it.
+    /// Reader of the output.
     pub reader: Reader,
 }
 
 impl Client<'_> {
-    /// Starts a backup, perhaps of data that shrank on purpose, and waits for its end.
-    /// Returns the exit status.
+    /// Starts a backup and waits for its result. With `accept_shrink`, accepts the current data
+    /// size as the new baseline. Returns the exit status.
     ///
     /// # Errors
     /// There is no such instance, or systemd did not start it.
@@ -68,7 +68,7 @@ impl Client<'_> {
             leave(&directories, &demand, b"")?;
         }
         let started = self.start(&unit, &directories.run_state());
-        // It is said for this run, not for a later one.
+        // Valid for this run only.
         if accept_shrink {
             remove_if_there(&accepted).map_err(anyhow::Error::from)?;
         }
@@ -88,8 +88,8 @@ impl Client<'_> {
         })
     }
 
-    /// Starts a maintenance, perhaps only its check, and waits for its end. Returns the
-    /// exit status.
+    /// Starts a maintenance, or only its check, and waits for its result. Returns the exit
+    /// status.
     ///
     /// # Errors
     /// There is no such instance, or systemd did not start it.
@@ -102,7 +102,7 @@ impl Client<'_> {
             leave(&directories, &only, b"")?;
         }
         let started = self.start(&unit, &directories.maintenance_state());
-        // It is said for this one, not for a later one.
+        // Valid for this maintenance only.
         if only_check {
             remove_if_there(&only).map_err(anyhow::Error::from)?;
         }
@@ -116,7 +116,7 @@ impl Client<'_> {
         Ok(exit_status(record.outcome, false))
     }
 
-    /// Starts a restore and waits for its end. Returns the exit status.
+    /// Starts a restore and waits for its result. Returns the exit status.
     ///
     /// # Errors
     /// There is no such instance, or systemd did not start the restore.
@@ -128,7 +128,7 @@ impl Client<'_> {
         let json = serde_json::to_vec(request).map_err(anyhow::Error::from)?;
         leave(&directories, &directories.restore_request(), &json)?;
         let started = self.start(&unit, &directories.restore_state());
-        // A request that was not taken must not be found by a later restore.
+        // A later restore must not take a request that was left behind.
         remove_if_there(&directories.restore_request()).map_err(anyhow::Error::from)?;
         let result = started?;
         let restored: Option<Restored> = read(&directories.restore_result())?;
@@ -141,7 +141,7 @@ impl Client<'_> {
         Ok(restored.exit_status())
     }
 
-    /// Lists the snapshots of an instance, for people or as JSON. Returns the exit status.
+    /// Prints the snapshots of an instance as a table or JSON. Returns the exit status.
     ///
     /// # Errors
     /// There is no such instance, or its repository cannot be read.
@@ -156,7 +156,7 @@ impl Client<'_> {
         Ok(0)
     }
 
-    /// The snapshots of an instance, oldest first, as its unit lists them.
+    /// Lists the snapshots of an instance with its unit, oldest first.
     ///
     /// # Errors
     /// There is no such instance, or its repository cannot be read.
@@ -171,8 +171,8 @@ impl Client<'_> {
         else {
             result.check("the listing", &unit)?;
             return Err(Failure::new(
-                format!("{unit} left no list"),
-                format!("look at `systemctl status {unit}`"),
+                format!("{unit} did not write a list of snapshots"),
+                format!("see `systemctl status {unit}`"),
             ));
         };
         match listing.error {
@@ -181,10 +181,11 @@ impl Client<'_> {
         }
     }
 
-    /// Stops the backup or maintenance that is under way, and waits until it has cleaned up.
+    /// Stops the running backup or maintenance, and waits until it has cleaned up. Returns the
+    /// exit status.
     ///
     /// # Errors
-    /// Nothing is under way, or systemd does not stop it.
+    /// Nothing is running, or systemd does not stop it.
     pub fn cancel(&mut self, name: &str) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
         let mut cancelled = false;
@@ -207,23 +208,23 @@ impl Client<'_> {
             return Ok(0);
         }
         Err(Failure::new(
-            format!("neither a backup nor a maintenance of {name} is under way"),
-            format!("`backupservice status {name}` tells what was done last"),
+            format!("neither a backup nor a maintenance of {name} is running"),
+            format!("see the last run with `backupservice status {name}`"),
         ))
     }
 
-    /// Starts a unit and waits for its end, while a person sees how far it is.
+    /// Starts a unit and waits until it has finished, showing its progress to a person.
     fn start(&self, unit: &str, state: &Path) -> Result<UnitResult, UnitError> {
         let work = || {
             let result = self.units.start_and_wait(unit, self.cancel)?;
             if result.job == "canceled" && !result.cancelled {
-                // Somebody else stops it: then our job is gone before the unit has ended.
+                // Stopped by somebody else: the job ends before the unit does.
                 self.units.stop_and_wait(unit)?;
             }
             Ok(result)
         };
         match self.reader {
-            Reader::Person => progress::shown(state, work),
+            Reader::Person => progress::show_while(state, work),
             Reader::Program => work(),
         }
     }
@@ -238,7 +239,7 @@ impl Client<'_> {
 
     fn instance(&self, name: &str) -> Result<InstancePaths, Failure> {
         let plans = self.host.plans();
-        // A name is a file name only once it is known to be one.
+        // Check the name before it becomes part of a path.
         if check_instance_name(name).is_ok() && plans.join(format!("{name}.json")).exists() {
             return Ok(self.host.instance(name));
         }
@@ -251,7 +252,7 @@ impl Client<'_> {
         known.sort();
         Err(Failure::new(
             format!("there is no instance {name:?} on this machine"),
-            format!("give one of: {}", known.join(", ")),
+            format!("choose one of: {}", known.join(", ")),
         ))
     }
 
@@ -261,8 +262,8 @@ impl Client<'_> {
     }
 }
 
-/// Whether an answer is the one to the unit that was started. systemd forgets a unit
-/// that succeeded, and with it the id of the invocation: then the answer is a new one.
+/// Whether a record was written by the started unit. systemd may unload a unit that has
+/// succeeded, and with it the invocation id: then any new record is the one.
 fn is_of(run_id: &str, before: Option<String>, result: &UnitResult) -> bool {
     if result.invocation_id.is_empty() {
         before.is_none_or(|before| before != run_id)
@@ -272,12 +273,13 @@ fn is_of(run_id: &str, before: Option<String>, result: &UnitResult) -> bool {
 }
 
 fn restore_unit(name: &str, snapshot: &str) -> Result<String, Failure> {
-    // What is neither a letter nor a digit would have to be escaped, and is in no id.
+    // Other characters would have to be escaped in a unit name, and occur in no id.
     if snapshot.is_empty() || !snapshot.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(Failure::new(
-            format!("--snapshot {snapshot:?} is not the id of a snapshot"),
+            format!("--snapshot {snapshot:?} is not a snapshot id"),
             format!(
-                "give an id, the beginning of one, or latest; `backupservice snapshots {name}` lists them"
+                "give an id, its beginning, or latest; list the ids with \
+                 `backupservice snapshots {name}`"
             ),
         ));
     }

@@ -1,5 +1,4 @@
-//! What the command line shows while it waits for a unit: how far that is, as its state
-//! file tells. On a terminal, a bar; elsewhere, a line for each phase.
+//! Progress of a unit, from its state file: a bar on a terminal, otherwise one line per phase.
 
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
@@ -14,20 +13,20 @@ use crate::base::measure::size;
 use crate::report::doing;
 use crate::report::record::RunState;
 
-/// The state file is looked at so often.
+/// Interval between two readings of the state file.
 const TICK: Duration = Duration::from_millis(200);
-/// The bar counts in these steps.
+/// Length of the bar.
 const STEPS: u64 = 1000;
 
-/// Does `work`, and meanwhile shows on standard error what the state file says.
-pub fn shown<T>(file: &Path, work: impl FnOnce() -> T) -> T {
+/// Executes `work`, while showing the progress in the state file on standard error.
+pub fn show_while<T>(file: &Path, work: impl FnOnce() -> T) -> T {
     let began = Timestamp::now();
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         let shower = scope.spawn(|| {
             let mut shower = Shower::new();
             while !ended.load(Ordering::SeqCst) {
-                // One that a killed run has left is older.
+                // A state file left by a killed run is older.
                 if let Some(state) = read(file).filter(|state| state.started >= began) {
                     shower.show(&state);
                 }
@@ -95,7 +94,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// A file may say anything.
+/// Converts a fraction from a file, which may be any number.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn steps(fraction: f64) -> u64 {
     (fraction.clamp(0.0, 1.0) * 1000.0) as u64
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_fraction_is_out_of_the_bar() {
+    fn any_fraction_stays_within_the_bar() {
         for (fraction, expected) in [
             (0.437, 437),
             (-1.0, 0),

@@ -1,4 +1,4 @@
-//! Snapshots for people.
+//! Table of snapshots.
 
 use jiff::Timestamp;
 

@@ -1,39 +1,39 @@
-//! What standard output is: a terminal with a width and colours, or something else.
+//! Properties of the terminal on standard output.
 
 use std::env::var_os;
 use std::io::{IsTerminal, stdout};
 
-/// How text for people is laid out.
+/// Width and colours of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terminal {
-    /// So many characters fit into a line, if that is limited.
+    /// Characters per line; none for unlimited.
     pub width: Option<usize>,
-    /// Whether it shows colours.
+    /// Colours are supported.
     pub colour: bool,
 }
 
-/// What a text means, and so how it looks.
+/// Style of a text, by its meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
-    /// Nothing special.
+    /// Normal.
     #[default]
     Plain,
-    /// As it should be.
+    /// Success.
     Good,
-    /// To be looked at.
+    /// Warning.
     Odd,
-    /// Something has to be done.
+    /// Error.
     Bad,
-    /// Goes on now.
+    /// In progress.
     Busy,
-    /// A heading.
+    /// Heading.
     Head,
-    /// Less important than the rest.
+    /// Less important.
     Faint,
 }
 
 impl Terminal {
-    /// What standard output is. `NO_COLOR` (see no-color.org) and `TERM=dumb` are respected.
+    /// Properties of standard output. Respects `NO_COLOR` (see no-color.org) and `TERM=dumb`.
     #[must_use]
     pub fn of_output() -> Self {
         if !stdout().is_terminal() {
@@ -50,10 +50,10 @@ impl Terminal {
         }
     }
 
-    /// The text as it is to look.
+    /// Adds the escape codes of a style, if colours are supported.
     #[must_use]
-    pub fn paint(self, look: Style, text: &str) -> String {
-        let code = match look {
+    pub fn paint(self, style: Style, text: &str) -> String {
+        let code = match style {
             Style::Plain => return text.to_owned(),
             Style::Good => "32",
             Style::Odd => "33",

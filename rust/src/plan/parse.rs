@@ -1,4 +1,4 @@
-//! From JSON to a plan, with errors that name field, value and remedy.
+//! Parsing of plans, with errors that name field, value and remedy.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ impl Plan {
     /// Reads the plan in `path`.
     ///
     /// # Errors
-    /// The file cannot be read, or is no plan; the latter is a [`Problems`].
+    /// The file cannot be read; or, as [`Problems`], it is not a valid plan.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the plan {}", path.display()))?;
@@ -24,8 +24,8 @@ impl Plan {
     /// Reads a plan.
     ///
     /// # Errors
-    /// It is not JSON, of another version, or has a field too many, too few or of another
-    /// type. The version is looked at first, since it explains everything else.
+    /// The text is not JSON, has another version, or has unknown, missing or ill-typed fields.
+    /// The version is checked first, since it explains all other errors.
     pub fn parse(text: &str) -> Result<Self, Problems> {
         let value: Value = serde_json::from_str(text)
             .map_err(|error| problem("(document)", &format!("not JSON: {error}"), SAME_REVISION))?;
@@ -51,7 +51,7 @@ fn check_version(plan: &Value) -> Result<(), Problems> {
         Some(Value::Number(version)) if version.as_u64() == Some(u64::from(VERSION)) => Ok(()),
         Some(version) => Err(problem(
             "version",
-            &format!("plan version {version}, this executor understands {VERSION}"),
+            &format!("is {version}, but this executor understands version {VERSION}"),
             SAME_REVISION,
         )),
         None => Err(problem("version", "missing", SAME_REVISION)),
@@ -109,8 +109,8 @@ mod tests {
         messages += &refusal("[]");
         messages += &refusal("{\"version\": 1");
         expect![[r#"
-            version: plan version 2, this executor understands 1. Build the system and the executor from the same revision.
-            version: plan version "1", this executor understands 1. Build the system and the executor from the same revision.
+            version: is 2, but this executor understands version 1. Build the system and the executor from the same revision.
+            version: is "1", but this executor understands version 1. Build the system and the executor from the same revision.
             instance: invalid type: null, expected a string. Build the system and the executor from the same revision.
             sources: invalid type: string "/var/lib/myservice", expected a sequence. Build the system and the executor from the same revision.
             provider.type: unknown variant `tar`, expected `borg` or `restic`. Choose one that this executor knows.
@@ -120,7 +120,7 @@ mod tests {
             repository.credentials.sshkey: unknown field `sshkey`, expected one of `password`, `repository`, `environment`, `sshKey`, `sshKnownHosts`. Build the system and the executor from the same revision.
             hooks.beforeBackup[0].user: unknown field `user`, expected `name` or `unit`. Build the system and the executor from the same revision.
             provider: missing field `program`. Build the system and the executor from the same revision.
-            version: plan version 2, this executor understands 1. Build the system and the executor from the same revision.
+            version: is 2, but this executor understands version 1. Build the system and the executor from the same revision.
             version: missing. Build the system and the executor from the same revision.
             version: missing. Build the system and the executor from the same revision.
             (document): not JSON: EOF while parsing an object at line 1 column 13. Build the system and the executor from the same revision.

@@ -1,4 +1,4 @@
-//! Where data, repository and secrets are: they must not get into each other's way.
+//! Checks of the locations of data, repository and secrets.
 
 use std::path::Path;
 
@@ -35,12 +35,12 @@ impl Checker {
             ),
             (Some(_), Some(file)) => self.add(
                 "repository.path",
-                &format!("is given, and so is the pathFile {}", file.display()),
+                &format!("is set together with pathFile ({})", file.display()),
                 "Set one of repository.path and repository.pathFile",
             ),
             (Some(path), None) if has_password(path) => self.add(
                 "repository.path",
-                "contains a password, which everyone could read in the Nix store",
+                "contains a password, which every user can read in the Nix store",
                 "Put the URL into a file and set repository.pathFile to it",
             ),
             (Some(path), None) => self.place(plan, path),
@@ -59,11 +59,11 @@ impl Checker {
             Some(path) => self.add(
                 field,
                 &format!("{} is not below {shown}", path.display()),
-                "Name the mount point that the repository is on",
+                "Give the mount point of the file system with the repository",
             ),
             None => self.add(
                 field,
-                &format!("{shown} is given, but the repository is not on this machine"),
+                &format!("{shown} is set, but the repository is not on this machine"),
                 "Remove it",
             ),
         }
@@ -90,7 +90,7 @@ impl Checker {
         }
     }
 
-    /// A repository must not save itself, nor be overwritten by a restore.
+    /// A repository must neither be backed up into itself nor be overwritten by a restore.
     fn apart(&mut self, plan: &Plan, repository: &Path) {
         let field = "repository.path";
         let shown = repository.display();
@@ -110,11 +110,7 @@ impl Checker {
             } else {
                 continue;
             };
-            self.add(
-                field,
-                &problem,
-                "Keep the repository outside of what it saves",
-            );
+            self.add(field, &problem, "Move the repository out of the sources");
         }
     }
 
@@ -134,7 +130,7 @@ impl Checker {
             if self.absolute(&field, file) && secret && file.starts_with(STORE_DIR) {
                 self.add(
                     &field,
-                    &format!("{} is in the Nix store, which everyone can read", file.display()),
+                    &format!("{} is in the Nix store, which every user can read", file.display()),
                     "Use a file outside of it, such as one of agenix or sops-nix; in Nix, write its path as a string",
                 );
             }

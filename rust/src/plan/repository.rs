@@ -1,11 +1,11 @@
-//! What can be said about a repository without opening it.
+//! Checks of a repository's path or URL.
 
 use std::path::Path;
 
 use super::Repository;
 
 impl Repository {
-    /// The directory on this machine, unless it is elsewhere or in a credential.
+    /// Directory of a local repository; none if it is remote or in a credential.
     #[must_use]
     pub fn local_path(&self) -> Option<&Path> {
         self.path
@@ -28,7 +28,7 @@ pub(super) fn has_password(url: &str) -> bool {
     user_info.is_some_and(|(user, _)| user.contains(':'))
 }
 
-/// Whether it names a kind of place, as in `sftp:…` or `s3:…`.
+/// Whether the location has a scheme, as in `sftp:…` or `s3:…`.
 pub(super) fn has_scheme(path: &str) -> bool {
     let scheme = authority(path)
         .split_once(':')
@@ -36,18 +36,18 @@ pub(super) fn has_scheme(path: &str) -> bool {
     !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
-/// Whether borg takes it for what it looks like: it would ask a host named `sftp` for
-/// `sftp:…`, and look for an archive after `::`.
+/// Rejects locations that borg misinterprets: it takes `sftp:…` for a host named `sftp`, and
+/// expects the name of an archive after `::`.
 ///
 /// # Errors
-/// What is wrong, and what to write.
+/// Problem and remedy.
 pub(crate) fn borg_location(path: &str) -> Result<(), (&'static str, &'static str)> {
     let host = match path.strip_prefix("ssh://") {
         Some(rest) => authority(rest).len() + "ssh://".len(),
         None if path.starts_with('/') => 0,
         None => {
             return Err((
-                "is not a place that borg knows",
+                "is not a location that borg supports",
                 "Give an absolute path, or a URL such as ssh://backup@host/srv/backup",
             ));
         }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn schemes_are_told_from_relative_paths() {
+    fn schemes_are_distinguished_from_relative_paths() {
         for url in ["b2:bucket", "sftp:a@b:/c", "rest:https://host/"] {
             assert!(has_scheme(url), "{url}");
         }

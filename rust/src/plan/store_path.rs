@@ -9,7 +9,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Where store paths are.
+/// Directory of the Nix store.
 pub const STORE_DIR: &str = "/nix/store";
 
 /// Characters of a digest: 20 bytes in Nix's base32.
@@ -104,7 +104,7 @@ impl StorePath {
         &self.digest
     }
 
-    /// What follows the digest.
+    /// The name after the digest.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

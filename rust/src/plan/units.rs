@@ -1,4 +1,4 @@
-//! Units that the executor starts or stops: polkit lets it touch exactly these.
+//! Checks of the units that the executor starts or stops; polkit allows exactly these.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::check::{Checker, is_safe};
 use super::{Hook, Plan};
 use crate::base::unit_names;
 
-/// What has a unit of its own in every instance.
+/// Parts of an instance that have a unit of their own.
 const OWN: [&str; 6] = [
     "prepare",
     "restore@",
@@ -15,11 +15,11 @@ const OWN: [&str; 6] = [
     "drill",
     "probe",
 ];
-/// Kinds of units that a service can ask to have stopped.
+/// Types of units that a contract can list in `quiesce` and `restore`.
 const KINDS: [&str; 6] = ["service", "socket", "timer", "target", "path", "scope"];
 
 impl Checker {
-    /// Units that the executor starts are this instance's, and each is there once.
+    /// Checks that the units to start belong to this instance and are unique.
     pub(super) fn units(&mut self, plan: &Plan) {
         let prefix = unit_names::prefix(&plan.instance);
         let mut users: BTreeMap<String, String> = OWN
@@ -62,7 +62,7 @@ impl Checker {
             self.add(
                 field,
                 &format!("`{name}` is not safe as the name of a file or a unit"),
-                "Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit",
+                "Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit",
             );
         } else if seen.contains(&name) {
             self.add(
@@ -103,7 +103,7 @@ impl Checker {
         }
     }
 
-    /// Units of others, which are stopped and started again.
+    /// Checks the units to stop and start again.
     pub(super) fn stopped(&mut self, list: &str, units: &[String]) {
         for (i, unit) in units.iter().enumerate() {
             let field = format!("{list}[{i}]");
@@ -125,7 +125,7 @@ impl Checker {
             } else if units[..i].contains(unit) {
                 self.add(
                     &field,
-                    &format!("{unit} is there twice"),
+                    &format!("{unit} is listed twice"),
                     "Remove one of them",
                 );
             }

@@ -1,4 +1,4 @@
-//! The journal: messages with fields that dashboards can rely on.
+//! Journal output: messages with stable fields.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use super::record::Record;
 use crate::base::outcome::Outcome;
 use crate::base::problem::Problem;
 
-/// What to do about what has no remedy of its own.
-const LOOK: &str = "read what the run said, with the command below";
+/// Remedy for problems without one of their own.
+const READ_MESSAGES: &str = "read the messages of the run, with the command below";
 
-/// Fields of one message.
+/// Fields of one message: name and value.
 pub type Fields = Vec<(&'static str, String)>;
 
-/// Sends everything that is logged to the journal if standard error is connected to it,
-/// and to standard error otherwise.
+/// Installs the logger: the journal if standard error is connected to it, otherwise
+/// standard error. Logs from level `info`.
 pub fn install() {
     let reachable = Path::new("/run/systemd/journal/socket").exists();
     if connected_to_journal() && reachable {
@@ -28,21 +28,21 @@ pub fn install() {
             return;
         }
     }
-    // Fails only if there is a logger already, which then does the work.
+    // Fails only if a logger is installed already.
     if log::set_logger(&StandardError).is_ok() {
         log::set_max_level(LevelFilter::Info);
     }
 }
 
-/// The fields of what went wrong.
-pub fn blame(fields: &mut Fields, problem: Option<&Problem>) {
+/// Adds `BACKUP_ERROR` and `BACKUP_REMEDY`.
+pub fn add_problem(fields: &mut Fields, problem: Option<&Problem>) {
     let Some(problem) = problem else { return };
     let remedy = problem.remedy.as_deref();
     fields.push(("BACKUP_ERROR", problem.message.clone()));
-    fields.push(("BACKUP_REMEDY", remedy.unwrap_or(LOOK).to_owned()));
+    fields.push(("BACKUP_REMEDY", remedy.unwrap_or(READ_MESSAGES).to_owned()));
 }
 
-/// Sends one message.
+/// Sends one message with its `MESSAGE_ID`.
 pub fn send(level: Level, message: &JournalMessage, fields: &Fields, text: &str) {
     let mut pairs: Vec<(&str, &str)> = vec![("MESSAGE_ID", message.id)];
     pairs.extend(fields.iter().map(|(name, value)| (*name, value.as_str())));
@@ -57,8 +57,8 @@ pub fn send(level: Level, message: &JournalMessage, fields: &Fields, text: &str)
     );
 }
 
-/// Tells how a backup ended.
-pub fn tell(record: &Record) {
+/// Sends the last message of a backup.
+pub fn report_backup(record: &Record) {
     let mut fields = vec![
         ("BACKUP_INSTANCE", record.instance.clone()),
         ("BACKUP_RUN_ID", record.run_id.clone()),
@@ -75,7 +75,7 @@ pub fn tell(record: &Record) {
     if let Some(totals) = &record.totals {
         fields.push(("BACKUP_BYTES_ADDED", totals.bytes_added.to_string()));
     }
-    blame(&mut fields, record.error.as_ref());
+    add_problem(&mut fields, record.error.as_ref());
     let (level, message) = match record.outcome {
         Outcome::Failed => (Level::Error, &messages::FAILED),
         _ if record.cleanup_failed => (Level::Error, &messages::CLEANUP_FAILED),
@@ -86,8 +86,8 @@ pub fn tell(record: &Record) {
     send(level, message, &fields, &record.to_string());
 }
 
-/// Tells how a maintenance ended.
-pub fn tell_maintenance(record: &MaintenanceRecord) {
+/// Sends the last message of a maintenance.
+pub fn report_maintenance(record: &MaintenanceRecord) {
     let mut fields = vec![
         ("BACKUP_INSTANCE", record.instance.clone()),
         ("BACKUP_RUN_ID", record.run_id.clone()),
@@ -97,7 +97,7 @@ pub fn tell_maintenance(record: &MaintenanceRecord) {
     if let Some(phase) = record.phases.last() {
         fields.push(("BACKUP_PHASE", phase.name.clone()));
     }
-    blame(&mut fields, record.error.as_ref());
+    add_problem(&mut fields, record.error.as_ref());
     let (level, message) = match record.outcome {
         Outcome::Success | Outcome::Skipped => (Level::Info, &messages::MAINTAINED),
         Outcome::Cancelled => (Level::Warn, &messages::MAINTAINED),

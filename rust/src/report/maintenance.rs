@@ -1,4 +1,4 @@
-//! What is written about a maintenance, and read by `status`.
+//! The record of a maintenance.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::record::{Phase, Problem};
 use crate::base::measure::size;
 use crate::base::outcome::Outcome;
 
-/// A maintenance that ended: `last-maintenance.json`.
+/// Record of a finished maintenance: `last-maintenance.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MaintenanceRecord {
@@ -25,51 +25,51 @@ pub struct MaintenanceRecord {
     pub started: Timestamp,
     /// End, UTC.
     pub finished: Timestamp,
-    /// How it ended; skipped if there is no repository yet.
+    /// Outcome; skipped if there is no repository yet.
     pub outcome: Outcome,
-    /// Why it is not a success.
+    /// Cause and remedy, unless it succeeded.
     pub error: Option<Problem>,
-    /// What it did, also if it failed afterwards.
+    /// Results, even if it failed afterwards.
     #[serde(flatten)]
     pub done: MaintenanceResults,
     /// Every phase with its duration, in order.
     pub phases: Vec<Phase>,
 }
 
-/// What a maintenance did.
+/// Results of a maintenance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MaintenanceResults {
-    /// Ids of the instance's snapshots that were forgotten; null if none were looked for.
+    /// Ids of the instance's forgotten snapshots; null if this step was not reached.
     pub removed: Option<Vec<String>>,
-    /// So many of the instance's snapshots are left; null if not counted.
+    /// Number of the instance's remaining snapshots; null if not counted.
     pub kept: Option<usize>,
-    /// Bytes that were freed, of all instances; null if not known.
+    /// Freed bytes, of all instances in the repository; null if unknown.
     pub bytes_freed: Option<u64>,
-    /// What the check of the repository found; null if it did not come to its end.
+    /// Result of the repository check; null if the check did not finish.
     pub check: Option<CheckResult>,
-    /// The repository was locked, and locks of processes that are gone were removed.
+    /// Stale locks were removed from the repository.
     pub unlocked: bool,
 }
 
-/// What a check found.
+/// Result of a repository check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckResult {
-    /// Nothing wrong.
+    /// No errors found.
     Sound,
-    /// Damage: not every snapshot can be restored.
+    /// Errors found: some snapshots may not be restorable.
     Damaged,
 }
 
-/// How a maintenance ended.
+/// End of a maintenance, from which its record is made.
 #[derive(Clone, Debug)]
 pub struct MaintenanceEnd {
-    /// Its outcome.
+    /// Outcome.
     pub outcome: Outcome,
-    /// Why it is not a success.
+    /// Cause and remedy, unless it succeeded.
     pub error: Option<Problem>,
-    /// What it did.
+    /// Results.
     pub done: MaintenanceResults,
 }
 

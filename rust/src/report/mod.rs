@@ -1,4 +1,4 @@
-//! Telling what happens: state files, journal, `systemctl status`.
+//! Reporting of runs: state files, records, journal, and the line in `systemctl status`.
 
 pub mod journal;
 pub mod maintenance;
@@ -26,10 +26,10 @@ pub use state::{
     write_record,
 };
 
-/// Progress goes to [`RunState`] and `systemctl status` this often.
+/// Minimum time between two updates of the progress in [`RunState`] and `systemctl status`.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
-/// What a run or restore tells while it is under way, and at its end.
+/// Report of a run, restore or maintenance in progress.
 #[derive(Debug)]
 pub struct Report {
     directories: InstancePaths,
@@ -39,11 +39,11 @@ pub struct Report {
     attempt: u32,
     phases: Vec<Phase>,
     phase_began: Option<Instant>,
-    progress_told: Option<Instant>,
+    progress_sent: Option<Instant>,
 }
 
 impl Report {
-    /// Begins to report a backup.
+    /// Starts the report of a backup.
     #[must_use]
     pub fn of_backup(
         directories: &InstancePaths,
@@ -66,11 +66,11 @@ impl Report {
             attempt: 1,
             phases: Vec::new(),
             phase_began: None,
-            progress_told: None,
+            progress_sent: None,
         }
     }
 
-    /// Begins to report something that is no backup, and so leaves no record of one.
+    /// Starts the report of a restore, which has no state file unless one is set.
     #[must_use]
     pub fn of_restore(
         directories: &InstancePaths,
@@ -84,7 +84,7 @@ impl Report {
         }
     }
 
-    /// Writes what is under way to this file, until it has ended.
+    /// Sets the state file, which exists until the end of the run.
     #[must_use]
     pub fn shown_in(self, file: PathBuf) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Report {
         }
     }
 
-    /// Begins to report a maintenance.
+    /// Starts the report of a maintenance.
     #[must_use]
     pub fn of_maintenance(
         directories: &InstancePaths,
@@ -107,7 +107,7 @@ impl Report {
         }
     }
 
-    /// Reports the end of a backup that somebody else began, and could not end.
+    /// Continues the report of an interrupted backup, to report its end.
     #[must_use]
     pub fn resumed(
         directories: &InstancePaths,
@@ -121,30 +121,30 @@ impl Report {
         report
     }
 
-    /// It began before this process did.
+    /// Sets the start of a run that began before this process.
     pub fn began(&mut self, started: Timestamp) {
         self.state.started = started;
     }
 
-    /// Tells which attempt it is, counted from 1.
+    /// Sets the number of the attempt, from 1.
     #[must_use]
     pub fn at_attempt(self, attempt: u32) -> Self {
         Self { attempt, ..self }
     }
 
-    /// Which attempt it is, counted from 1.
+    /// Number of the attempt, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// When it began.
+    /// Start of the run, UTC.
     #[must_use]
     pub fn started(&self) -> Timestamp {
         self.state.started
     }
 
-    /// A new phase begins, and the one before ends.
+    /// Ends the current phase and starts the next one.
     pub fn phase(&mut self, name: &str) {
         self.end_phase();
         self.phases.push(Phase {
@@ -155,36 +155,36 @@ impl Report {
         self.phase_began = Some(Instant::now());
         name.clone_into(&mut self.state.phase);
         self.state.progress = None;
-        self.progress_told = None;
+        self.progress_sent = None;
         self.write_state();
         let doing = notify::doing(name);
         notify::status(doing);
         journal::send(Level::Info, &messages::PHASE, &self.fields(), doing);
     }
 
-    /// The provider got further. Most calls are ignored, so as not to tell too often.
+    /// Updates the progress of the provider, at most every 500 ms.
     pub fn progress(&mut self, progress: &Progress) {
         if self
-            .progress_told
-            .is_some_and(|told| told.elapsed() < PROGRESS_EVERY)
+            .progress_sent
+            .is_some_and(|sent| sent.elapsed() < PROGRESS_EVERY)
         {
             return;
         }
-        self.progress_told = Some(Instant::now());
+        self.progress_sent = Some(Instant::now());
         self.state.progress = Some(*progress);
         self.write_state();
         notify::status(&notify::progress(&self.state.phase, progress));
     }
 
-    /// Something a person may want to read, that changes nothing by itself.
+    /// Logs a note that does not affect the outcome.
     pub fn note(&self, text: &str) {
         journal::send(Level::Info, &messages::NOTE, &self.fields(), text);
     }
 
-    /// Something that went wrong, but does not end the run.
+    /// Logs a problem that does not end the run.
     pub fn problem(&self, problem: &Problem) {
         let mut fields = self.fields();
-        journal::blame(&mut fields, Some(problem));
+        journal::add_problem(&mut fields, Some(problem));
         journal::send(
             Level::Error,
             &messages::PROBLEM,
@@ -193,7 +193,7 @@ impl Report {
         );
     }
 
-    /// The end of a backup: completes the record, writes it and tells it.
+    /// Ends a backup: writes its record, and logs it.
     #[must_use]
     pub fn finish(mut self, end: End) -> Record {
         self.end_phase();
@@ -213,17 +213,17 @@ impl Report {
             phases: std::mem::take(&mut self.phases),
         };
         state::write_record(&self.directories, &record);
-        journal::tell(&record);
+        journal::report_backup(&record);
         notify::status(&record.to_string());
         record
     }
 
-    /// The end of a restore.
+    /// Ends a restore: removes its state file, and logs `text`.
     pub fn finish_restore(mut self, outcome: Outcome, error: Option<&Problem>, text: &str) {
         self.end_phase();
         let mut fields = self.fields();
         fields.push(("BACKUP_OUTCOME", outcome.as_str().to_owned()));
-        journal::blame(&mut fields, error);
+        journal::add_problem(&mut fields, error);
         let (level, message) = match outcome {
             Outcome::Success | Outcome::Skipped => (Level::Info, &messages::RESTORED),
             _ => (Level::Error, &messages::RESTORE_FAILED),
@@ -235,7 +235,7 @@ impl Report {
         notify::status(text);
     }
 
-    /// The end of a maintenance: completes the record, writes it and tells it.
+    /// Ends a maintenance: writes its record, and logs it.
     #[must_use]
     pub fn finish_maintenance(mut self, end: MaintenanceEnd) -> MaintenanceRecord {
         self.end_phase();
@@ -252,7 +252,7 @@ impl Report {
             phases: std::mem::take(&mut self.phases),
         };
         state::write_maintenance(&self.directories, &record);
-        journal::tell_maintenance(&record);
+        journal::report_maintenance(&record);
         notify::status(&record.to_string());
         record
     }
@@ -279,17 +279,17 @@ impl Report {
     }
 }
 
-/// How a backup ended.
+/// End of a backup, from which its record is made.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// Its outcome.
+    /// Outcome.
     pub outcome: Outcome,
-    /// Something could not be put back.
+    /// Something that was stopped or changed for the run could not be undone.
     pub cleanup_failed: bool,
-    /// Why it is not a success.
+    /// Cause and remedy, unless it succeeded.
     pub error: Option<Problem>,
-    /// The snapshot's id, if one was made.
+    /// Id of the snapshot, if one was created.
     pub snapshot: Option<String>,
-    /// What the provider counted.
+    /// Files and bytes, as counted by the provider.
     pub totals: Option<record::Totals>,
 }

@@ -1,52 +1,52 @@
-//! One line for `systemctl status`.
+//! The status line in `systemctl status`.
 
 use sd_notify::NotifyState;
 
 use crate::base::measure::{Progress, size};
 
-/// Sets the line. Without systemd nothing happens.
+/// Sets the status line. Does nothing without systemd.
 pub fn status(text: &str) {
-    // systemd takes the assignment to the end of the line.
+    // systemd reads the assignment up to the end of the line.
     let text = text.replace('\n', " ");
     if let Err(error) = sd_notify::notify(&[NotifyState::Status(&text)]) {
-        log::debug!("cannot tell systemd the status: {error}");
+        log::debug!("cannot send the status line to systemd: {error}");
     }
 }
 
-/// What a phase does, for people.
+/// Describes a phase for people.
 #[must_use]
 pub fn doing(phase: &str) -> &str {
     match phase {
-        "lock" => "taking the lock of the instance",
-        "recover" => "finishing what an earlier run left",
+        "lock" => "acquiring the lock of the instance",
+        "recover" => "cleaning up after an interrupted run",
         "settle" => "cleaning up after a killed run",
         "guard" => "checking sources and credentials",
-        "before-backup" => "running the hooks before the backup",
-        "quiesce" => "stopping units while the data is read",
+        "before-backup" => "running the beforeBackup hooks",
+        "quiesce" => "stopping units for the backup",
         "dump" => "dumping databases",
         "backup" => "backing up",
         "init" => "creating the repository",
         "mark" => "marking the snapshot as incomplete",
-        "select" => "looking for the snapshot",
+        "select" => "finding the snapshot",
         "stop" => "stopping units for the restore",
-        "before-restore" => "running the hooks before the restore",
+        "before-restore" => "running the beforeRestore hooks",
         "restore" => "restoring",
-        "swap" => "putting the restored data in its place",
+        "swap" => "moving the restored data into place",
         "load" => "loading databases",
-        "after-restore" => "running the hooks after the restore",
-        "resume" => "starting the units that were stopped",
-        "after-backup" => "running the hooks after the backup",
-        "waiting" => "waiting for its turn",
+        "after-restore" => "running the afterRestore hooks",
+        "resume" => "starting the stopped units",
+        "after-backup" => "running the afterBackup hooks",
+        "waiting" => "waiting for other runs or for its conditions",
         "forget" => "forgetting old snapshots",
         "prune" => "freeing space in the repository",
         "check" => "checking the repository",
-        "unlock" => "removing the locks of processes that are gone",
-        "clean" => "removing what is not needed any more",
+        "unlock" => "removing stale locks",
+        "clean" => "cleaning up",
         other => other,
     }
 }
 
-/// A phase with its progress.
+/// Describes a phase with its progress.
 pub fn progress(phase: &str, progress: &Progress) -> String {
     format!(
         "{}: {:.0}% of {}, {} files",

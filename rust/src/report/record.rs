@@ -1,4 +1,4 @@
-//! What is written about a run, and read by `status`.
+//! The record of a run, and its state while it is running.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub use crate::base::problem::Problem;
 /// The version of [`Record`] and [`RunState`].
 pub const VERSION: u32 = 1;
 
-/// A run that ended: `last-run.json`, and the items of `history.json`.
+/// Record of a finished run: `last-run.json`, and the items of `history.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -24,30 +24,24 @@ pub struct Record {
     pub provider: String,
     /// systemd's invocation id of the unit.
     pub run_id: String,
-    /// Which attempt it was, counted from 1.
-    #[serde(default = "first")]
+    /// Number of the attempt, from 1.
     pub attempt: u32,
     /// Start, UTC.
     pub started: Timestamp,
     /// End, UTC.
     pub finished: Timestamp,
-    /// How it ended.
+    /// Outcome.
     pub outcome: Outcome,
-    /// Something that was stopped or changed for the run could not be put back.
+    /// Something that was stopped or changed for the run could not be undone.
     pub cleanup_failed: bool,
-    /// Why it is not a success.
+    /// Cause and remedy, unless it succeeded.
     pub error: Option<Problem>,
-    /// The snapshot's id, if one was made.
+    /// Id of the snapshot, if one was created.
     pub snapshot: Option<String>,
-    /// What the provider counted.
+    /// Files and bytes, as counted by the provider.
     pub totals: Option<Totals>,
     /// Every phase with its duration, in order.
     pub phases: Vec<Phase>,
-}
-
-/// Of records that were written before attempts were counted.
-fn first() -> u32 {
-    1
 }
 
 impl fmt::Display for Record {
@@ -63,13 +57,13 @@ impl fmt::Display for Record {
             write!(f, ": {problem}")?;
         }
         if self.cleanup_failed {
-            f.write_str(" Not everything could be put back: see the journal.")?;
+            f.write_str(" Cleanup failed: see the journal.")?;
         }
         Ok(())
     }
 }
 
-/// A run under way: `state.json`.
+/// State of a run in progress: `state.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunState {
@@ -81,13 +75,13 @@ pub struct RunState {
     pub run_id: String,
     /// Start, UTC.
     pub started: Timestamp,
-    /// What it is doing.
+    /// Current phase.
     pub phase: String,
-    /// How far the provider is.
+    /// Progress of the provider, if it reports any.
     pub progress: Option<Progress>,
 }
 
-/// A step of a run.
+/// Phase of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Phase {

@@ -1,4 +1,4 @@
-//! State files, for `status` and dashboards.
+//! Reading and writing of records and state files.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,41 +13,41 @@ use super::record::{Record, RunState, Totals};
 use crate::base::outcome::Outcome;
 use crate::base::paths::{InstancePaths, remove_if_there, write_atomically};
 
-/// So many runs are remembered.
+/// Number of records kept in the history.
 const HISTORY: usize = 100;
 
-/// The record of the last run that ended, if there is one.
+/// The record of the last finished run, if there is one.
 ///
 /// # Errors
-/// The file is not a record, or cannot be read.
+/// The file cannot be read or parsed.
 pub fn last_run(directories: &InstancePaths) -> Result<Option<Record>> {
     read(&directories.last_run())
 }
 
-/// Whether a run that is remembered made a snapshot.
+/// Whether any run in the history created a snapshot.
 ///
 /// # Errors
-/// The history is not one, or cannot be read.
+/// The history cannot be read or parsed.
 pub fn has_snapshots(directories: &InstancePaths) -> Result<bool> {
     Ok(runs(directories)?.any(|record| record.snapshot.is_some()))
 }
 
-/// What was counted for the last complete snapshot that is remembered.
+/// Files and bytes of the last complete snapshot in the history.
 ///
 /// # Errors
-/// The history is not one, or cannot be read.
+/// The history cannot be read or parsed.
 pub fn last_complete_totals(directories: &InstancePaths) -> Result<Option<Totals>> {
     let complete = runs(directories)?.filter(|record| record.outcome == Outcome::Success);
     Ok(complete.filter_map(|record| record.totals).last())
 }
 
-/// The runs that are remembered, oldest first.
+/// The runs in the history, oldest first.
 ///
 /// # Errors
-/// The history or the last record is none, or cannot be read.
+/// The history or the last record cannot be read or parsed.
 pub fn history(directories: &InstancePaths) -> Result<Vec<Record>> {
     let mut history: Vec<Record> = read(&directories.history())?.unwrap_or_default();
-    // It is written after the history, and is all there is if that could not be.
+    // The last record is written after the history, and alone if writing the history failed.
     let last = last_run(directories)?;
     history.extend(last.filter(|last| {
         history
@@ -62,38 +62,38 @@ fn runs(directories: &InstancePaths) -> Result<impl Iterator<Item = Record>> {
     Ok(history.into_iter().flatten().chain(last_run(directories)?))
 }
 
-/// The state of the run under way, if there is one.
+/// The state of the run in progress, if there is one.
 ///
 /// # Errors
-/// The file is not a state, or cannot be read.
+/// The file cannot be read or parsed.
 pub fn running(directories: &InstancePaths) -> Result<Option<RunState>> {
     read(&directories.run_state())
 }
 
-/// The record of the last maintenance that ended, if there is one.
+/// The record of the last finished maintenance, if there is one.
 ///
 /// # Errors
-/// The file is not a record, or cannot be read.
+/// The file cannot be read or parsed.
 pub fn last_maintenance(directories: &InstancePaths) -> Result<Option<MaintenanceRecord>> {
     read(&directories.last_maintenance())
 }
 
-/// The state of the maintenance under way, if there is one.
+/// The state of the maintenance in progress, if there is one.
 ///
 /// # Errors
-/// The file is not a state, or cannot be read.
+/// The file cannot be read or parsed.
 pub fn maintaining(directories: &InstancePaths) -> Result<Option<RunState>> {
     read(&directories.maintenance_state())
 }
 
-/// Writes the record of a run that ended, adds it to the history and removes its state.
-/// Reporting must not make a run fail: what cannot be written is logged.
+/// Writes the record of a finished run, adds it to the history and removes its state file.
+/// Reporting must not make a run fail: write errors are only logged.
 pub fn write_record(directories: &InstancePaths, record: &Record) {
     let path = directories.history();
     let mut history: Vec<Record> = match read(&path) {
         Ok(history) => history.unwrap_or_default(),
         Err(error) => {
-            log::warn!("the history of runs starts anew: {error:#}");
+            log::warn!("discarding the history of runs, which cannot be read: {error:#}");
             Vec::new()
         }
     };
@@ -105,7 +105,7 @@ pub fn write_record(directories: &InstancePaths, record: &Record) {
     remove(&directories.run_state());
 }
 
-/// Writes the record of a maintenance that ended, and removes its state.
+/// Writes the record of a finished maintenance, and removes its state file.
 pub(super) fn write_maintenance(directories: &InstancePaths, record: &MaintenanceRecord) {
     write(&directories.last_maintenance(), record);
     remove(&directories.maintenance_state());
@@ -135,6 +135,6 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         }
     };
     let value = serde_json::from_slice(&json)
-        .with_context(|| format!("{} is not what it should be", path.display()))?;
+        .with_context(|| format!("{} is damaged; move it elsewhere", path.display()))?;
     Ok(Some(value))
 }

@@ -92,7 +92,7 @@ fn attempt(
     report.phase("lock");
     left.lock = Some(lock::take(&invocation.directories, &plan.instance)?);
     recover::leftovers(invocation, Operation::Backup, report)?;
-    left.turn = Some(locks::repository(plan, Mode::Together, invocation, report)?);
+    left.turn = Some(locks::repository(plan, Mode::Shared, invocation, report)?);
     let _slot = locks::slot(plan, invocation, report)?;
 
     report.phase("guard");

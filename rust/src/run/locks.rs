@@ -30,8 +30,8 @@ pub fn repository(
 ) -> Result<Lock, Failure> {
     let file = lock_of_repository("repository", plan, invocation)?;
     let others = match mode {
-        Mode::Alone => "other work on the repository to end",
-        Mode::Together => "the maintenance of the repository to end",
+        Mode::Exclusive => "other work on the repository to end",
+        Mode::Shared => "the maintenance of the repository to end",
     };
     wait(others, invocation, report, || lock::try_file(&file, mode))
 }
@@ -49,7 +49,7 @@ pub fn creation(
     let file = lock_of_repository("creation", plan, invocation)?;
     let others = "another instance to create the repository";
     wait(others, invocation, report, || {
-        lock::try_file(&file, Mode::Alone)
+        lock::try_file(&file, Mode::Exclusive)
     })
 }
 
@@ -69,7 +69,7 @@ pub fn slot(
     let locks = &invocation.directories.locks;
     let free = || {
         let mut slots = (0..limit).map(|slot| locks.join(format!("slot-{slot}")));
-        let taken = slots.find_map(|slot| lock::try_file(&slot, Mode::Alone).transpose());
+        let taken = slots.find_map(|slot| lock::try_file(&slot, Mode::Exclusive).transpose());
         taken.transpose()
     };
     let others = format!("one of {limit} instances to end (backupservice.maxConcurrent)");

@@ -121,7 +121,7 @@ impl MaintenanceWork<'_> {
 
         conditions::wait(plan, invocation, &mut self.report)?;
         self.report.phase("lock");
-        let _alone = locks::repository(plan, Mode::Alone, invocation, &mut self.report)?;
+        let _alone = locks::repository(plan, Mode::Exclusive, invocation, &mut self.report)?;
         let _slot = locks::slot(plan, invocation, &mut self.report)?;
         let open = invocation.open;
         let provider = open(plan, &invocation.credentials, &invocation.directories)?;

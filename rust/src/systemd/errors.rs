@@ -1,4 +1,4 @@
-//! systemd's refusals, explained.
+//! Errors of systemd, with remedies.
 
 use crate::base::problem::Problem;
 use crate::systemd::units::{Reason, UnitError};
@@ -11,8 +11,9 @@ pub fn of_unit(unit: &str, error: &zbus::Error) -> UnitError {
         | "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired" => UnitError {
             reason: Reason::Refused,
             problem: Problem::new(
-                format!("polkit does not allow to start or stop {unit}: {error}"),
-                "run as root, or check that security.polkit.enable is set and that the unit is named in the plan",
+                format!("polkit does not allow starting or stopping {unit}: {error}"),
+                "run as root, or check that security.polkit.enable is set and that the plan lists \
+                 the unit",
             ),
         },
         "org.freedesktop.DBus.Error.ServiceUnknown"
@@ -29,8 +30,8 @@ pub fn of_unit(unit: &str, error: &zbus::Error) -> UnitError {
         _ => UnitError {
             reason: Reason::Other,
             problem: Problem {
-                message: format!("systemd refuses to handle {unit}: {error}"),
-                remedy: Some(format!("look at `systemctl status {unit}`")),
+                message: format!("systemd reports an error for {unit}: {error}"),
+                remedy: Some(format!("see `systemctl status {unit}`")),
             },
         },
     }
@@ -40,8 +41,9 @@ pub fn not_found(unit: &str) -> UnitError {
     UnitError {
         reason: Reason::NotFound,
         problem: Problem::new(
-            format!("there is no unit {unit}"),
-            "check the unit names in quiesce.units and restore.units; after a change of the configuration, switch to it",
+            format!("unit {unit} does not exist"),
+            "check the unit names in quiesce.units and restore.units, and activate the \
+             configuration",
         ),
     }
 }
@@ -51,7 +53,7 @@ pub fn not_stopped(unit: &str, result: &str) -> UnitError {
         reason: Reason::Other,
         problem: Problem::new(
             format!("{unit} could not be stopped (job result {result:?})"),
-            format!("look at `systemctl status {unit}`"),
+            format!("see `systemctl status {unit}`"),
         ),
     }
 }
@@ -61,7 +63,7 @@ pub fn lost(unit: &str) -> UnitError {
         reason: Reason::Unreachable,
         problem: Problem::new(
             format!("the connection to systemd was lost while waiting for {unit}"),
-            "check that the D-Bus daemon runs",
+            "check that the D-Bus daemon is running",
         ),
     }
 }
@@ -70,8 +72,9 @@ pub fn unreachable(error: &zbus::Error) -> UnitError {
     UnitError {
         reason: Reason::Unreachable,
         problem: Problem::new(
-            format!("systemd cannot be reached over D-Bus: {error}"),
-            "check that the D-Bus daemon runs, and that the unit may see /run/dbus/system_bus_socket",
+            format!("cannot reach systemd over D-Bus: {error}"),
+            "check that the D-Bus daemon is running, and that the unit has access to \
+             /run/dbus/system_bus_socket",
         ),
     }
 }

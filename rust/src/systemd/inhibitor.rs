@@ -1,17 +1,17 @@
-//! Keeping the machine awake while it works.
+//! Sleep inhibitor.
 
 use std::time::Duration;
 
 use zbus::{Connection, OwnedFd};
 
-/// The machine does not go to sleep by itself as long as this exists.
+/// Prevents automatic sleep until dropped.
 #[derive(Debug)]
 pub struct Inhibitor {
     _inhibitor: OwnedFd,
 }
 
-/// Asks logind to put off sleep, as `systemd-inhibit --list` then shows. A person who
-/// insists, or closes the lid, is not held up. Without logind nothing happens.
+/// Inhibits sleep with logind, as shown by `systemd-inhibit --list`. Does not prevent sleep on
+/// request of a user or on closing the lid. Does nothing without logind.
 #[must_use]
 pub fn inhibit(why: &str) -> Option<Inhibitor> {
     match zbus::block_on(ask(why)) {
@@ -19,7 +19,7 @@ pub fn inhibit(why: &str) -> Option<Inhibitor> {
             _inhibitor: inhibitor,
         }),
         Err(error) => {
-            log::debug!("the machine may go to sleep meanwhile: {error}");
+            log::debug!("cannot inhibit sleep: {error}");
             None
         }
     }

@@ -1,4 +1,4 @@
-//! systemd on a D-Bus.
+//! Client of systemd's manager over D-Bus.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::{Activity, UnitError, UnitResult, Units, errors};
 use crate::base::cancel::Cancel;
 use crate::base::process::TICK;
 
-/// The properties by which systemd finds what else a stop concerns.
+/// Properties that list the units stopped along with a unit.
 const STOPPED_ALONG: [&str; 5] = [
     "RequiredBy",
     "RequisiteOf",
@@ -26,10 +26,10 @@ const STOPPED_ALONG: [&str; 5] = [
     "PropagatesStopTo",
 ];
 
-/// After so much silence we ask whether the job is still there.
+/// Time without signals after which the job is checked.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// systemd's manager, as the user that we are.
+/// Connection to systemd's manager, with the rights of the current user.
 #[derive(Debug)]
 pub struct Systemd {
     connection: Connection,
@@ -43,7 +43,7 @@ struct Removed {
 }
 
 impl Systemd {
-    /// systemd of this machine.
+    /// Connects to systemd on the system bus.
     ///
     /// # Errors
     /// The system bus cannot be reached.
@@ -52,7 +52,7 @@ impl Systemd {
         Self::on(connection.map_err(|error| errors::unreachable(&error))?)
     }
 
-    /// systemd on another bus.
+    /// Connects to systemd on another bus.
     ///
     /// # Errors
     /// The bus cannot be reached, or there is no systemd on it.
@@ -67,8 +67,8 @@ impl Systemd {
         })
     }
 
-    /// Submits a job and waits for its end. Its end may be told before its name is: so
-    /// signals are collected from before the call, and compared after it.
+    /// Submits a job and waits for its end. The signal of its end may arrive before the answer
+    /// with its path: so signals are collected from before the call.
     fn job(&self, method: &str, unit: &str, cancel: &Cancel) -> Result<JobEnd, UnitError> {
         let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
         while removed.try_recv().is_ok() {}
@@ -250,7 +250,7 @@ fn forward(mut stream: SignalStream<'static>, sender: &Sender<Removed>) {
                     return;
                 }
             }
-            Err(error) => log::warn!("systemd sent a JobRemoved that cannot be read: {error}"),
+            Err(error) => log::warn!("cannot read a JobRemoved signal of systemd: {error}"),
         }
     }
 }

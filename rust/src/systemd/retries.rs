@@ -1,30 +1,30 @@
-//! Trying again what may pass by itself.
+//! Retries of transient failures.
 //!
-//! systemd starts the unit again after exit status 75, later each time; here is decided
-//! when it has been tried often enough.
+//! systemd restarts the unit after exit status 75, with increasing delays; this module counts
+//! the attempts and turns the last failure into a permanent one.
 
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::unit_names;
 use crate::systemd::units::Units;
 
-/// So often a run is tried before it has failed for good.
+/// Number of attempts before a transient failure becomes permanent.
 pub const ATTEMPTS: u32 = 5;
 
-/// Which attempt this is, counted from 1, of the unit of an instance; the maintenance's is
-/// that of the instance `<name>-maintain`.
+/// Number of the current attempt of an instance's unit, from 1. For the maintenance, pass
+/// `<name>-maintain` as instance.
 #[must_use]
 pub fn attempt(units: &dyn Units, instance: &str) -> u32 {
     let unit = unit_names::service(instance, "");
     match units.restarts(&unit) {
         Ok(restarts) => restarts.saturating_add(1),
         Err(error) => {
-            log::warn!("cannot ask which attempt this is, so it is the last: {error}");
+            log::warn!("cannot get the number of this attempt, assuming the last: {error}");
             ATTEMPTS
         }
     }
 }
 
-/// What a failure is at this attempt: the last is final.
+/// Adds the attempt to the message of a transient failure; the last one becomes permanent.
 #[must_use]
 pub fn count_attempt(mut failure: Failure, attempt: u32) -> Failure {
     if !failure.is_transient() {
@@ -34,7 +34,7 @@ pub fn count_attempt(mut failure: Failure, attempt: u32) -> Failure {
     if attempt < ATTEMPTS {
         *message = format!("{message}; this was attempt {attempt} of {ATTEMPTS}");
     } else {
-        *message = format!("{message}; it was tried {attempt} times");
+        *message = format!("{message}; gave up after {attempt} attempts");
         failure.kind = FailureKind::Failed;
     }
     failure
@@ -56,7 +56,7 @@ mod tests {
         let last = count_attempt(transient(), ATTEMPTS);
         assert_eq!(
             (last.kind, last.problem.message.as_str()),
-            (FailureKind::Failed, "locked; it was tried 5 times")
+            (FailureKind::Failed, "locked; gave up after 5 attempts")
         );
         let other = count_attempt(Failure::new("broken", "mend it"), 2);
         assert_eq!(other.problem.message, "broken");

@@ -1,4 +1,4 @@
-//! Other units of the machine, started and stopped through systemd.
+//! Starting and stopping of other units through systemd.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::problem::Problem;
 
-/// systemd, as far as a run needs it.
+/// Operations on units. Implemented by systemd, and by simulations in tests.
 pub trait Units {
     /// Starts a unit and waits until its start job has ended: for a oneshot service
     /// until the service has. A cancel request stops the unit.
@@ -22,53 +22,52 @@ pub trait Units {
     /// systemd did not take the job, or the unit did not stop.
     fn stop_and_wait(&self, unit: &str) -> Result<(), UnitError>;
 
-    /// Lets a unit be started that systemd refuses to start because it was started too
-    /// often.
+    /// Resets the start limit of a unit that was started too often.
     ///
     /// # Errors
-    /// systemd refuses that, too.
+    /// systemd did not reset it.
     fn forget_starts(&self, unit: &str) -> Result<(), UnitError>;
 
-    /// Whether a unit runs.
+    /// Activity of a unit.
     ///
     /// # Errors
-    /// systemd cannot be asked, or does not know the unit.
+    /// systemd cannot be reached, or does not know the unit.
     fn activity(&self, unit: &str) -> Result<Activity, UnitError>;
 
     /// The units that systemd stops along with `unit` directly, active or not.
     ///
     /// # Errors
-    /// systemd cannot be asked, or does not know the unit.
+    /// systemd cannot be reached, or does not know the unit.
     fn stopped_along(&self, unit: &str) -> Result<Vec<String>, UnitError>;
 
     /// The sockets, paths and timers that start `unit`, active or not.
     ///
     /// # Errors
-    /// systemd cannot be asked, or does not know the unit.
+    /// systemd cannot be reached, or does not know the unit.
     fn triggers(&self, unit: &str) -> Result<Vec<String>, UnitError>;
 
-    /// How often systemd has started a service again by itself since somebody else did.
+    /// Number of automatic restarts of a service since its last regular start.
     ///
     /// # Errors
-    /// systemd cannot be asked, or does not know the unit.
+    /// systemd cannot be reached, or does not know the unit.
     fn restarts(&self, unit: &str) -> Result<u32, UnitError>;
 
-    /// The machine is going down: nothing can be started any more.
+    /// Whether the machine is shutting down, so that nothing can be started.
     fn shutting_down(&self) -> bool;
 }
 
-/// Whether a unit runs.
+/// Activity of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
-    /// It runs or is about to.
+    /// Running or starting.
     Active,
-    /// It still runs but is being stopped.
+    /// Stopping.
     Stopping,
-    /// It does not run.
+    /// Not running.
     Inactive,
 }
 
-/// How a started unit did.
+/// Result of a started unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitResult {
     /// Result of the job: `done`, `failed`, `dependency`, `timeout`, `canceled`, …
@@ -84,13 +83,13 @@ pub struct UnitResult {
 }
 
 impl UnitResult {
-    /// It was not tried, because it was started too often.
+    /// Whether the unit hit its start limit.
     #[must_use]
     pub fn started_too_often(&self) -> bool {
         self.result == "start-limit-hit"
     }
 
-    /// Nothing went wrong.
+    /// Whether the unit succeeded.
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.job == "done" && self.result == "success" && !self.cancelled
@@ -131,7 +130,7 @@ impl fmt::Display for UnitResult {
             ("oom-kill", _) => f.write_str("was killed because memory ran out"),
             ("success", "done") => f.write_str("succeeded"),
             ("success", "dependency") => {
-                f.write_str("was not started because a unit that it needs failed")
+                f.write_str("was not started because a unit that it requires failed")
             }
             ("success", job) => write!(f, "was not started (job result {job:?})"),
             (result, _) => write!(f, "failed with result {result:?}"),
@@ -139,21 +138,21 @@ impl fmt::Display for UnitResult {
     }
 }
 
-/// systemd did not do what it was asked.
+/// Failed request to systemd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitError {
-    /// What follows from it.
+    /// Reason.
     pub reason: Reason,
-    /// What to tell.
+    /// Message and remedy for the user.
     pub problem: Problem,
 }
 
-/// Why systemd did not.
+/// Reason of a failed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There is no such unit.
+    /// The unit does not exist.
     NotFound,
-    /// polkit does not allow it.
+    /// polkit denies the request.
     Refused,
     /// systemd or the bus cannot be reached.
     Unreachable,
@@ -175,11 +174,11 @@ impl From<UnitError> for Failure {
     }
 }
 
-/// The active units that a stop of `unit` takes down besides it, in an order in which
-/// they can be started again. What `held` selects counts as active.
+/// Lists the active units that stop along with `unit`, in an order in which they can be started
+/// again. Units selected by `held` count as active.
 ///
 /// # Errors
-/// systemd cannot be asked, or does not know the unit.
+/// systemd cannot be reached, or does not know the unit.
 pub fn taken_down_with(
     units: &dyn Units,
     unit: &str,
@@ -205,11 +204,11 @@ pub fn taken_down_with(
     Ok(active)
 }
 
-/// The active sockets, paths and timers that would start `unit` again. What `held`
-/// selects counts as active.
+/// Lists the active sockets, paths and timers that would start `unit` again. Units selected by
+/// `held` count as active.
 ///
 /// # Errors
-/// systemd cannot be asked, or does not know the unit.
+/// systemd cannot be reached, or does not know the unit.
 pub fn active_triggers(
     units: &dyn Units,
     unit: &str,

@@ -1,4 +1,4 @@
-//! Who is to be told, as `modules/monitor-config.nix` writes it.
+//! Configuration of the monitor, written by `modules/monitor-config.nix`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,45 +9,45 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::plan::timespan;
 
-/// The version of the format that this executor understands.
+/// Format version that this executor understands.
 pub const VERSION: u32 = 1;
 
-/// What the watch needs to know besides the plans.
+/// Configuration of the monitor, besides the plans.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Config {
     /// Format of this document; see [`VERSION`].
     pub version: u32,
-    /// A backup may be so much later than its schedule says, randomized delay included.
+    /// Tolerance before a backup is overdue, added to schedule and randomized delay.
     #[serde(deserialize_with = "time_span")]
     pub grace: Duration,
     /// Absolute path of `systemd-analyze`.
     pub systemd_analyze: PathBuf,
-    /// Services that Apprise knows how to reach.
-    pub apprise: Option<Called>,
-    /// URLs that are requested.
-    pub ping: Option<Called>,
-    /// Units that are started, by the name of the hook.
+    /// Apprise channels.
+    pub apprise: Option<ProgramChannels>,
+    /// URLs to request, such as healthchecks.io.
+    pub ping: Option<ProgramChannels>,
+    /// Notification hooks, by name.
     pub hooks: BTreeMap<String, NotifyHook>,
-    /// Where metrics are written, if they are.
+    /// File for metrics; null for none.
     pub textfile: Option<PathBuf>,
 }
 
-/// Channels that call a program.
+/// Channels of one kind, all served by the same program.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Called {
-    /// Absolute path.
+pub struct ProgramChannels {
+    /// Absolute path of the program.
     pub program: PathBuf,
-    /// By name. Each has its URL in a credential of that name.
+    /// Channels by name. The URL of each is in the credential `<kind>-<name>`.
     pub channels: BTreeMap<String, ChannelConfig>,
 }
 
-/// One of them.
+/// Settings of one channel.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChannelConfig {
-    /// Whose news go there; everybody's if null.
+    /// Instances whose events are sent; null for all.
     pub instances: Option<Vec<String>>,
 }
 
@@ -55,11 +55,11 @@ pub struct ChannelConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NotifyHook {
-    /// The generated unit.
+    /// Name of the generated unit.
     pub unit: String,
-    /// The file that is its standard input.
+    /// File that the unit reads as standard input.
     pub input: PathBuf,
-    /// Whose news go there; everybody's if null.
+    /// Instances whose events are sent; null for all.
     pub instances: Option<Vec<String>>,
 }
 
@@ -67,7 +67,7 @@ impl Config {
     /// Reads the configuration in `path`.
     ///
     /// # Errors
-    /// It cannot be read, or is none.
+    /// The file cannot be read or parsed, or has another version.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
         let reading = || format!("cannot read {}", path.display());
         let text = std::fs::read(path).with_context(reading)?;

@@ -1,8 +1,8 @@
-//! Until when there has to be a success.
+//! Deadlines: the time by which the next backup must have succeeded.
 //!
-//! From the schedule alone, not from the timer: one that is stopped or masked has no next
-//! time. Only time in which the machine was awake counts as late: one that was off could
-//! make no backup, and makes up for it when it is on again.
+//! Derived from the schedule alone, not from the timer, since a stopped or masked timer has
+//! no next elapse. Only time in which the machine is awake counts: a backup missed while it
+//! was off is caught up when it is on again.
 
 use std::time::Duration;
 
@@ -12,85 +12,86 @@ use serde::{Deserialize, Serialize};
 use crate::base::outcome::Outcome;
 use crate::report::record::Record;
 
-/// A run that hangs is not waited for any longer.
+/// Longest time that a running backup may delay the deadline.
 const LONGEST_RUN: Duration = Duration::from_hours(24);
 
-/// Clocks of records may be so much ahead.
+/// Accepted clock skew of records in the future.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// When a schedule comes next.
+/// Next elapse of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Next {
-    /// Then.
+pub enum NextElapse {
+    /// At this time.
     At(Timestamp),
-    /// It has passed for good.
+    /// The schedule has no elapse left.
     Never,
-    /// systemd does not understand it, and so has no timer either.
-    Unreadable,
+    /// systemd rejects the schedule, so there is no timer either.
+    Invalid,
 }
 
-/// What is waited for, kept from look to look.
+/// The next expected success, kept between scans.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Wait {
-    /// The schedule.
+pub struct ExpectedRun {
+    /// Schedule, as a calendar event of systemd.
     pub calendar: String,
-    /// The last success, or when the instance was first seen.
+    /// Last success, or the first scan of the instance.
     pub since: Timestamp,
-    /// The schedule's next time after that.
-    pub due: Next,
-    /// For so many seconds the machine was awake since then.
-    pub late: f64,
+    /// First elapse of the schedule after `since`.
+    pub due: NextElapse,
+    /// Seconds that the machine was awake since `due`.
+    pub late_seconds: f64,
 }
 
-/// What is to be known of a schedule.
+/// Schedule and tolerances of an instance.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
-    /// A calendar event of systemd.
+    /// Schedule, as a calendar event of systemd.
     pub calendar: &'a str,
-    /// The timer may come so much later.
+    /// Maximum delay of the timer.
     pub randomized_delay: Duration,
-    /// And the success so much later still.
+    /// Tolerance after that.
     pub grace: Duration,
 }
 
-/// The times at which an instance is judged.
+/// Time of a scan.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     /// Now.
     pub now: Timestamp,
-    /// For so many seconds the machine was awake since the last look.
+    /// Seconds that the machine was awake since the last scan.
     pub awake: f64,
 }
 
-/// Whether it is overdue.
+/// Deadline of an instance, and whether it has passed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadlineStatus {
-    /// It is.
+    /// The deadline has passed.
     pub overdue: bool,
-    /// The last success that counts.
+    /// Last success, without records from the future.
     pub last_success: Option<Timestamp>,
-    /// When a backup was or is due.
-    pub due: Next,
-    /// When it is overdue, if the machine stays awake; none for never.
+    /// Scheduled time of the expected backup.
+    pub due: NextElapse,
+    /// Time from which it is overdue, if the machine stays awake; none for never.
     pub deadline: Option<Timestamp>,
 }
 
-/// Judges an instance, with its last runs.
+/// Evaluates the deadline of an instance, and updates the expected success. `next` returns
+/// the first elapse of a calendar event after a time.
 ///
 /// # Errors
 /// `next` failed.
 pub fn evaluate(
-    wait: &mut Option<Wait>,
+    expected: &mut Option<ExpectedRun>,
     first_seen: Timestamp,
     runs: &[Record],
     running: bool,
     limits: &Limits<'_>,
     clock: Clock,
-    next: &mut dyn FnMut(&str, Timestamp) -> anyhow::Result<Next>,
+    next: &mut dyn FnMut(&str, Timestamp) -> anyhow::Result<NextElapse>,
 ) -> anyhow::Result<DeadlineStatus> {
-    // A clock that was wrong once must not keep us quiet for years.
+    // A clock that was once wrong must not suppress notifications for years.
     let sane = |record: &&Record| record.finished <= clock.now + SKEW;
     let successes = || {
         let all = runs.iter().filter(sane);
@@ -98,16 +99,16 @@ pub fn evaluate(
     };
     let last_success = successes().map(|record| record.finished).max();
     let since = last_success.unwrap_or_else(|| first_seen.min(clock.now));
-    let known = wait
+    let known = expected
         .take()
-        .filter(|wait| wait.since == since && wait.calendar == limits.calendar);
+        .filter(|run| run.since == since && run.calendar == limits.calendar);
     let mut current = match known {
-        Some(wait) => wait,
-        None => Wait {
+        Some(run) => run,
+        None => ExpectedRun {
             calendar: limits.calendar.to_owned(),
             since,
             due: next(limits.calendar, since)?,
-            late: 0.0,
+            late_seconds: 0.0,
         },
     };
     let took = successes().map(|record| record.finished.duration_since(record.started));
@@ -117,16 +118,16 @@ pub fn evaluate(
         limit = limit.max(LONGEST_RUN);
     }
     let due = match current.due {
-        Next::At(due) => Some(due),
-        Next::Unreadable => Some(since),
-        Next::Never => None,
+        NextElapse::At(due) => Some(due),
+        NextElapse::Invalid => Some(since),
+        NextElapse::Never => None,
     };
     if let Some(due) = due {
         let passed = clock.now.duration_since(due).as_secs_f64();
-        current.late += clock.awake.min(passed).max(0.0);
+        current.late_seconds += clock.awake.min(passed).max(0.0);
     }
-    let left = limit.as_secs_f64() - current.late;
-    let judged = DeadlineStatus {
+    let left = limit.as_secs_f64() - current.late_seconds;
+    let deadline_status = DeadlineStatus {
         overdue: due.is_some_and(|due| due <= clock.now) && left <= 0.0,
         last_success,
         due: current.due,
@@ -135,8 +136,8 @@ pub fn evaluate(
             due.max(clock.now).checked_add(left).ok()
         }),
     };
-    *wait = Some(current);
-    Ok(judged)
+    *expected = Some(current);
+    Ok(deadline_status)
 }
 
 #[cfg(test)]
@@ -150,11 +151,10 @@ mod tests {
         Timestamp::from_second(1_800_000_000 / (24 * HOUR) * 24 * HOUR + hours * HOUR).unwrap()
     }
 
-    /// Daily at midnight, with two hours to spare, looked at every hour.
+    /// Daily at midnight, with a tolerance of two hours, scanned every hour.
     struct Daily {
-        wait: Option<Wait>,
+        wait: Option<ExpectedRun>,
         runs: Vec<Record>,
-        looked: Timestamp,
     }
 
     impl Daily {
@@ -162,7 +162,6 @@ mod tests {
             Self {
                 wait: None,
                 runs: Vec::new(),
-                looked: at(1),
             }
         }
 
@@ -172,7 +171,7 @@ mod tests {
             self.runs.push(run);
         }
 
-        fn look(&mut self, hour: i64, awake: i64, running: bool) -> DeadlineStatus {
+        fn scan(&mut self, hour: i64, awake: i64, running: bool) -> DeadlineStatus {
             let limits = Limits {
                 calendar: "daily",
                 randomized_delay: Duration::from_hours(1),
@@ -183,11 +182,11 @@ mod tests {
                 now: at(hour),
                 awake: (awake * HOUR) as f64,
             };
-            self.looked = clock.now;
+
             let mut midnight = |_: &str, after: Timestamp| {
                 let day = 24 * HOUR;
                 let next = (after.as_second() / day + 1) * day;
-                Ok(Next::At(Timestamp::from_second(next).unwrap()))
+                Ok(NextElapse::At(Timestamp::from_second(next).unwrap()))
             };
             let (wait, runs) = (&mut self.wait, &self.runs);
             evaluate(wait, at(1), runs, running, &limits, clock, &mut midnight).unwrap()
@@ -195,45 +194,45 @@ mod tests {
     }
 
     #[test]
-    fn without_any_success_the_first_look_counts() {
+    fn without_any_success_the_first_scan_counts() {
         let mut daily = Daily::new();
-        assert!(!daily.look(1, 0, false).overdue);
-        assert_eq!(daily.look(23, 22, false).deadline, Some(at(26)));
-        assert!(!daily.look(25, 2, false).overdue);
-        assert!(daily.look(26, 1, false).overdue);
+        assert!(!daily.scan(1, 0, false).overdue);
+        assert_eq!(daily.scan(23, 22, false).deadline, Some(at(26)));
+        assert!(!daily.scan(25, 2, false).overdue);
+        assert!(daily.scan(26, 1, false).overdue);
     }
 
     #[test]
     fn every_success_begins_anew() {
         let mut daily = Daily::new();
-        daily.look(1, 0, false);
-        assert!(daily.look(30, 29, false).overdue);
+        daily.scan(1, 0, false);
+        assert!(daily.scan(30, 29, false).overdue);
         daily.succeeded(31, 31);
-        let judged = daily.look(31, 1, false);
-        assert!(!judged.overdue);
-        assert_eq!(judged.last_success, Some(at(31)));
-        assert_eq!(judged.due, Next::At(at(48)));
+        let deadline_status = daily.scan(31, 1, false);
+        assert!(!deadline_status.overdue);
+        assert_eq!(deadline_status.last_success, Some(at(31)));
+        assert_eq!(deadline_status.due, NextElapse::At(at(48)));
     }
 
     #[test]
     fn a_machine_that_was_off_gets_its_time() {
         let mut daily = Daily::new();
         daily.succeeded(1, 1);
-        daily.look(20, 0, false);
+        daily.scan(20, 0, false);
         // Off for two weeks, and on for a quarter of an hour.
-        assert!(!daily.look(20 + 14 * 24, 0, false).overdue);
-        assert!(!daily.look(21 + 14 * 24, 1, false).overdue);
-        assert!(daily.look(22 + 14 * 24, 1, false).overdue);
+        assert!(!daily.scan(20 + 14 * 24, 0, false).overdue);
+        assert!(!daily.scan(21 + 14 * 24, 1, false).overdue);
+        assert!(daily.scan(22 + 14 * 24, 1, false).overdue);
     }
 
     #[test]
-    fn one_that_is_only_on_for_short_is_late_in_the_end() {
+    fn short_times_awake_add_up() {
         let mut daily = Daily::new();
         daily.succeeded(1, 1);
         let mut late = Vec::new();
         for day in 1..5 {
-            late.push(daily.look(day * 24 + 12, 0, false).overdue);
-            late.push(daily.look(day * 24 + 13, 1, false).overdue);
+            late.push(daily.scan(day * 24 + 12, 0, false).overdue);
+            late.push(daily.scan(day * 24 + 13, 1, false).overdue);
         }
         assert_eq!(late.iter().position(|late| *late), Some(3));
     }
@@ -242,22 +241,22 @@ mod tests {
     fn a_run_may_take_as_long_as_others_did_and_one_under_way_a_day() {
         let mut daily = Daily::new();
         daily.succeeded(1, 6);
-        daily.look(24, 0, false);
-        assert!(!daily.look(30, 6, false).overdue);
-        assert!(daily.look(31, 1, false).overdue);
+        daily.scan(24, 0, false);
+        assert!(!daily.scan(30, 6, false).overdue);
+        assert!(daily.scan(31, 1, false).overdue);
         let mut daily = Daily::new();
-        daily.look(24, 0, true);
-        assert!(!daily.look(47, 23, true).overdue);
-        assert!(daily.look(48, 1, true).overdue);
+        daily.scan(24, 0, true);
+        assert!(!daily.scan(47, 23, true).overdue);
+        assert!(daily.scan(48, 1, true).overdue);
     }
 
     #[test]
     fn a_success_in_the_future_is_none() {
         let mut daily = Daily::new();
         daily.succeeded(1000, 1000);
-        daily.look(1, 0, false);
-        let judged = daily.look(26, 25, false);
-        assert!(judged.overdue);
-        assert_eq!(judged.last_success, None);
+        daily.scan(1, 0, false);
+        let deadline_status = daily.scan(26, 25, false);
+        assert!(deadline_status.overdue);
+        assert_eq!(deadline_status.last_success, None);
     }
 }

@@ -1,59 +1,64 @@
-//! To each channel what it does not know yet.
+//! Delivery: sends each channel the events that it has not received yet.
 
 use anyhow::Result;
 use jiff::Timestamp;
 use log::Level;
 
-use super::channels::{Channel, Ping, Way};
+use super::channels::{Channel, Health, Transport};
 use super::events::{Event, InstanceState};
 use super::store::{Cursor, DeliveryState, Failing, Store};
 use crate::base::problem::Problem;
 use crate::report::{journal, messages};
 
-/// Tells everybody. What does not arrive is kept for the next time, and false returned.
+/// Sends all pending events to all channels. Returns false if any could not be sent; these
+/// are kept for the next time.
 ///
 /// # Errors
-/// What was told cannot be remembered.
+/// The delivery state cannot be written.
 pub(super) fn deliver(store: &mut Store, channels: &[Channel<'_>], now: Timestamp) -> Result<bool> {
     let is_there = |key: &String| channels.iter().any(|channel| channel.key == *key);
     store.cursor.channels.retain(|key, _| is_there(key));
-    let mut arrived = true;
+    let mut delivered = true;
     for channel in channels {
-        // A new channel is not told of old times, only whether all is well now.
-        let mut told = store
+        // A new channel receives no old events, only the current health.
+        let mut delivery = store
             .cursor
             .channels
             .remove(&channel.key)
             .unwrap_or_else(|| DeliveryState {
-                event: store.cursor.last_event.saturating_sub(fresh(store, now)),
-                news: store.cursor.instances.keys().cloned().collect(),
+                last_event: store.cursor.last_event.saturating_sub(fresh(store, now)),
+                changed: store.cursor.instances.keys().cloned().collect(),
                 failing: None,
             });
-        let result = match &channel.way {
-            Way::Event(send) => events(&store.events, channel, &mut told, send.as_ref()),
-            Way::State(send) => state(store, channel, &mut told, send.as_ref()),
+        let result = match &channel.transport {
+            Transport::Event(send) => events(&store.events, channel, &mut delivery, send.as_ref()),
+            Transport::State(send) => state(store, channel, &mut delivery, send.as_ref()),
         };
         match result {
             Ok(()) => {
-                if let Some(failing) = told.failing.take() {
-                    log::info!("{} can be told again, since {}", channel.key, failing.since);
+                if let Some(failing) = delivery.failing.take() {
+                    log::info!(
+                        "notifications via {} work again; they failed since {}",
+                        channel.key,
+                        failing.since
+                    );
                 }
             }
             Err(problem) => {
-                arrived = false;
-                tell_journal(channel, &problem);
-                let since = told.failing.map_or(now, |failing| failing.since);
+                delivered = false;
+                log_undelivered(channel, &problem);
+                let since = delivery.failing.map_or(now, |failing| failing.since);
                 let error = problem.to_string();
-                told.failing = Some(Failing { since, error });
+                delivery.failing = Some(Failing { since, error });
             }
         }
-        store.cursor.channels.insert(channel.key.clone(), told);
+        store.cursor.channels.insert(channel.key.clone(), delivery);
         store.save()?;
     }
-    Ok(arrived)
+    Ok(delivered)
 }
 
-/// How many events were found just now.
+/// Number of events found by the current scan.
 fn fresh(store: &Store, now: Timestamp) -> u64 {
     let count = store
         .events
@@ -63,83 +68,80 @@ fn fresh(store: &Store, now: Timestamp) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
 
-/// What happened, one by one and in order.
+/// Sends pending events, one by one and in order.
 fn events(
     all: &[Event],
     channel: &Channel<'_>,
-    told: &mut DeliveryState,
+    delivery: &mut DeliveryState,
     send: &dyn Fn(&Event) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
-    let before = told.event;
+    let before = delivery.last_event;
     for event in all.iter().filter(|event| event.id > before) {
-        if channel.is_about(&event.instance) {
+        if channel.covers(&event.instance) {
             send(event)?;
         }
-        told.event = event.id;
+        delivery.last_event = event.id;
     }
-    told.news.clear();
+    delivery.changed.clear();
     Ok(())
 }
 
-/// How things are now, once for all that happened.
+/// Sends the current health, once for all pending events.
 fn state(
     store: &Store,
     channel: &Channel<'_>,
-    told: &mut DeliveryState,
-    send: &dyn Fn(&Ping) -> Result<(), Problem>,
+    delivery: &mut DeliveryState,
+    send: &dyn Fn(&Health) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
-    if told.news.iter().any(|name| channel.is_about(name)) {
-        send(&ping(store, channel))?;
+    if delivery.changed.iter().any(|name| channel.covers(name)) {
+        send(&health(store, channel))?;
     }
-    told.news.clear();
-    told.event = store.cursor.last_event;
+    delivery.changed.clear();
+    delivery.last_event = store.cursor.last_event;
     Ok(())
 }
 
-/// Whether all is well with all instances of a channel, and if not, what was said of it.
-fn ping(store: &Store, channel: &Channel<'_>) -> Ping {
+/// The health of all instances of a channel, with the last event of each failing one.
+fn health(store: &Store, channel: &Channel<'_>) -> Health {
     let Cursor { instances, .. } = &store.cursor;
-    let about = |(name, _): &(&String, &InstanceState)| channel.is_about(name);
-    let ill = |(_, seen): &(&String, &InstanceState)| !seen.is_well();
-    let ill: Vec<&String> = instances
+    let covered = |(name, _): &(&String, &InstanceState)| channel.covers(name);
+    let failing = |(_, state): &(&String, &InstanceState)| !state.is_healthy();
+    let failing: Vec<&String> = instances
         .iter()
-        .filter(about)
-        .filter(ill)
+        .filter(covered)
+        .filter(failing)
         .map(|one| one.0)
         .collect();
-    let mut said = Vec::new();
-    for name in &ill {
+    let mut lines = Vec::new();
+    for name in &failing {
         let last = store
             .events
             .iter()
             .rfind(|event| event.instance == **name && !event.kind.is_good());
-        said.push(last.map_or_else(
-            || format!("Backup of {name} needs a look"),
+        lines.push(last.map_or_else(
+            || format!("Backup of {name} has a problem: see `backupservice status {name}`"),
             |event| format!("{}\n{}", event.title, event.body()),
         ));
     }
-    if ill.is_empty() {
+    if failing.is_empty() {
         let names: Vec<&str> = instances
             .iter()
-            .filter(about)
+            .filter(covered)
             .map(|one| one.0.as_str())
             .collect();
-        said.push(format!(
-            "All is well with the backups of {}",
-            names.join(", ")
-        ));
+        lines.push(format!("All backups are healthy: {}", names.join(", ")));
     }
-    Ping {
-        well: ill.is_empty(),
-        body: said.join("\n"),
+    Health {
+        healthy: failing.is_empty(),
+        body: lines.join("\n"),
     }
 }
 
-fn tell_journal(channel: &Channel<'_>, problem: &Problem) {
+fn log_undelivered(channel: &Channel<'_>, problem: &Problem) {
     let mut fields = vec![("BACKUP_CHANNEL", channel.key.clone())];
-    journal::blame(&mut fields, Some(problem));
+    journal::add_problem(&mut fields, Some(problem));
     let text = format!(
-        "{} could not be told, and will be tried again: {problem}",
+        "could not send the notification via {}, will retry: {problem}",
         channel.key
     );
     journal::send(Level::Error, &messages::UNDELIVERED, &fields, &text);

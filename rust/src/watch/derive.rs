@@ -1,6 +1,6 @@
-//! What happened to an instance, from its records and from what was seen before.
+//! Derivation of events from the records of an instance and its state at the last scan.
 //!
-//! Nothing is asked or written here: the same facts always yield the same events.
+//! Without input or output: the same observation always yields the same events.
 
 use super::events::{EventKind, InstanceState, Key};
 use super::model::{NewEvent, Observation};
@@ -10,105 +10,107 @@ use crate::base::outcome::Outcome;
 use crate::report::record::Record;
 use crate::systemd::retries::ATTEMPTS;
 
-/// What happened since it was seen last.
+/// Changes since the last scan.
 pub(super) struct Derived {
-    /// In order.
-    pub drafts: Vec<NewEvent>,
-    /// Some run ended that counts, if only as one more success.
-    pub news: bool,
+    /// Events, in order.
+    pub events: Vec<NewEvent>,
+    /// Whether there is an event, or a run has succeeded.
+    pub changed: bool,
 }
 
-/// Derives what happened, and remembers what was seen.
-pub(super) fn derive(seen: &mut InstanceState, facts: &Observation<'_>) -> Derived {
-    let mut drafts = Vec::new();
-    let mut news = false;
+/// Derives the events since the last scan, and updates the state.
+pub(super) fn derive(state: &mut InstanceState, observed: &Observation<'_>) -> Derived {
+    let mut events = Vec::new();
+    let mut changed = false;
     let mut success = false;
-    for record in settled(facts, new_runs(facts.runs, seen.run.as_ref())) {
-        seen.run = Some(record.into());
+    for record in settled(observed, new_runs(observed.runs, state.last_run.as_ref())) {
+        state.last_run = Some(record.into());
         match record.outcome {
             Outcome::Success => {
-                news = true;
+                changed = true;
                 success = true;
-                if seen.broken || seen.overdue {
-                    drafts.push(wording::run(EventKind::Recovered, record));
+                if state.failing || state.overdue {
+                    events.push(wording::run(EventKind::Recovered, record));
                 }
-                (seen.broken, seen.overdue) = (false, false);
+                (state.failing, state.overdue) = (false, false);
             }
             Outcome::Failed | Outcome::Incomplete => {
-                news = true;
-                seen.broken = true;
+                changed = true;
+                state.failing = true;
                 let failed = record.outcome == Outcome::Failed;
                 let kind = if failed {
                     EventKind::Failed
                 } else {
                     EventKind::Incomplete
                 };
-                drafts.push(wording::run(kind, record));
+                events.push(wording::run(kind, record));
             }
-            // Somebody wanted it so, and it says nothing about the next one.
+            // On purpose or on request: no statement about whether backups work.
             Outcome::Skipped | Outcome::Cancelled => {}
         }
         if record.cleanup_failed {
-            drafts.push(wording::run(EventKind::CleanupFailed, record));
+            events.push(wording::run(EventKind::CleanupFailed, record));
         }
     }
-    if let Some(crash) = facts.crash {
-        let recorded = facts.runs.iter().any(|run| run.run_id == crash.invocation);
-        if !recorded && remember(&mut seen.crashes, crash) {
-            news = true;
-            seen.broken = true;
-            drafts.push(wording::crash(EventKind::Failed, facts.instance, crash));
+    if let Some(crash) = observed.crash {
+        let recorded = observed
+            .runs
+            .iter()
+            .any(|run| run.run_id == crash.invocation);
+        if !recorded && remember(&mut state.crashes, crash) {
+            changed = true;
+            state.failing = true;
+            events.push(wording::crash(EventKind::Failed, observed.instance, crash));
         }
     }
-    drafts.extend(derive_maintenance(seen, facts));
-    drafts.extend(derive_overdue(seen, facts, success));
-    news |= !drafts.is_empty();
-    Derived { drafts, news }
+    events.extend(derive_maintenance(state, observed));
+    events.extend(derive_overdue(state, observed, success));
+    changed |= !events.is_empty();
+    Derived { events, changed }
 }
 
-fn derive_maintenance(seen: &mut InstanceState, facts: &Observation<'_>) -> Option<NewEvent> {
-    if let Some(crash) = facts.maintenance_crash {
-        let recorded = facts.maintenance.map(|record| &record.run_id);
-        if recorded != Some(&crash.invocation) && remember(&mut seen.crashes, crash) {
-            seen.maintenance_broken = true;
+fn derive_maintenance(state: &mut InstanceState, observed: &Observation<'_>) -> Option<NewEvent> {
+    if let Some(crash) = observed.maintenance_crash {
+        let recorded = observed.maintenance.map(|record| &record.run_id);
+        if recorded != Some(&crash.invocation) && remember(&mut state.crashes, crash) {
+            state.maintenance_failing = true;
             let kind = EventKind::MaintenanceFailed;
-            return Some(wording::crash(kind, facts.instance, crash));
+            return Some(wording::crash(kind, observed.instance, crash));
         }
     }
-    let record = facts.maintenance?;
+    let record = observed.maintenance?;
     let key = Key::from(record);
-    let retried = record.outcome == Outcome::Failed && facts.maintaining;
-    if seen.maintenance.as_ref() == Some(&key) || retried {
+    let retried = record.outcome == Outcome::Failed && observed.maintaining;
+    if state.last_maintenance.as_ref() == Some(&key) || retried {
         return None;
     }
-    seen.maintenance = Some(key);
+    state.last_maintenance = Some(key);
     let kind = match record.outcome {
         Outcome::Failed | Outcome::Incomplete => EventKind::MaintenanceFailed,
-        Outcome::Success if seen.maintenance_broken => EventKind::MaintenanceRecovered,
+        Outcome::Success if state.maintenance_failing => EventKind::MaintenanceRecovered,
         _ => return None,
     };
-    seen.maintenance_broken = kind == EventKind::MaintenanceFailed;
+    state.maintenance_failing = kind == EventKind::MaintenanceFailed;
     Some(wording::maintenance(kind, record))
 }
 
 fn derive_overdue(
-    seen: &mut InstanceState,
-    facts: &Observation<'_>,
+    state: &mut InstanceState,
+    observed: &Observation<'_>,
     success: bool,
 ) -> Option<NewEvent> {
-    let judged = facts.judged?;
-    seen.deadline = judged.deadline;
-    let was = std::mem::replace(&mut seen.overdue, judged.overdue);
-    let kind = match (was, judged.overdue) {
+    let deadline_status = observed.deadline_status?;
+    state.deadline = deadline_status.deadline;
+    let was = std::mem::replace(&mut state.overdue, deadline_status.overdue);
+    let kind = match (was, deadline_status.overdue) {
         (false, true) => EventKind::Overdue,
         (true, false) if !success => EventKind::InTime,
         _ => return None,
     };
-    Some(wording::deadline(kind, facts, judged))
+    Some(wording::deadline(kind, observed, deadline_status))
 }
 
-/// The runs after the one that was judged last. Of an instance that was never looked at,
-/// only the last one is news.
+/// The runs since the last evaluated one; for a new instance only the last run.
 fn new_runs<'a>(runs: &'a [Record], last: Option<&Key>) -> &'a [Record] {
     let Some(last) = last else {
         return &runs[runs.len().saturating_sub(1)..];
@@ -121,12 +123,12 @@ fn new_runs<'a>(runs: &'a [Record], last: Option<&Key>) -> &'a [Record] {
     &runs[after..]
 }
 
-/// Without failures that systemd answers with another attempt: that one is judged.
-fn settled<'a>(facts: &Observation<'_>, runs: &'a [Record]) -> Vec<&'a Record> {
+/// Drops failures that systemd retries: only the last attempt counts.
+fn settled<'a>(observed: &Observation<'_>, runs: &'a [Record]) -> Vec<&'a Record> {
     let is_retried = |(i, run): &(usize, &Record)| {
         let failed = run.outcome == Outcome::Failed && run.attempt < ATTEMPTS;
         let next = runs.get(i + 1);
-        failed && next.map_or(facts.running, |next| next.attempt == run.attempt + 1)
+        failed && next.map_or(observed.running, |next| next.attempt == run.attempt + 1)
     };
     let all = runs.iter().enumerate();
     all.filter(|run| !is_retried(run))
@@ -134,7 +136,7 @@ fn settled<'a>(facts: &Observation<'_>, runs: &'a [Record]) -> Vec<&'a Record> {
         .collect()
 }
 
-/// False if it is remembered already.
+/// Records a crash. Returns false if it was recorded before.
 fn remember(crashes: &mut Vec<String>, crash: &Crash) -> bool {
     if crashes.contains(&crash.invocation) {
         return false;

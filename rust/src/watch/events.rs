@@ -1,37 +1,37 @@
-//! What can happen to an instance, and what is remembered of it.
+//! Events of an instance, and its state between scans.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::deadline::Wait;
+use super::deadline::ExpectedRun;
 use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::{Problem, Record};
 
-/// What can happen.
+/// Kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
-    /// A backup failed, and will not be tried again by itself.
+    /// A backup failed, and no automatic retry is left.
     Failed,
-    /// A snapshot lacks something that was promised.
+    /// Some of the data is not in the snapshot.
     Incomplete,
-    /// The first success after one of these, or after being overdue.
+    /// First success after a failed, incomplete or overdue backup.
     Recovered,
-    /// Something that was stopped or changed for a backup could not be put back.
+    /// Something that was stopped or changed for a backup could not be undone.
     CleanupFailed,
     /// A maintenance failed.
     MaintenanceFailed,
-    /// The first that did not, afterwards.
+    /// First success after a failed maintenance.
     MaintenanceRecovered,
-    /// There was no success in time.
+    /// No successful backup in time.
     Overdue,
-    /// It is not overdue any more, though there was no success: the schedule is another.
+    /// No longer overdue without a successful backup, because the schedule has changed.
     InTime,
 }
 
 impl EventKind {
-    /// The word used in files and for hooks.
+    /// Name in files and for hooks.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl EventKind {
         }
     }
 
-    /// Whether it is good news.
+    /// Whether a problem has ended.
     #[must_use]
     pub fn is_good(self) -> bool {
         matches!(
@@ -55,57 +55,60 @@ impl EventKind {
         )
     }
 
-    /// Whether it is about the maintenance: what was said about backups stays true.
+    /// Whether it concerns the maintenance rather than the backups.
     #[must_use]
     pub fn is_of_maintenance(self) -> bool {
         matches!(self, Self::MaintenanceFailed | Self::MaintenanceRecovered)
     }
 }
 
-/// Something that happened: an item of `events.json`.
+/// An event: an item of `events.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// Counted up, never used twice.
+    /// Ascending number, never reused.
     pub id: u64,
-    /// When it was seen, UTC.
+    /// Time of the scan that found it, UTC.
     pub time: Timestamp,
-    /// What it is.
+    /// Kind.
     pub kind: EventKind,
-    /// To which instance it happened.
+    /// Instance name.
     pub instance: String,
-    /// A few words.
+    /// Summary in a few words.
     pub title: String,
-    /// What happened.
-    pub text: String,
-    /// What to do about it.
+    /// Description, with the cause.
+    pub message: String,
+    /// Remedy, if there is one.
     pub remedy: Option<String>,
-    /// A command that shows more.
-    pub look: String,
-    /// The record of the run or maintenance, if it is about one that left a record.
+    /// Command that shows details.
+    pub details_command: String,
+    /// Record of the run or maintenance, if it wrote one.
     pub record: Option<Value>,
 }
 
 impl Event {
-    /// What happened, the remedy and where to look, a line each.
+    /// Description, remedy and command for details, one line each.
     #[must_use]
     pub fn body(&self) -> String {
         let remedy = self.remedy.as_deref().map(|remedy| format!("{remedy}\n"));
-        let (text, remedy, look) = (&self.text, remedy.unwrap_or_default(), &self.look);
-        format!("{text}\n{remedy}More: {look}\n")
+        let remedy = remedy.unwrap_or_default();
+        format!(
+            "{}\n{remedy}Details: {}\n",
+            self.message, self.details_command
+        )
     }
 
-    /// What happened, and what to do about it.
+    /// Description and remedy.
     #[must_use]
     pub fn problem(&self) -> Problem {
         Problem {
-            message: self.text.clone(),
+            message: self.message.clone(),
             remedy: self.remedy.clone(),
         }
     }
 }
 
-/// A record among others.
+/// Identifies a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Key {
@@ -134,59 +137,57 @@ impl From<&MaintenanceRecord> for Key {
     }
 }
 
-/// What was seen of an instance.
+/// State of an instance at the last scan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceState {
-    /// When it was looked at for the first time.
+    /// First scan of the instance, UTC.
     pub first_seen: Timestamp,
-    /// The last record that was judged.
-    pub run: Option<Key>,
-    /// The last run that was a success or should have been one was none.
-    pub broken: bool,
-    /// The last record of a maintenance that was judged.
-    pub maintenance: Option<Key>,
-    /// It was no success.
-    pub maintenance_broken: bool,
-    /// The last failures of units that left no record.
-    #[serde(default)]
+    /// Last evaluated record of a run.
+    pub last_run: Option<Key>,
+    /// The last run that was neither skipped nor cancelled did not succeed.
+    pub failing: bool,
+    /// Last evaluated record of a maintenance.
+    pub last_maintenance: Option<Key>,
+    /// The last maintenance did not succeed.
+    pub maintenance_failing: bool,
+    /// Invocation ids of the last units that failed without writing a record.
     pub crashes: Vec<String>,
-    /// Until when there has to be a success.
-    pub wait: Option<Wait>,
-    /// There was none.
+    /// The next expected success.
+    pub expected: Option<ExpectedRun>,
+    /// There was no success in time.
     pub overdue: bool,
-    /// When it is overdue if the machine stays awake.
-    #[serde(default)]
+    /// Time from which it is overdue, if the machine stays awake, UTC.
     pub deadline: Option<Timestamp>,
 }
 
 impl InstanceState {
-    /// Seen for the first time.
+    /// State of an instance that was never scanned before.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self {
             first_seen: now,
-            run: None,
-            broken: false,
-            maintenance: None,
-            maintenance_broken: false,
+            last_run: None,
+            failing: false,
+            last_maintenance: None,
+            maintenance_failing: false,
             crashes: Vec::new(),
-            wait: None,
+            expected: None,
             overdue: false,
             deadline: None,
         }
     }
 
-    /// There was no success in time, nor since that was seen.
+    /// Whether it was overdue at the last scan and has not succeeded since.
     #[must_use]
     pub fn is_overdue(&self, last_success: Option<Timestamp>) -> bool {
-        let since = self.wait.as_ref().map(|wait| wait.since);
+        let since = self.expected.as_ref().map(|run| run.since);
         self.overdue && (last_success.is_none() || last_success <= since)
     }
 
-    /// Nothing is wrong with it.
+    /// Whether backups and maintenance succeed and are in time.
     #[must_use]
-    pub fn is_well(&self) -> bool {
-        !self.broken && !self.maintenance_broken && !self.overdue
+    pub fn is_healthy(&self) -> bool {
+        !self.failing && !self.maintenance_failing && !self.overdue
     }
 }

@@ -1,8 +1,8 @@
-//! `watch`: sees that a backup failed, was not made in time or works again, and tells those
-//! who want to know.
+//! The monitor (`backupservice watch`): finds backups that failed, are overdue or work again,
+//! and sends notifications.
 //!
-//! Runs after every backup and every few minutes. What happened comes from the records that
-//! runs leave and from systemd; what was seen and told already is remembered.
+//! Runs after every backup and every 15 minutes. Events are derived from the records of runs
+//! and from systemd; the state of the last scan and of deliveries is kept in files.
 
 mod channels;
 pub mod config;
@@ -33,14 +33,14 @@ use store::Store;
 
 pub use system::{LiveSystem, System, UnitState};
 
-/// So often at most it looks again for what happened while it told the last news.
+/// Maximum number of scans per call: one more for events during the last delivery.
 const ROUNDS: usize = 10;
 
-/// Looks at all instances and tells what is new. Returns the exit status: 1 if somebody
-/// could not be told or something could not be read.
+/// Scans all instances and sends notifications about new events. Returns the exit status: 1 if
+/// a notification could not be sent or a file could not be read.
 ///
 /// # Errors
-/// What was seen before cannot be read, or what is seen now cannot be written.
+/// The monitor's own state cannot be read or written.
 pub fn run(
     host: &Host,
     config: &Config,
@@ -50,43 +50,42 @@ pub fn run(
     let place = host.events();
     std::fs::create_dir_all(&place)
         .with_context(|| format!("cannot create {}", place.display()))?;
-    let Some(_lock) = lock::try_file(&place.join("lock"), Mode::Alone)? else {
-        log::info!("another watch is under way");
+    let Some(_lock) = lock::try_file(&place.join("lock"), Mode::Exclusive)? else {
+        log::info!("another scan is in progress: nothing to do");
         return Ok(0);
     };
     let mut store = Store::load(&place)?;
     let channels = channels::all(config, units);
     let mut readable = true;
-    let mut arrived = true;
+    let mut delivered = true;
     for round in 0..ROUNDS {
-        let seen = scan::look(host, config, system, &mut store)?;
-        // What cannot be read now could not be read in the first round, either.
+        let scan = scan::scan(host, config, system, &mut store)?;
+        // Later rounds would only repeat the problems of the first one.
         if round == 0 {
-            seen.problems
+            scan.problems
                 .iter()
                 .for_each(|problem| log::error!("{problem}"));
-            readable = seen.problems.is_empty();
+            readable = scan.problems.is_empty();
         }
-        seen.new.iter().for_each(tell_journal);
+        scan.new.iter().for_each(log_event);
         store.save()?;
-        // Once for what did not arrive before, and then for what happened meanwhile.
-        let is_news = !seen.new.is_empty() || seen.news;
-        if round == 0 || is_news {
-            arrived = deliver::deliver(&mut store, &channels, system.now())?;
+        // The first round also retries what was not delivered before.
+        let changed = !scan.new.is_empty() || scan.changed;
+        if round == 0 || changed {
+            delivered = deliver::deliver(&mut store, &channels, system.now())?;
         }
         if let Some(file) = &config.textfile {
-            readable &= metrics::write(file, &seen.instances, &store, system.now());
+            readable &= metrics::write(file, &scan.instances, &store, system.now());
         }
-        if !is_news {
+        if !changed {
             break;
         }
     }
-    Ok(u8::from(!(readable && arrived)))
+    Ok(u8::from(!(readable && delivered)))
 }
 
-/// The journal has what runs themselves tell; nobody but the watch knows of one that did
-/// not take place.
-fn tell_journal(event: &Event) {
+/// Logs events about runs that did not take place; all others are logged by the run itself.
+fn log_event(event: &Event) {
     let (level, message) = match event.kind {
         events::EventKind::Overdue => (Level::Error, &messages::OVERDUE),
         events::EventKind::InTime => (Level::Info, &messages::IN_TIME),
@@ -94,7 +93,7 @@ fn tell_journal(event: &Event) {
     };
     let problem = event.problem();
     let mut fields = vec![("BACKUP_INSTANCE", event.instance.clone())];
-    journal::blame(&mut fields, Some(&problem));
+    journal::add_problem(&mut fields, Some(&problem));
     journal::send(
         level,
         message,

@@ -1,4 +1,4 @@
-//! What is observed of an instance, and an event that follows from it.
+//! Observation of an instance, and the events derived from it.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,38 +10,38 @@ use super::system::{Crash, UnitState};
 use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::{Problem, Record};
 
-/// What is known of an instance now.
+/// Everything known about an instance at the time of a scan.
 pub struct Observation<'a> {
-    /// Its name.
+    /// Instance name.
     pub instance: &'a str,
-    /// Now.
+    /// Time of the scan.
     pub now: Timestamp,
-    /// For the eyes of people.
+    /// Time zone for texts.
     pub zone: &'a TimeZone,
-    /// Its last runs, oldest first.
+    /// Last runs, oldest first.
     pub runs: &'a [Record],
-    /// A run is under way, or waits for another attempt.
+    /// A run is in progress, or waits for its next attempt.
     pub running: bool,
-    /// Its last maintenance.
+    /// Last maintenance.
     pub maintenance: Option<&'a MaintenanceRecord>,
-    /// A maintenance is under way, or waits for another attempt.
+    /// A maintenance is in progress, or waits for its next attempt.
     pub maintaining: bool,
-    /// Its unit has failed.
+    /// Failure of the backup's unit.
     pub crash: Option<&'a Crash>,
-    /// The unit of its maintenance has failed.
+    /// Failure of the maintenance's unit.
     pub maintenance_crash: Option<&'a Crash>,
-    /// How its timer is, if systemd says.
+    /// State of the timer, if systemd reports it.
     pub timer: Option<&'a UnitState>,
-    /// Whether it is overdue; none if that cannot be known.
-    pub judged: Option<&'a DeadlineStatus>,
+    /// Deadline status; none if unknown.
+    pub deadline_status: Option<&'a DeadlineStatus>,
 }
 
-/// An event without its number.
+/// Event before it has an id and a time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct NewEvent {
     pub kind: EventKind,
     pub problem: Problem,
     pub title: String,
-    pub look: String,
+    pub details_command: String,
     pub record: Option<Value>,
 }

@@ -1,14 +1,10 @@
-//! One look at all instances.
+//! Scan of all instances.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
 
 use super::config::Config;
 use super::deadline::{self, Clock, DeadlineStatus, Limits};
@@ -19,25 +15,24 @@ use super::store::Store;
 use super::system::{Crash, System, UnitState};
 use crate::base::paths::Host;
 use crate::base::unit_names;
-use crate::plan::Schedule;
-use crate::plan::timespan;
+use crate::plan::{PlanSummary, timespan};
 use crate::report;
 use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::Record;
 
-/// What a look found.
+/// Result of a scan.
 pub(super) struct Scan {
     /// All instances.
     pub instances: Vec<ScannedInstance>,
-    /// What happened.
+    /// New events.
     pub new: Vec<Event>,
-    /// Some run has ended, if only as one more success.
-    pub news: bool,
-    /// What could not be looked at, and why.
+    /// Whether there is an event, or a run has succeeded.
+    pub changed: bool,
+    /// Errors about instances or units that could not be read.
     pub problems: Vec<String>,
 }
 
-/// An instance as it is now.
+/// State of an instance at the time of the scan.
 pub(super) struct ScannedInstance {
     pub name: String,
     pub provider: String,
@@ -45,28 +40,14 @@ pub(super) struct ScannedInstance {
     pub maintenance: Option<MaintenanceRecord>,
     pub running: bool,
     pub timer: Option<UnitState>,
-    pub judged: Option<DeadlineStatus>,
+    pub deadline_status: Option<DeadlineStatus>,
 }
 
-/// What is needed of a plan.
-#[derive(Deserialize)]
-struct ScannedPlan {
-    instance: String,
-    provider: ScannedProvider,
-    schedule: Schedule,
-}
-
-#[derive(Deserialize)]
-struct ScannedProvider {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-/// Looks at all instances, and remembers what was seen.
+/// Scans all instances, and updates their state in the store.
 ///
 /// # Errors
 /// The plans cannot be listed.
-pub(super) fn look(
+pub(super) fn scan(
     host: &Host,
     config: &Config,
     system: &dyn System,
@@ -75,10 +56,13 @@ pub(super) fn look(
     let mut found = Scan {
         instances: Vec::new(),
         new: Vec::new(),
-        news: false,
+        changed: false,
         problems: Vec::new(),
     };
-    let plans = plans(&host.plans(), &mut found.problems)?;
+    let (plans, errors) = PlanSummary::read_all(&host.plans())?;
+    found
+        .problems
+        .extend(errors.iter().map(|error| format!("{error:#}")));
     let names: Vec<String> = plans
         .iter()
         .flat_map(|plan| units(&plan.instance))
@@ -90,49 +74,47 @@ pub(super) fn look(
     let awake = system.awake();
     let clock = Clock {
         now: system.now(),
-        // Less than before: it was switched off and on.
-        awake: match store.cursor.awake {
+        // Less than before means that the machine was rebooted.
+        awake: match store.cursor.awake_seconds {
             Some(before) if before <= awake => awake - before,
             Some(_) => awake,
             None => 0.0,
         },
     };
-    store.cursor.awake = Some(awake);
-    let mut told = BTreeSet::new();
+    store.cursor.awake_seconds = Some(awake);
+    let mut changed = BTreeSet::new();
     for plan in &plans {
         let name = &plan.instance;
-        let mut seen = store.cursor.instances.remove(name);
-        let seen = seen
-            .get_or_insert_with(|| InstanceState::new(clock.now))
-            .clone();
-        let mut after = seen.clone();
+        let before = store.cursor.instances.remove(name);
+        let before = before.unwrap_or_else(|| InstanceState::new(clock.now));
+        let mut after = before.clone();
         match one(host, config, system, &units, plan, &mut after, clock) {
-            Ok((instance, drafts, news)) => {
+            Ok((instance, events, has_changed)) => {
                 found.instances.push(instance);
-                found.news |= news;
-                if news {
-                    told.insert(name.clone());
+                if has_changed {
+                    found.changed = true;
+                    changed.insert(name.clone());
                 }
                 store.cursor.instances.insert(name.clone(), after);
-                for draft in drafts {
-                    let event = number(store.cursor.last_event + 1, clock.now, name, draft);
+                for new_event in events {
+                    let event = number(store.cursor.last_event + 1, clock.now, name, new_event);
                     store.add(event.clone());
                     found.new.push(event);
                 }
             }
             Err(error) => {
                 found.problems.push(format!("{name}: {error:#}"));
-                store.cursor.instances.insert(name.clone(), seen);
+                store.cursor.instances.insert(name.clone(), before);
             }
         }
     }
-    // Of what is not configured any more, nothing is to be told. One that cannot be read is.
+    // Drop the state of removed instances, but not of instances that could not be read.
     if found.problems.is_empty() {
         let is_there = |name: &String| plans.iter().any(|plan| plan.instance == *name);
         store.cursor.instances.retain(|name, _| is_there(name));
     }
     for channel in store.cursor.channels.values_mut() {
-        channel.news.extend(told.iter().cloned());
+        channel.changed.extend(changed.iter().cloned());
     }
     Ok(found)
 }
@@ -142,8 +124,8 @@ fn one(
     config: &Config,
     system: &dyn System,
     units: &BTreeMap<String, UnitState>,
-    plan: &ScannedPlan,
-    seen: &mut InstanceState,
+    plan: &PlanSummary,
+    state: &mut InstanceState,
     clock: Clock,
 ) -> Result<(ScannedInstance, Vec<NewEvent>, bool)> {
     let name = &plan.instance;
@@ -156,19 +138,20 @@ fn one(
             .is_some_and(|state| state.active == "failed");
         failed.then(|| system.crash(unit)).transpose()
     };
-    // In this order: what ends in between has a record then.
+    // Failures before records: a run that ends in between then has a record.
     let (crash, maintenance_crash) = (crash(&service)?, crash(&maintain)?);
     let runs = report::history(&directories)?;
     let maintenance = report::last_maintenance(&directories)?;
     let running = is_busy(&service);
+    let schedule = plan.schedule()?;
     let limits = Limits {
-        calendar: &plan.schedule.calendar,
-        randomized_delay: timespan::parse(&plan.schedule.randomized_delay).unwrap_or_default(),
+        calendar: &schedule.calendar,
+        randomized_delay: timespan::parse(&schedule.randomized_delay).unwrap_or_default(),
         grace: config.grace,
     };
-    let judged = deadline::evaluate(
-        &mut seen.wait,
-        seen.first_seen,
+    let deadline_status = deadline::evaluate(
+        &mut state.expected,
+        state.first_seen,
         &runs,
         running,
         &limits,
@@ -176,7 +159,7 @@ fn one(
         &mut |calendar, after| system.next(calendar, after),
     )?;
     let zone = TimeZone::system();
-    let facts = Observation {
+    let observed = Observation {
         instance: name,
         now: clock.now,
         zone: &zone,
@@ -187,19 +170,19 @@ fn one(
         crash: crash.as_ref(),
         maintenance_crash: maintenance_crash.as_ref(),
         timer: units.get(&timer),
-        judged: Some(&judged),
+        deadline_status: Some(&deadline_status),
     };
-    let derived = derive(seen, &facts);
+    let derived = derive(state, &observed);
     let instance = ScannedInstance {
         name: name.clone(),
-        provider: plan.provider.kind.clone(),
+        provider: plan.provider().to_owned(),
         timer: units.get(&timer).cloned(),
         running,
         runs,
         maintenance,
-        judged: Some(judged),
+        deadline_status: Some(deadline_status),
     };
-    Ok((instance, derived.drafts, derived.news))
+    Ok((instance, derived.events, derived.changed))
 }
 
 fn units(name: &str) -> [String; 3] {
@@ -210,38 +193,16 @@ fn units(name: &str) -> [String; 3] {
     ]
 }
 
-fn number(id: u64, time: Timestamp, instance: &str, draft: NewEvent) -> Event {
+fn number(id: u64, time: Timestamp, instance: &str, new_event: NewEvent) -> Event {
     Event {
         id,
         time,
-        kind: draft.kind,
+        kind: new_event.kind,
         instance: instance.to_owned(),
-        title: draft.title,
-        text: draft.problem.message,
-        remedy: draft.problem.remedy,
-        look: draft.look,
-        record: draft.record,
+        title: new_event.title,
+        message: new_event.problem.message,
+        remedy: new_event.problem.remedy,
+        details_command: new_event.details_command,
+        record: new_event.record,
     }
-}
-
-fn plans(directory: &Path, problems: &mut Vec<String>) -> Result<Vec<ScannedPlan>> {
-    let listing = || format!("cannot list {}", directory.display());
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.with_context(listing)?,
-    };
-    let mut plans = Vec::new();
-    for entry in entries {
-        let path = entry.with_context(listing)?.path();
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
-        let read = fs::read(&path).map_err(anyhow::Error::from);
-        match read.and_then(|text| Ok(serde_json::from_slice::<ScannedPlan>(&text)?)) {
-            Ok(plan) => plans.push(plan),
-            Err(error) => problems.push(format!("cannot read {}: {error:#}", path.display())),
-        }
-    }
-    plans.sort_by(|a, b| a.instance.cmp(&b.instance));
-    Ok(plans)
 }

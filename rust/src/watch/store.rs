@@ -1,7 +1,7 @@
-//! What was seen and told, kept from look to look.
+//! State of the monitor between scans.
 //!
-//! `events.json` is for everybody: desktops show what is new in it. `cursor.json` is for
-//! the watch, and for `status`.
+//! `events.json` is public: desktop notifications are made from it. `cursor.json` is for
+//! the monitor itself, and for `status`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,85 +16,86 @@ use serde::{Deserialize, Serialize};
 use super::events::{Event, InstanceState};
 use crate::base::paths::write_atomically;
 
-/// The version of both files.
+/// Format version of both files.
 pub const VERSION: u32 = 1;
 
-/// So many events are kept.
+/// Number of events kept.
 const EVENTS: usize = 200;
 
-/// `events.json`.
+/// Content of `events.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Events {
     /// Format; see [`VERSION`].
     pub version: u32,
-    /// The last ones, oldest first.
+    /// The last events, oldest first.
     pub events: Vec<Event>,
 }
 
-/// `cursor.json`.
+/// Content of `cursor.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cursor {
     /// Format; see [`VERSION`].
     pub version: u32,
-    /// For so many seconds the machine had been awake when it was looked at last.
-    pub awake: Option<f64>,
-    /// The number of the last event.
+    /// Seconds that the machine had been awake since boot, at the last scan.
+    pub awake_seconds: Option<f64>,
+    /// Id of the last event.
     pub last_event: u64,
-    /// What was seen of each instance.
+    /// State of each instance at the last scan.
     pub instances: BTreeMap<String, InstanceState>,
-    /// What was told to whom.
+    /// Delivery state of each channel.
     pub channels: BTreeMap<String, DeliveryState>,
 }
 
-/// What one channel was told.
+/// Delivery state of one channel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DeliveryState {
-    /// The number of the last event that arrived.
-    pub event: u64,
-    /// Instances of which there is news that did not arrive; for channels that tell how
-    /// things are, and not what happened.
-    pub news: BTreeSet<String>,
-    /// Why nothing arrives.
+    /// Id of the last delivered event.
+    pub last_event: u64,
+    /// Instances changed since the last delivery, for channels that send the health instead
+    /// of events.
+    pub changed: BTreeSet<String>,
+    /// Failure of the last delivery, if it failed.
     pub failing: Option<Failing>,
 }
 
-/// A channel that fails.
+/// Failure of a channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failing {
-    /// Since when, UTC.
+    /// First failed delivery, UTC.
     pub since: Timestamp,
-    /// Why, without anything secret.
+    /// Cause and remedy, without secrets.
     pub error: String,
 }
 
-/// Both files.
+/// Both files in memory.
 #[derive(Debug)]
 pub struct Store {
     place: PathBuf,
-    /// What happened.
+    /// The last events, oldest first.
     pub events: Vec<Event>,
-    /// What was seen and told.
+    /// State of instances and channels.
     pub cursor: Cursor,
 }
 
 impl Store {
-    /// Reads both files in `place`.
+    /// Reads both files in the directory `place`.
     ///
     /// # Errors
-    /// One of them cannot be read, or is not what it should be.
+    /// A file cannot be read or parsed.
     pub fn load(place: &Path) -> Result<Self> {
         let cursor: Option<Cursor> = read(&place.join("cursor.json"))?;
         let cursor = cursor.unwrap_or_else(|| Cursor {
             version: VERSION,
-            awake: None,
+            awake_seconds: None,
             last_event: 0,
             instances: BTreeMap::new(),
             channels: BTreeMap::new(),
         });
         let events: Option<Events> = read(&place.join("events.json"))?;
         let mut events = events.map_or_else(Vec::new, |events| events.events);
-        // Written by a watch that died before it wrote the cursor: they are found again.
+        // From a scan that was killed before it wrote the cursor: these are found again.
         events.retain(|event| event.id <= cursor.last_event);
         Ok(Self {
             place: place.to_owned(),
@@ -103,7 +104,7 @@ impl Store {
         })
     }
 
-    /// Adds an event, and forgets the oldest.
+    /// Adds an event, and drops the oldest one beyond the limit.
     pub fn add(&mut self, event: Event) {
         self.cursor.last_event = event.id;
         self.events.push(event);
@@ -111,11 +112,11 @@ impl Store {
         self.events.drain(..superfluous);
     }
 
-    /// Writes both files; the events only if there are new ones, so that who waits for
-    /// that is not woken up for nothing.
+    /// Writes both files; the events only if there are new ones, so as not to trigger units
+    /// that watch the file.
     ///
     /// # Errors
-    /// One of them cannot be written.
+    /// A file cannot be written.
     pub fn save(&self) -> Result<()> {
         let path = self.place.join("events.json");
         let before: Option<Events> = read(&path).ok().flatten();
@@ -130,19 +131,19 @@ impl Store {
     }
 }
 
-/// The events of a machine, for those who are not the watch.
+/// Reads the events in the directory `place`, for readers other than the monitor.
 ///
 /// # Errors
-/// The file cannot be read, or is not what it should be.
+/// The file cannot be read or parsed.
 pub fn events(place: &Path) -> Result<Vec<Event>> {
     let events: Option<Events> = read(&place.join("events.json"))?;
     Ok(events.map_or_else(Vec::new, |events| events.events))
 }
 
-/// What the watch has seen, for those who are not the watch.
+/// Reads the cursor in the directory `place`, for readers other than the monitor.
 ///
 /// # Errors
-/// The file cannot be read, or is not what it should be.
+/// The file cannot be read or parsed.
 pub fn cursor(place: &Path) -> Result<Option<Cursor>> {
     read(&place.join("cursor.json"))
 }
@@ -159,7 +160,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     };
     serde_json::from_slice(&text).map(Some).with_context(|| {
         format!(
-            "{} is not what it should be: remove it, and nothing is lost but what was not told yet",
+            "{} is damaged; remove it, which only loses notifications that were not sent yet",
             path.display()
         )
     })

@@ -1,4 +1,4 @@
-//! What the watch asks of the machine.
+//! Interface of the monitor to the machine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use rustix::time::{ClockId, clock_gettime};
 use zbus::wire::OwnedVariant;
 use zbus::{Connection, connection};
 
-use super::deadline::Next;
+use super::deadline::NextElapse;
 
 use crate::base::cancel::Cancel;
 use crate::base::process::{self, Command, Line};
 use crate::systemd::client::{self, ListedUnit};
 
-/// A unit as systemd sees it.
+/// State of a unit, as reported by systemd.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitState {
     /// `loaded`, `masked`, `not-found`, `bad-setting`, …
@@ -26,55 +26,55 @@ pub struct UnitState {
     pub active: String,
     /// `waiting`, `elapsed`, …
     pub sub: String,
-    /// Nothing starts it at boot.
+    /// Not started at boot.
     pub disabled: bool,
 }
 
 impl UnitState {
-    /// It runs, or waits to be started again by itself.
+    /// Whether it is running, or waits for an automatic restart.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         ["activating", "active", "deactivating", "reloading"].contains(&self.active.as_str())
     }
 }
 
-/// A unit that failed, as systemd tells it.
+/// Failure of a unit, as reported by systemd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crash {
-    /// Which invocation of it.
+    /// Invocation id.
     pub invocation: String,
-    /// How, such as `exit-code`, with the status.
-    pub how: String,
+    /// Cause, such as `exit status 2` or `timeout`.
+    pub cause: String,
 }
 
-/// The machine, as far as the watch needs it.
+/// Clock and service manager of a machine.
 pub trait System {
-    /// Now.
+    /// Current time.
     fn now(&self) -> Timestamp;
 
-    /// For so many seconds the machine was awake since it was switched on.
+    /// Seconds that the machine has been awake since boot.
     fn awake(&self) -> f64;
 
-    /// How units are, by name.
+    /// States of units, by name.
     ///
     /// # Errors
-    /// systemd cannot be asked.
+    /// systemd cannot be reached.
     fn units(&self, names: &[String]) -> anyhow::Result<BTreeMap<String, UnitState>>;
 
-    /// How a unit that has failed did so.
+    /// Cause of the failure of a unit.
     ///
     /// # Errors
-    /// systemd cannot be asked.
+    /// systemd cannot be reached.
     fn crash(&self, unit: &str) -> anyhow::Result<Crash>;
 
-    /// When a calendar event comes after a time.
+    /// First elapse of a calendar event after a time.
     ///
     /// # Errors
-    /// `systemd-analyze` cannot be run, or says something else than it used to.
-    fn next(&self, calendar: &str, after: Timestamp) -> anyhow::Result<Next>;
+    /// `systemd-analyze` cannot be run, or its output is not understood.
+    fn next(&self, calendar: &str, after: Timestamp) -> anyhow::Result<NextElapse>;
 }
 
-/// The machine that this runs on.
+/// The machine on which this program runs.
 #[derive(Debug)]
 pub struct LiveSystem {
     analyze: PathBuf,
@@ -82,7 +82,7 @@ pub struct LiveSystem {
 }
 
 impl LiveSystem {
-    /// With the program `systemd-analyze`.
+    /// Connects to the system bus. `analyze` is the path of `systemd-analyze`.
     ///
     /// # Errors
     /// The system bus cannot be reached.
@@ -139,7 +139,8 @@ impl System for LiveSystem {
     }
 
     fn units(&self, names: &[String]) -> anyhow::Result<BTreeMap<String, UnitState>> {
-        self.list(names).context("cannot ask systemd about units")
+        self.list(names)
+            .context("cannot get the state of units from systemd")
     }
 
     fn crash(&self, unit: &str) -> anyhow::Result<Crash> {
@@ -150,17 +151,17 @@ impl System for LiveSystem {
             let status: i32 = self.property(&path, client::UNIT_SERVICE, "ExecMainStatus")?;
             Ok(Crash {
                 invocation: client::invocation_id(id),
-                how: match result.as_str() {
+                cause: match result.as_str() {
                     "exit-code" => format!("exit status {status}"),
                     "signal" | "core-dump" => format!("killed by signal {status}"),
                     result => result.to_owned(),
                 },
             })
         };
-        ask().with_context(|| format!("cannot ask systemd about {unit}"))
+        ask().with_context(|| format!("cannot get the state of {unit} from systemd"))
     }
 
-    fn next(&self, calendar: &str, after: Timestamp) -> anyhow::Result<Next> {
+    fn next(&self, calendar: &str, after: Timestamp) -> anyhow::Result<NextElapse> {
         let base = format!("--base-time=@{}", after.as_second());
         let arguments = ["calendar", "--iterations=1", &base, "--", calendar];
         let command = Command {
@@ -177,31 +178,31 @@ impl System for LiveSystem {
             }
         })?;
         if exit.code != Some(0) {
-            return Ok(Next::Unreadable);
+            return Ok(NextElapse::Invalid);
         }
         read_next(&text)
     }
 }
 
-/// Reads what `systemd-analyze calendar` prints.
-fn read_next(text: &str) -> anyhow::Result<Next> {
+/// Parses the output of `systemd-analyze calendar`.
+fn read_next(text: &str) -> anyhow::Result<NextElapse> {
     let value = |label: &str| {
         let find = |line: &str| Some(line.trim().strip_prefix(label)?.trim().to_owned());
         text.lines().find_map(find)
     };
-    // Where local time is UTC there is only the first.
+    // The UTC line is missing where local time is UTC.
     let Some(next) = value("(in UTC):").or_else(|| value("Next elapse:")) else {
-        bail!("systemd-analyze says no next time: {text}");
+        bail!("no next elapse in the output of systemd-analyze: {text}");
     };
     if next == "never" {
-        return Ok(Next::Never);
+        return Ok(NextElapse::Never);
     }
     let utc = next.strip_suffix(" UTC");
     let time = utc.and_then(|time| DateTime::strptime("%a %Y-%m-%d %H:%M:%S", time).ok());
     let time = time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
     match time {
-        Some(time) => Ok(Next::At(time.timestamp())),
-        None => bail!("systemd-analyze says an unknown time: {next}"),
+        Some(time) => Ok(NextElapse::At(time.timestamp())),
+        None => bail!("unknown time in the output of systemd-analyze: {next}"),
     }
 }
 
@@ -211,14 +212,17 @@ mod tests {
 
     #[test]
     fn the_next_time_is_read_in_any_zone() {
-        let at = |time: &str| Next::At(time.parse().unwrap());
+        let at = |time: &str| NextElapse::At(time.parse().unwrap());
         let utc = "  Original form: daily\nNormalized form: *-*-* 00:00:00\n    \
                    Next elapse: Wed 2023-11-15 00:00:00 UTC\n       From now: 3 years ago\n";
         assert_eq!(read_next(utc).unwrap(), at("2023-11-15T00:00:00Z"));
         let berlin = "    Next elapse: Mon 2026-03-02 00:00:00 CET\n       \
                       (in UTC): Sun 2026-03-01 23:00:00 UTC\n";
         assert_eq!(read_next(berlin).unwrap(), at("2026-03-01T23:00:00Z"));
-        assert_eq!(read_next("    Next elapse: never\n").unwrap(), Next::Never);
+        assert_eq!(
+            read_next("    Next elapse: never\n").unwrap(),
+            NextElapse::Never
+        );
         assert!(read_next("").is_err());
         assert!(read_next("    Next elapse: Mon 2026-03-02 00:00:00 CET\n").is_err());
     }

@@ -1,10 +1,10 @@
-//! What is said about what happened: what, why, and what to do.
+//! Texts of events: title, description and remedy.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::deadline::{DeadlineStatus, Next};
+use super::deadline::{DeadlineStatus, NextElapse};
 use super::events::EventKind;
 use super::model::{NewEvent, Observation};
 use super::system::{Crash, UnitState};
@@ -15,18 +15,18 @@ use crate::base::unit_names::MAINTAIN;
 use crate::report::maintenance::{CheckResult, MaintenanceRecord};
 use crate::report::record::Record;
 
-/// About a run that left a record.
+/// Event of a run that wrote a record.
 pub(super) fn run(kind: EventKind, record: &Record) -> NewEvent {
     let name = &record.instance;
     let (title, problem) = match kind {
         EventKind::Failed => (format!("Backup of {name} failed"), cause(record)),
         EventKind::Incomplete => (format!("Backup of {name} is incomplete"), cause(record)),
         EventKind::CleanupFailed => (
-            format!("After the backup of {name} not everything could be put back"),
+            format!("Cleanup after the backup of {name} failed"),
             Problem::new(
-                "Units that were stopped for it may still be down, or hooks after it did not run",
-                "Look at the journal, and start what is down: `systemctl start \
-                 backupservice-recover.service` tries once more",
+                "Units stopped for the backup may still be down, or afterBackup hooks did not run",
+                "Read the journal, then retry the cleanup: `systemctl start \
+                 backupservice-recover.service`",
             ),
         ),
         _ => (
@@ -41,38 +41,38 @@ pub(super) fn run(kind: EventKind, record: &Record) -> NewEvent {
         kind,
         problem,
         title,
-        look: invocation(&record.run_id),
+        details_command: invocation(&record.run_id),
         record: json(record),
     }
 }
 
-/// About a maintenance that left a record.
+/// Event of a maintenance that wrote a record.
 pub(super) fn maintenance(kind: EventKind, record: &MaintenanceRecord) -> NewEvent {
     let name = &record.instance;
     let title = match (kind, record.done.check) {
         (EventKind::MaintenanceRecovered, _) => {
-            format!("Maintenance of the backups of {name} works again")
+            format!("Maintenance of {name} works again")
         }
-        (_, Some(CheckResult::Damaged)) => format!("The backups of {name} are damaged"),
-        _ => format!("Maintenance of the backups of {name} failed"),
+        (_, Some(CheckResult::Damaged)) => format!("Repository of {name} is damaged"),
+        _ => format!("Maintenance of {name} failed"),
     };
-    let told = || Problem {
+    let summary = || Problem {
         message: record.to_string(),
         remedy: None,
     };
     NewEvent {
         kind,
-        problem: record.error.clone().unwrap_or_else(told),
+        problem: record.error.clone().unwrap_or_else(summary),
         title,
-        look: invocation(&record.run_id),
+        details_command: invocation(&record.run_id),
         record: json(record),
     }
 }
 
-/// About a unit that could not even write a record.
+/// Event of a unit that failed without writing a record.
 pub(super) fn crash(kind: EventKind, instance: &str, crash: &Crash) -> NewEvent {
     let (what, suffix) = match kind {
-        EventKind::MaintenanceFailed => ("Maintenance of the backups", MAINTAIN),
+        EventKind::MaintenanceFailed => ("Maintenance", MAINTAIN),
         _ => ("Backup", ""),
     };
     let unit = unit_names::service(instance, suffix);
@@ -81,30 +81,32 @@ pub(super) fn crash(kind: EventKind, instance: &str, crash: &Crash) -> NewEvent 
         title: format!("{what} of {instance} failed"),
         problem: Problem::new(
             format!(
-                "{unit} did not get as far as writing a record: {}",
-                crash.how
+                "{unit} failed before it could write a record: {}",
+                crash.cause
             ),
-            format!("`systemctl status {unit}` tells more"),
+            format!("See `systemctl status {unit}`"),
         ),
-        look: format!("journalctl -u {unit}"),
+        details_command: format!("journalctl -u {unit}"),
         record: None,
     }
 }
 
-/// About a backup that was not made in time, or is in time again.
+/// Event of a backup that is overdue, or no longer overdue.
 pub(super) fn deadline(
     kind: EventKind,
-    facts: &Observation<'_>,
-    judged: &DeadlineStatus,
+    observed: &Observation<'_>,
+    deadline_status: &DeadlineStatus,
 ) -> NewEvent {
-    let name = facts.instance;
+    let name = observed.instance;
     let unit = format!("backupservice-{name}");
     let (title, problem) = if kind == EventKind::InTime {
-        let message = match judged.due {
-            Next::At(due) => format!("The next one is due at {}", time(due, facts.zone)),
-            _ => "None is due any more".to_owned(),
+        let message = match deadline_status.due {
+            NextElapse::At(due) => {
+                format!("The next backup is due at {}", time(due, observed.zone))
+            }
+            _ => "No further backup is scheduled".to_owned(),
         };
-        let title = format!("Backup of {name} is not overdue any more");
+        let title = format!("Backup of {name} is no longer overdue");
         (
             title,
             Problem {
@@ -113,15 +115,22 @@ pub(super) fn deadline(
             },
         )
     } else {
-        let since = judged.last_success.map_or_else(
-            || "There was no success yet".to_owned(),
-            |then| format!("The last success was at {}", time(then, facts.zone)),
+        let since = deadline_status.last_success.map_or_else(
+            || "No backup has succeeded yet".to_owned(),
+            |then| {
+                format!(
+                    "The last successful backup was at {}",
+                    time(then, observed.zone)
+                )
+            },
         );
-        let due = match judged.due {
-            Next::At(due) => format!(", and the next one was due at {}", time(due, facts.zone)),
+        let due = match deadline_status.due {
+            NextElapse::At(due) => {
+                format!("; the next one was due at {}", time(due, observed.zone))
+            }
             _ => String::new(),
         };
-        let (why, remedy) = why(facts, judged);
+        let (why, remedy) = why(observed, deadline_status);
         let problem = Problem::new(format!("{since}{due}. {why}"), remedy);
         (format!("Backup of {name} is overdue"), problem)
     };
@@ -129,101 +138,102 @@ pub(super) fn deadline(
         kind,
         problem,
         title,
-        look: format!("systemctl status {unit}.timer; journalctl -u {unit}.service"),
-        record: facts.runs.last().and_then(json),
+        details_command: format!("systemctl status {unit}.timer; journalctl -u {unit}.service"),
+        record: observed.runs.last().and_then(json),
     }
 }
 
-/// Why there was no success, and what to do.
-fn why(facts: &Observation<'_>, judged: &DeadlineStatus) -> (String, String) {
-    let unit = format!("backupservice-{}", facts.instance);
+/// Cause and remedy of an overdue backup.
+fn why(observed: &Observation<'_>, deadline_status: &DeadlineStatus) -> (String, String) {
+    let unit = format!("backupservice-{}", observed.instance);
     let timer = format!("{unit}.timer");
-    if judged.due == Next::Unreadable {
+    if deadline_status.due == NextElapse::Invalid {
         return (
-            "systemd does not understand its schedule".to_owned(),
+            "systemd rejects its schedule".to_owned(),
             format!(
-                "Correct backupservice.instances.{}.schedule; `systemd-analyze calendar` explains it",
-                facts.instance
+                "Correct backupservice.instances.{}.schedule, and check it with \
+                 `systemd-analyze calendar`",
+                observed.instance
             ),
         );
     }
-    if let Some(wrong) = facts.timer.and_then(|state| of_timer(&timer, state)) {
+    if let Some(wrong) = observed.timer.and_then(|state| of_timer(&timer, state)) {
         return wrong;
     }
-    if facts.running {
+    if observed.running {
         return (
-            "A run is under way, and has been for too long".to_owned(),
+            "A run is in progress, and takes too long".to_owned(),
             format!(
-                "`backupservice status {}` shows what it does",
-                facts.instance
+                "See its current phase with `backupservice status {}`",
+                observed.instance
             ),
         );
     }
-    let due = match judged.due {
-        Next::At(due) => due,
-        _ => facts.now,
+    let due = match deadline_status.due {
+        NextElapse::At(due) => due,
+        _ => observed.now,
     };
-    match facts.runs.last().filter(|run| run.finished >= due) {
+    match observed.runs.last().filter(|run| run.finished >= due) {
         Some(run) if run.outcome == Outcome::Skipped => (
             "The last run was skipped".to_owned(),
             format!("Run it now: `systemctl start {unit}.service`"),
         ),
         Some(run) => {
             let Problem { message, remedy } = cause(run);
-            let how = run.outcome.as_str();
+            let outcome = run.outcome.as_str();
             (
-                format!("The last run ended as {how}: {message}"),
+                format!("The outcome of the last run was {outcome}: {message}"),
                 remedy.unwrap_or_else(|| format!("Run it now: `systemctl start {unit}.service`")),
             )
         }
         None => (
-            "Its timer waits for the next time, but no run has ended since".to_owned(),
+            "Its timer is active, but no run has finished since".to_owned(),
             format!("Run it now: `systemctl start {unit}.service`"),
         ),
     }
 }
 
-/// What is wrong with a timer, if something is.
+/// Problem of a timer, if it has one.
 fn of_timer(timer: &str, state: &UnitState) -> Option<(String, String)> {
     let start = format!("Start it: `systemctl start {timer}`");
     Some(match (state.load.as_str(), state.active.as_str()) {
         ("masked", _) => (
             format!("{timer} is masked"),
             format!(
-                "Take `systemd.timers.{}.enable = false` out of the configuration; or, where it \
-                 was masked by hand: `systemctl unmask --runtime {timer} && systemctl start {timer}`",
+                "Remove `systemd.timers.{}.enable = false` from the configuration; or, if it was \
+                 masked by hand: `systemctl unmask --runtime {timer} && systemctl start {timer}`",
                 timer.trim_end_matches(".timer")
             ),
         ),
         ("not-found", _) => (
             format!("{timer} does not exist"),
-            "Switch to the system's configuration again: `nixos-rebuild switch`".to_owned(),
+            "Activate the configuration again: `nixos-rebuild switch`".to_owned(),
         ),
         ("loaded", "active") if state.sub != "elapsed" => return None,
         ("loaded", "active") => (
             format!("{timer} has elapsed and will not elapse again"),
-            format!("Look at its schedule, and `systemctl restart {timer}`"),
+            format!("Correct its schedule, then `systemctl restart {timer}`"),
         ),
         ("loaded", "failed") => (
             format!("{timer} has failed"),
-            format!("`systemctl status {timer}` tells why. {start}"),
+            format!("See `systemctl status {timer}` for the cause. {start}"),
         ),
         ("loaded", _) if state.disabled => (
-            format!("{timer} is disabled and does not run"),
-            format!("Start it, now and at each boot: `systemctl enable --now {timer}`"),
+            format!("{timer} is disabled and inactive"),
+            format!("Start it now and at boot: `systemctl enable --now {timer}`"),
         ),
         ("loaded", _) => (format!("{timer} is stopped"), start),
         (load, _) => (
-            format!("{timer} cannot be used: systemd says {load}"),
-            format!("`systemctl status {timer}` tells why"),
+            format!("{timer} cannot be loaded: systemd reports `{load}`"),
+            format!("See `systemctl status {timer}` for the cause"),
         ),
     })
 }
 
-/// Why a run is no success.
+/// Cause and remedy of a run that did not succeed.
 fn cause(record: &Record) -> Problem {
     record.error.clone().unwrap_or_else(|| Problem {
-        message: "no reason was recorded".to_owned(),
+        message: "no cause was recorded".to_owned(),
         remedy: None,
     })
 }

@@ -43,13 +43,13 @@ fn bad_plans_exit_with_78_and_a_line_for_each_problem() {
     let output = backupservice(&["check-plan", path]);
     assert_eq!(output.status.code(), Some(78));
     expect![[r#"
-        /plan.json: version: plan version 2, this executor understands 1. Build the system and the executor from the same revision.
+        /plan.json: version: is 2, but this executor understands version 1. Build the system and the executor from the same revision.
     "#]].assert_eq(&stderr(&output, directory.path()));
     let output = backupservice(&["prepare", "--plan", path]);
     assert_eq!(output.status.code(), Some(78));
     expect![[r#"
         error: /plan.json is not a plan
-        version: plan version 2, this executor understands 1. Build the system and the executor from the same revision.
+        version: is 2, but this executor understands version 1. Build the system and the executor from the same revision.
     "#]].assert_eq(&stderr(&output, directory.path()));
     let output = backupservice(&["check-plan", "/nonexistent"]);
     assert_eq!(output.status.code(), Some(1));
@@ -63,7 +63,7 @@ fn an_unknown_instance_is_explained() {
     assert_eq!(output.status.code(), Some(1));
     expect![[r#"
         error: there is no instance `nextcloud`
-        remedy: There are none yet: define one in backupservice.instances
+        remedy: No instance is configured: define one in backupservice.instances
     "#]]
     .assert_eq(&stderr(&output, directory.path()));
     let output = backupservice(&["status", "--json", "--root", root]);

@@ -316,7 +316,7 @@ fn whoever_finds_no_free_place_waits_for_one_before_anything_is_stopped() {
     fs::create_dir_all(&locks).unwrap();
     let take = |slot| {
         let file = locks.join(slot);
-        lock::try_file(&file, Mode::Alone).unwrap().unwrap()
+        lock::try_file(&file, Mode::Exclusive).unwrap().unwrap()
     };
     let _first = take("slot-0");
     assert_eq!(machine.back_up().record.phases[1].name, "guard");

@@ -203,14 +203,14 @@ fn maintenance_waits_for_backups_and_backups_for_maintenance_but_not_for_each_ot
     let file = repository_lock(&machine.directories());
     let hold = |mode| lock::try_file(&file, mode).unwrap().unwrap();
 
-    let backup = hold(Mode::Together);
+    let backup = hold(Mode::Shared);
     let state = machine.directories().maintenance_state();
     let end = Machine::when_waiting(state, || drop(backup));
     let ended = machine.maintain();
     expect!["guard lock waiting forget prune check"].assert_eq(&phases(&ended));
     end.join().unwrap();
 
-    let maintenance = hold(Mode::Alone);
+    let maintenance = hold(Mode::Exclusive);
     let state = machine.directories().run_state();
     let end = Machine::when_waiting(state, || drop(maintenance));
     let ended = machine.back_up();
@@ -219,7 +219,7 @@ fn maintenance_waits_for_backups_and_backups_for_maintenance_but_not_for_each_ot
     assert_eq!(second(&ended), "waiting");
     end.join().unwrap();
 
-    let _other = hold(Mode::Together);
+    let _other = hold(Mode::Shared);
     assert_eq!(second(&machine.back_up()), "guard");
 }
 
@@ -228,7 +228,7 @@ fn who_waits_can_be_stopped() {
     let machine = Machine::new();
     assert_eq!(machine.maintain().exit_status(), 0);
     let file = repository_lock(&machine.directories());
-    let _held = lock::try_file(&file, Mode::Alone).unwrap().unwrap();
+    let _held = lock::try_file(&file, Mode::Exclusive).unwrap().unwrap();
     let cancel = machine.cancel.clone();
     let state = machine.directories().maintenance_state();
     let stop = Machine::when_waiting(state, move || cancel.request());

@@ -69,7 +69,10 @@ fn what_does_not_exist_and_what_is_refused_are_told_apart() {
     let start = |unit| systemd.start_and_wait(unit, &Cancel::never()).unwrap_err();
     let missing = start("missing.service");
     assert_eq!(missing.reason, Reason::NotFound);
-    assert_eq!(missing.problem.message, "there is no unit missing.service");
+    assert_eq!(
+        missing.problem.message,
+        "unit missing.service does not exist"
+    );
     let refused = start("refused.service");
     assert_eq!(refused.reason, Reason::Refused);
     assert!(

@@ -9,22 +9,23 @@ use std::fmt;
 
 const WHITESPACE: &[char] = &[' ', '\t', '\n', '\r'];
 const NEWLINE: &[char] = &['\n', '\r'];
-/// What a backslash escapes between double quotes.
+/// Characters that a backslash escapes between double quotes.
 const ESCAPED_IN_QUOTES: &[char] = &['"', '\\', '`', '$'];
 
-/// What is wrong with a file, and where. Never contains a value: those are secret.
+/// Syntax error in a file. Never contains a value, since values are secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
     /// Line on which the assignment begins, from 1.
     pub line: usize,
-    /// What is wrong, and what to do.
+    /// Problem and remedy.
     pub message: String,
 }
 
-/// Reads all assignments in the order of their first appearance; of two with one name the last counts.
+/// Parses all assignments, in the order of their first appearance. The last one of a name
+/// applies.
 ///
 /// # Errors
-/// A line is no assignment, or a quotation has no end.
+/// A line is not an assignment, or a quote is not closed.
 pub fn parse(text: &str) -> Result<Vec<(String, String)>, SyntaxError> {
     let mut parser = Parser::default();
     for c in text.chars() {
@@ -181,9 +182,9 @@ impl Parser {
         let name = name.trim_end_matches(WHITESPACE).to_owned();
         let value = std::mem::take(&mut self.value);
         if !is_variable_name(&name) {
-            return Err(self.error(
-                "what is before `=` is not a variable's name; write NAME=value, without `export`",
-            ));
+            return Err(
+                self.error("invalid variable name before `=`; write NAME=value, without `export`")
+            );
         }
         match self.found.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value,
@@ -200,9 +201,7 @@ impl Parser {
                 self.assign()?;
             }
             Quoting::Single | Quoting::Double | Quoting::DoubleEscape => {
-                return Err(self.error(
-                    "a quotation has no end; close it, or put a backslash before the quote",
-                ));
+                return Err(self.error("unclosed quote; close it, or put a backslash before it"));
             }
         }
         Ok(self.found)

@@ -65,11 +65,11 @@ fn errors_name_the_line_and_no_value() {
         messages.push('\n');
     }
     expect_test::expect![[r#"
-        line 2: what is before `=` is not a variable's name; write NAME=value, without `export`
+        line 2: invalid variable name before `=`; write NAME=value, without `export`
         line 3: has no `=`; write NAME=value, or `#` before a comment
-        line 3: a quotation has no end; close it, or put a backslash before the quote
-        line 2: what is before `=` is not a variable's name; write NAME=value, without `export`
-        line 2: what is before `=` is not a variable's name; write NAME=value, without `export`
+        line 3: unclosed quote; close it, or put a backslash before it
+        line 2: invalid variable name before `=`; write NAME=value, without `export`
+        line 2: invalid variable name before `=`; write NAME=value, without `export`
         line 2: has a NUL byte; write it as text
     "#]]
     .assert_eq(&messages);
@@ -88,7 +88,7 @@ fn quote(value: &str) -> String {
 
 proptest! {
     #[test]
-    fn what_is_quoted_is_read_back(
+    fn quoted_values_are_read_back(
         values in prop::collection::vec("([^\0]|[ \\\\\"'`$#;=\r\n]){0,30}", 0..6),
     ) {
         let expected: Vec<_> = values.iter().enumerate()

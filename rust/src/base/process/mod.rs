@@ -14,17 +14,17 @@ use rustix::process::{Pid, Signal};
 
 use crate::base::cancel::Cancel;
 
-/// How often a waiting loop looks at [`Cancel`].
+/// Interval at which waiting loops check [`Cancel`].
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// How long output is read on after the end: a grandchild (ssh) may hold the pipe.
+/// Maximum time for which output is read after the process has ended: a grandchild (ssh) may
+/// hold the pipe.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// What ignores a request to end is killed after this time: long enough to remove a lock
-/// from a slow repository.
+/// Time between SIGTERM and SIGKILL: long enough to remove a lock from a slow repository.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// A program to run, with nothing inherited from our own environment.
+/// A program to run. It inherits no environment variables.
 #[derive(Clone, Debug, Default)]
 pub struct Command {
     /// Absolute path.
@@ -33,9 +33,9 @@ pub struct Command {
     pub arguments: Vec<OsString>,
     /// The whole environment.
     pub environment: Vec<(String, OsString)>,
-    /// The working directory, unless it is ours.
+    /// Working directory; none for that of the executor.
     pub directory: Option<PathBuf>,
-    /// What it reads from standard input.
+    /// Standard input.
     pub input: Vec<u8>,
 }
 
@@ -48,22 +48,22 @@ pub enum Line {
     Err(Vec<u8>),
 }
 
-/// How a process ended.
+/// Exit of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit {
     /// Exit code, unless a signal ended it.
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// We sent SIGTERM because of [`Cancel`].
+    /// SIGTERM was sent because of [`Cancel`].
     pub cancelled: bool,
 }
 
-/// Runs a program to its end and hands over each line as it comes. On a cancel
-/// request it is sent SIGTERM once, and SIGKILL if it does not end for half a minute.
+/// Runs a program to its end and passes on each line of output as it comes. On a cancel
+/// request, sends SIGTERM, and SIGKILL 30 s later.
 ///
 /// # Errors
-/// If it cannot be started or waited for. A failing program is not an error here.
+/// The program cannot be started or waited for. A failing program is not an error here.
 pub fn run(command: &Command, cancel: &Cancel, on_line: &mut dyn FnMut(Line)) -> Result<Exit> {
     run_while(command, cancel, &mut |line| {
         if let Some(line) = line {
@@ -73,8 +73,9 @@ pub fn run(command: &Command, cancel: &Cancel, on_line: &mut dyn FnMut(Line)) ->
     })
 }
 
-/// Like [`run`], and `goes_on` is also asked a few times a second, without a line. Once it
-/// says no, the program is ended as for a cancel request, which it then was not.
+/// Like [`run`], but also calls `goes_on` without a line at least every [`TICK`]. Once it
+/// returns false, stops the program as on a cancel request, without setting
+/// [`Exit::cancelled`].
 ///
 /// # Errors
 /// See [`run`].
@@ -111,10 +112,10 @@ fn run_with(
         .with_context(|| format!("cannot start {}", command.program.display()))?;
     if let Some(mut stdin) = child.stdin.take() {
         let input = command.input.clone();
-        // It may end without having read everything.
+        // The program may end without reading all of it.
         thread::spawn(move || drop(stdin.write_all(&input)));
     }
-    // A bounded queue: a chatty program waits for us instead of filling the memory.
+    // Bounded, so that a program with much output waits instead of filling the memory.
     let (sender, lines) = sync_channel(256);
     let out = child.stdout.take();
     let err = child.stderr.take();

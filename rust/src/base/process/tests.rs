@@ -62,7 +62,7 @@ fn a_cancel_request_sends_sigterm_and_says_so() {
 }
 
 #[test]
-fn what_ignores_sigterm_is_killed_in_the_end() {
+fn a_process_that_ignores_sigterm_is_killed() {
     let cancel = Cancel::default();
     let grace = Duration::from_millis(300);
     let script = shell("trap '' TERM; echo up; while :; do sleep 0.1; done");
@@ -75,7 +75,7 @@ fn what_ignores_sigterm_is_killed_in_the_end() {
 }
 
 #[test]
-fn who_runs_it_may_have_had_enough_even_if_it_says_nothing() {
+fn a_silent_process_can_be_stopped() {
     let mut asked = 0;
     let exit = run_while(&shell("exec sleep infinity"), &Cancel::never(), &mut |_| {
         asked += 1;

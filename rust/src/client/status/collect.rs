@@ -1,4 +1,4 @@
-//! Reading what runs left.
+//! Collection of the status of instances from records, state files and systemd.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,69 +6,38 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Status;
 use crate::base::outcome::Outcome;
 use crate::base::paths::Host;
 use crate::base::problem::Problem;
+use crate::plan::PlanSummary;
 use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::{Record, RunState};
 use crate::systemd::timers::{RunActivity, UnitStates};
 use crate::watch::store::{self, Failing};
 
-/// What is needed of a plan; of any version, since a status should outlive a switch.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ListedPlan {
-    /// Its instance.
-    pub instance: String,
-    provider: ListedProvider,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct ListedProvider {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-/// All instances of this machine by name.
+/// The plans of all instances of this machine, sorted by name.
 ///
 /// # Errors
-/// The plans cannot be read.
-pub fn instances(host: &Host) -> anyhow::Result<Vec<ListedPlan>> {
-    let directory = host.plans();
-    let entries = match fs::read_dir(&directory) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.with_context(|| format!("cannot list {}", directory.display()))?,
-    };
-    let mut plans = Vec::new();
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("cannot list {}", directory.display()))?
-            .path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            plans.extend(read::<ListedPlan>(&path)?);
-        }
-    }
-    plans.sort_by(|a, b| a.instance.cmp(&b.instance));
-    Ok(plans)
+/// A plan cannot be read.
+pub fn instances(host: &Host) -> anyhow::Result<Vec<PlanSummary>> {
+    let (plans, errors) = PlanSummary::read_all(&host.plans())?;
+    errors.into_iter().next().map_or(Ok(plans), Err)
 }
 
-/// The one with this name.
+/// Finds the plan of an instance.
 ///
 /// # Errors
-/// There is none.
-pub fn find<'a>(all: &'a [ListedPlan], name: &str) -> Result<&'a ListedPlan, Problem> {
+/// There is no such instance.
+pub fn find<'a>(all: &'a [PlanSummary], name: &str) -> Result<&'a PlanSummary, Problem> {
     all.iter()
         .find(|plan| plan.instance == name)
         .ok_or_else(|| {
             let names: Vec<_> = all.iter().map(|plan| plan.instance.as_str()).collect();
             let remedy = if names.is_empty() {
-                "There are none yet: define one in backupservice.instances".to_owned()
+                "No instance is configured: define one in backupservice.instances".to_owned()
             } else {
                 format!("Choose one of: {}", names.join(", "))
             };
@@ -76,11 +45,11 @@ pub fn find<'a>(all: &'a [ListedPlan], name: &str) -> Result<&'a ListedPlan, Pro
         })
 }
 
-/// What it does and did.
+/// Collects the status of one instance.
 ///
 /// # Errors
-/// What it left cannot be read.
-pub fn status(host: &Host, plan: &ListedPlan, schedule: &UnitStates) -> anyhow::Result<Status> {
+/// A record or state file cannot be read or parsed.
+pub fn status(host: &Host, plan: &PlanSummary, schedule: &UnitStates) -> anyhow::Result<Status> {
     let name = &plan.instance;
     let files = host.instance(name);
     let last_run: Option<Record> = read(&files.last_run())?;
@@ -97,7 +66,7 @@ pub fn status(host: &Host, plan: &ListedPlan, schedule: &UnitStates) -> anyhow::
         running => running,
     };
     let (phase, progress) = run.map_or((None, None), |run| (Some(run.phase), run.progress));
-    // Most often the last run has all that is asked for, and the history is long.
+    // The history is long, and rarely needed: only if the last run did not succeed.
     let enough = |last: &Record| last.outcome == Outcome::Success && last.snapshot.is_some();
     let history = if last_run.as_ref().is_some_and(enough) {
         Vec::new()
@@ -115,7 +84,7 @@ pub fn status(host: &Host, plan: &ListedPlan, schedule: &UnitStates) -> anyhow::
     let timer = schedule.timer(name, "");
     Ok(Status {
         instance: name.clone(),
-        provider: plan.provider.kind.clone(),
+        provider: plan.provider().to_owned(),
         state,
         phase,
         progress,
@@ -135,28 +104,28 @@ pub fn status(host: &Host, plan: &ListedPlan, schedule: &UnitStates) -> anyhow::
     })
 }
 
-/// Adds what the watch has found. Returns the channels through which nobody can be told, and
-/// why.
-pub fn watch(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failing> {
+/// Adds deadlines from the last scan of the monitor. Returns the failing notification channels
+/// with the cause of each failure.
+pub fn add_deadlines(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failing> {
     let cursor = store::cursor(&host.events()).unwrap_or_else(|error| {
-        log::debug!("what the watch has found is not shown: {error:#}");
+        log::debug!("cannot show deadlines: {error:#}");
         None
     });
     let Some(cursor) = cursor else {
         return BTreeMap::new();
     };
     for one in all {
-        if let Some(seen) = cursor.instances.get(&one.instance) {
-            one.overdue = seen.is_overdue(one.last_success);
-            one.deadline = seen.deadline;
+        if let Some(state) = cursor.instances.get(&one.instance) {
+            one.overdue = state.is_overdue(one.last_success);
+            one.deadline = state.deadline;
         }
     }
-    let failing = |(key, told): (_, store::DeliveryState)| Some((key, told.failing?));
+    let failing = |(key, delivery): (_, store::DeliveryState)| Some((key, delivery.failing?));
     cursor.channels.into_iter().filter_map(failing).collect()
 }
 
-/// What is under way according to a state file, if systemd agrees. What has a record has
-/// ended, whatever state it left.
+/// The run in progress according to a state file, if systemd confirms it. A run with a record
+/// has finished, even if its state file still exists.
 fn now(
     file: &Path,
     ended: &[Option<&str>],
@@ -186,5 +155,5 @@ fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
     };
     serde_json::from_slice(&text)
         .map(Some)
-        .with_context(|| format!("{} is not what it should be", path.display()))
+        .with_context(|| format!("{} is damaged; move it elsewhere", path.display()))
 }

@@ -1,29 +1,29 @@
-//! Tables that fit the terminal.
+//! Layout of tables that fit the terminal.
 
 use crate::client::terminal::{Style, Terminal};
 
-/// What stands between columns.
+/// Spaces between columns.
 const GAP: usize = 2;
-/// A column is never cut below this.
+/// Minimum width to which a column is cut.
 const NARROW: usize = 8;
 
-/// One cell.
+/// Cell of a table.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
     text: String,
-    look: Style,
+    style: Style,
 }
 
 impl Cell {
-    pub(super) fn new(look: Style, text: impl Into<String>) -> Self {
+    pub(super) fn new(style: Style, text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            look,
+            style,
         }
     }
 
     pub(super) fn paint(&self, terminal: Terminal) -> String {
-        terminal.paint(self.look, &self.text)
+        terminal.paint(self.style, &self.text)
     }
 }
 
@@ -33,8 +33,8 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// The table line by line. Where it is too wide for the terminal, the columns named in
-/// `dispensable` are left out one by one, and at last the widest are cut.
+/// Lays out a table, line by line. If it is too wide for the terminal, leaves out the columns
+/// named in `dispensable` one by one, then cuts the widest ones.
 pub(super) fn align<const N: usize>(
     head: [&str; N],
     rows: &[[Cell; N]],
@@ -82,9 +82,9 @@ fn line(row: &[Cell], widths: &[(usize, usize)], terminal: Terminal) -> String {
             space = 0;
             if length > *width {
                 let cut: String = cell.text.chars().take(width - 1).collect();
-                line.push_str(&terminal.paint(cell.look, &format!("{cut}…")));
+                line.push_str(&terminal.paint(cell.style, &format!("{cut}…")));
             } else {
-                line.push_str(&terminal.paint(cell.look, &cell.text));
+                line.push_str(&terminal.paint(cell.style, &cell.text));
             }
         }
         space += GAP + width - length.min(*width);

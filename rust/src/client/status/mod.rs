@@ -1,7 +1,7 @@
-//! `status`: what each instance did last and is doing now, for people and for programs.
+//! `status`: the last run and the current state of each instance, as text or JSON.
 //!
-//! Everything comes from the files that runs leave and from systemd; no repository is
-//! opened, so that anyone may ask at any time.
+//! Reads records, state files and systemd, but no repository: so every user may call it at any
+//! time.
 
 pub mod collect;
 mod layout;
@@ -20,7 +20,7 @@ use crate::systemd::timers::{RunActivity, TimerState, UnitStates};
 
 /// One instance, as `status --json` prints it in an array.
 ///
-/// Times are RFC 3339 in UTC, sizes are bytes, and what is not known is null.
+/// Times are RFC 3339 in UTC, sizes are bytes, unknown values are null.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
@@ -28,48 +28,49 @@ pub struct Status {
     pub instance: String,
     /// Provider name, such as `restic`.
     pub provider: String,
-    /// `idle`, `running`, or `unknown` where systemd cannot be asked.
+    /// `idle`, `running`, or `unknown` if systemd cannot be reached.
     pub state: RunActivity,
-    /// What a run or maintenance is doing; only while `running`.
+    /// Current phase of the run or maintenance; only while `running`.
     pub phase: Option<String>,
-    /// How far it is; only while `running`.
+    /// Progress of the phase, if known; only while `running`.
     pub progress: Option<Progress>,
-    /// End of the last run that was a success.
+    /// End of the last successful run.
     pub last_success: Option<Timestamp>,
-    /// Id of the last snapshot that was made, complete or not.
+    /// Id of the last snapshot, complete or not.
     pub last_snapshot: Option<String>,
-    /// Bytes that it added to the repository.
+    /// Bytes that the last snapshot added to the repository.
     pub last_bytes_added: Option<u64>,
-    /// `waiting`, `running` (what it started), `elapsed` (for the last time), `dead`,
-    /// `masked`, `missing`, or `unknown`: what the timer of the backup does.
+    /// State of the backup's timer: `waiting`, `running` (its service), `elapsed` (for the
+    /// last time), `dead`, `masked`, `missing`, or `unknown`.
     pub timer: TimerState,
-    /// When the timer starts the next run; only while `waiting`.
+    /// Next elapse of the timer; only while `waiting`.
     pub next_run: Option<Timestamp>,
-    /// When the next maintenance starts.
+    /// Next elapse of the maintenance timer; only while it is waiting.
     pub next_maintenance: Option<Timestamp>,
-    /// When there has to be a success, if the machine is awake until then.
+    /// Time from which the backup is overdue, if the machine stays awake.
     pub deadline: Option<Timestamp>,
-    /// There was none in time, as `backupservice-watch.service` has found.
+    /// The deadline has passed, according to the last run of `backupservice-watch.service`.
     pub overdue: bool,
     /// The last run, as in `last-run.json`.
     pub last_run: Option<Record>,
     /// The last maintenance, as in `last-maintenance.json`.
     pub last_maintenance: Option<MaintenanceRecord>,
-    /// The last runs, oldest first, as in `history.json`; only when one instance is asked for.
+    /// The last runs, oldest first, as in `history.json`; only in the status of one instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<Record>>,
 }
 
-/// How it is to be shown.
+/// Output format.
 #[derive(Clone, Copy, Debug)]
 pub enum Format {
-    /// For programs.
+    /// JSON.
     Json,
-    /// For people, on this terminal.
+    /// Text for this terminal.
     Text(Terminal),
 }
 
-/// What to print: of all instances, or of one in more detail. `ask` is asked once.
+/// The status of all instances, or of one in more detail. `ask` returns the states of units,
+/// and is called once.
 ///
 /// # Errors
 /// There is no such instance, or a plan or record cannot be read.
@@ -89,7 +90,7 @@ pub fn run(
     let schedule = ask(&names);
     let read = |plan| collect::status(host, plan, &schedule);
     let mut all = plans.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
-    let failing = collect::watch(host, &mut all);
+    let failing = collect::add_deadlines(host, &mut all);
     if let (Some(name), Some(one)) = (name, all.first_mut()) {
         one.history = Some(collect::history(host, name)?);
     }

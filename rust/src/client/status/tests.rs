@@ -75,6 +75,7 @@ fn success(run_id: &str, time: &str) -> Value {
         "instance": "x",
         "provider": "restic",
         "runId": run_id,
+        "attempt": 1,
         "started": format!("{time}:00Z"),
         "finished": format!("{time}:42Z"),
         "outcome": "success",
@@ -132,29 +133,29 @@ fn people_get_a_table() {
 }
 
 #[test]
-fn what_the_watch_has_found_is_shown() {
+fn deadlines_and_failing_channels_are_shown() {
     let machine = machine();
-    let seen = |since: &str| {
+    let state = |since: &str| {
         json!({
-            "firstSeen": "2026-03-01T00:00:00Z", "run": null, "broken": true,
-            "maintenance": null, "maintenanceBroken": false, "overdue": true,
-            "deadline": "2026-03-10T05:00:00Z",
-            "wait": { "calendar": "daily", "since": since, "due": "never", "late": 0.0 },
+            "firstSeen": "2026-03-01T00:00:00Z", "lastRun": null, "failing": true,
+            "lastMaintenance": null, "maintenanceFailing": false, "crashes": [],
+            "overdue": true, "deadline": "2026-03-10T05:00:00Z",
+            "expected": { "calendar": "daily", "since": since, "due": "never", "lateSeconds": 0.0 },
         })
     };
     let cursor = json!({
-        "version": 1, "awake": 5.0, "lastEvent": 3,
+        "version": 1, "awakeSeconds": 5.0, "lastEvent": 3,
         "instances": {
-            "nextcloud": seen("2026-03-09T03:00:42Z"),
-            "a": seen("2026-03-01T00:00:00Z"),
-            // There was a success since.
-            "mail": seen("2026-03-09T03:00:42Z"),
+            "nextcloud": state("2026-03-09T03:00:42Z"),
+            "a": state("2026-03-01T00:00:00Z"),
+            // It has succeeded since.
+            "mail": state("2026-03-09T03:00:42Z"),
         },
         "channels": {
-            "apprise:phone": { "event": 2, "news": [], "failing": null },
+            "apprise:phone": { "lastEvent": 2, "changed": [], "failing": null },
             "ping:x": {
-                "event": 2,
-                "news": [],
+                "lastEvent": 2,
+                "changed": [],
                 "failing": { "since": "2026-03-10T09:00:00Z", "error": "Nobody\u{7} answers." },
             },
         },
@@ -171,7 +172,7 @@ fn what_the_watch_has_found_is_shown() {
         home-assistant  restic    idle   never                   never              in 15 h   -              -        never
         mail            restic    idle   success                 2 h ago            in 15 h   cc012345       1.1 MiB  never
         nextcloud       restic    idle   failed, cleanup failed  32 h ago, overdue  in 15 h   aa012345       1.1 MiB  never
-        nobody is told through ping:x, since 3 h ago: Nobody� answers.
+        cannot send notifications via ping:x (first failure 3 h ago): Nobody� answers.
     "#]].assert_eq(&machine.status(None, false, RunActivity::Idle));
     let all = machine.status(None, true, RunActivity::Idle);
     let all: Vec<Value> = serde_json::from_str(&all).unwrap();
@@ -277,7 +278,7 @@ fn unknown_names_and_unreadable_files_are_errors() {
     "#]]
     .assert_eq(&machine.status(Some("nextclou"), false, RunActivity::Idle));
     expect![[r#"
-        error: there is no instance `a`. There are none yet: define one in backupservice.instances.
+        error: there is no instance `a`. No instance is configured: define one in backupservice.instances.
     "#]]
     .assert_eq(&Machine::new().status(Some("a"), false, RunActivity::Idle));
     expect![[r#"
@@ -287,8 +288,5 @@ fn unknown_names_and_unreadable_files_are_errors() {
     assert_eq!(Machine::new().status(None, true, RunActivity::Idle), "[]\n");
     fs::write(machine.host.instance("a").last_run(), "{").unwrap();
     let error = machine.status(None, false, RunActivity::Idle);
-    assert!(
-        error.contains("last-run.json is not what it should be"),
-        "{error}"
-    );
+    assert!(error.contains("last-run.json is damaged"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The words and tables of `status`.
+//! Text output of `status`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,9 +15,9 @@ use crate::report::record::{Phase, Record};
 use crate::systemd::timers::{RunActivity, TimerState};
 use crate::watch::store::Failing;
 
-/// Runs shown of one instance.
+/// Number of runs shown in the status of one instance.
 const SHOWN_RUNS: usize = 10;
-/// What the table can do without on a narrow terminal, the first first.
+/// Columns left out on a narrow terminal, in this order.
 const DISPENSABLE: [&str; 5] = [
     "LAST SNAPSHOT",
     "PROVIDER",
@@ -26,7 +26,7 @@ const DISPENSABLE: [&str; 5] = [
     "NEXT RUN",
 ];
 
-/// All instances, a line each.
+/// Table with one line per instance.
 pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
     if all.is_empty() {
         return "No instances. Define one in backupservice.instances.\n".to_owned();
@@ -63,7 +63,7 @@ pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
     align(head, &rows, &DISPENSABLE, terminal).join("\n") + "\n"
 }
 
-/// Through which channels nobody can be told of all this.
+/// One line per failing notification channel.
 pub(super) fn failing(
     failing: &BTreeMap<String, Failing>,
     now: &Zoned,
@@ -72,7 +72,7 @@ pub(super) fn failing(
     let mut text = String::new();
     for (channel, Failing { since, error }) in failing {
         let line = format!(
-            "nobody is told through {}, since {}: {}",
+            "cannot send notifications via {} (first failure {}): {}",
             printable(channel),
             age(*since, now),
             printable(error)
@@ -82,7 +82,7 @@ pub(super) fn failing(
     text
 }
 
-/// One instance with its last runs, newest first.
+/// Status of one instance with its last runs, newest first.
 pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
     let state = state(one).paint(terminal);
     let mut text = format!("{} ({}): {state}\n", one.instance, one.provider);
@@ -125,7 +125,7 @@ pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
         }
         if let Some(problem) = &record.error {
             let problem = printable(&problem.to_string());
-            let _ = writeln!(text, "  {}", terminal.paint(look(record), &problem));
+            let _ = writeln!(text, "  {}", terminal.paint(style(record), &problem));
         }
         let journal = journal(&record.run_id);
         let _ = writeln!(text, "  {}", terminal.paint(Style::Faint, &journal));
@@ -133,7 +133,7 @@ pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
     text
 }
 
-/// What shows everything that the journal has of a run: its own words, and systemd's.
+/// Command that shows all messages of a run: its own, and those of systemd about it.
 fn journal(run_id: &str) -> String {
     let id = printable(run_id);
     format!("journalctl _SYSTEMD_INVOCATION_ID={id} + INVOCATION_ID={id}")
@@ -154,9 +154,9 @@ fn last_success(one: &Status, now: &Zoned) -> Cell {
 fn next_run(one: &Status, now: &Zoned) -> Cell {
     match (one.timer, one.next_run) {
         (TimerState::Waiting, Some(next)) => until(next, now).into(),
-        (TimerState::Running, _) => "after this one".into(),
+        (TimerState::Running, _) => "after this run".into(),
         (TimerState::Waiting | TimerState::Unknown, _) => Cell::new(Style::Odd, "unknown"),
-        (TimerState::Elapsed, _) => Cell::new(Style::Bad, "never, over"),
+        (TimerState::Elapsed, _) => Cell::new(Style::Bad, "never, timer elapsed"),
         (TimerState::Dead, _) => Cell::new(Style::Bad, "never, timer dead"),
         (TimerState::Masked, _) => Cell::new(Style::Bad, "never, timer masked"),
         (TimerState::Missing, _) => Cell::new(Style::Bad, "never, no timer"),
@@ -167,15 +167,15 @@ fn maintenance(one: &Status, now: &Zoned) -> Cell {
     let Some(last) = &one.last_maintenance else {
         return "never".into();
     };
-    let (what, look) = match (last.done.check, last.outcome) {
+    let (what, style) = match (last.done.check, last.outcome) {
         (Some(CheckResult::Damaged), _) => ("damaged", Style::Bad),
-        (_, outcome) => (outcome.as_str(), look_of(outcome)),
+        (_, outcome) => (outcome.as_str(), outcome_style(outcome)),
     };
-    Cell::new(look, format!("{what}, {}", age(last.finished, now)))
+    Cell::new(style, format!("{what}, {}", age(last.finished, now)))
 }
 
 fn state(one: &Status) -> Cell {
-    let (look, text) = match (one.state, &one.phase, &one.progress) {
+    let (style, text) = match (one.state, &one.phase, &one.progress) {
         (RunActivity::Idle, ..) => (Style::Plain, "idle".to_owned()),
         (RunActivity::Unknown, ..) => (Style::Odd, "unknown".to_owned()),
         (RunActivity::Running, None, _) => (Style::Busy, "running".to_owned()),
@@ -185,7 +185,7 @@ fn state(one: &Status) -> Cell {
             (Style::Busy, format!("{} {percent:.0} %", printable(phase)))
         }
     };
-    Cell::new(look, text)
+    Cell::new(style, text)
 }
 
 fn outcome(record: &Record) -> Cell {
@@ -195,18 +195,18 @@ fn outcome(record: &Record) -> Cell {
         ""
     };
     let text = format!("{}{cleanup}", record.outcome.as_str());
-    Cell::new(look(record), text)
+    Cell::new(style(record), text)
 }
 
-fn look(record: &Record) -> Style {
+fn style(record: &Record) -> Style {
     if record.cleanup_failed {
         Style::Bad
     } else {
-        look_of(record.outcome)
+        outcome_style(record.outcome)
     }
 }
 
-fn look_of(outcome: Outcome) -> Style {
+fn outcome_style(outcome: Outcome) -> Style {
     match outcome {
         Outcome::Success => Style::Good,
         Outcome::Skipped => Style::Plain,
@@ -266,7 +266,7 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// Names of files and messages of programs may contain anything, and go to a terminal.
+/// Replaces control characters: file names and output of programs may contain any.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_not_told_what_to_do() {
+    fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
     }
 }

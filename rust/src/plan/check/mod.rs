@@ -1,4 +1,4 @@
-//! What must be true of every plan, whoever wrote it.
+//! Validation of plans, beyond the types of their fields.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -18,26 +18,26 @@ pub enum StorePolicy {
     Relaxed,
 }
 
-/// Something wrong with one field of a plan.
+/// Problem with one field of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Path of the field, such as `hooks.beforeBackup[0].unit`.
     pub field: String,
-    /// What is wrong, with the value.
+    /// Problem, with the value.
     pub problem: String,
-    /// What to do.
+    /// Remedy.
     pub remedy: String,
 }
 
-/// Everything that is wrong with a plan, a line each.
+/// All problems of a plan, displayed one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Finding>);
 
 impl Plan {
-    /// Checks everything that the types do not, and reports all that is wrong at once.
+    /// Checks everything that the types do not ensure, and returns all problems at once.
     ///
     /// # Errors
-    /// At least one thing is wrong.
+    /// The plan has at least one problem.
     pub fn check(&self, policy: StorePolicy) -> Result<(), Problems> {
         let mut check = Checker(Vec::new());
         if let Err(finding) = check_instance_name(&self.instance) {
@@ -96,29 +96,32 @@ impl fmt::Display for Problems {
 impl std::error::Error for Finding {}
 impl std::error::Error for Problems {}
 
-/// Checks a name under `backupservice.instances`: it becomes part of paths and unit names.
+/// Checks an instance name, which becomes part of paths and unit names.
 ///
 /// # Errors
-/// It has a character that such a name cannot have, or is the name of something else.
+/// The name is too long, has an invalid character, or is reserved.
 pub fn check_instance_name(name: &str) -> Result<(), Finding> {
     if !is_safe(name, "_.-") || name.len() > 100 {
         return Err(Finding::new(
             "instance",
-            &format!("`{name}` cannot be part of a unit's name"),
-            "Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit",
+            &format!("`{name}` cannot be part of a unit name"),
+            "Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit",
         ));
     }
     if ["bus", "catalog", "recover", "secrets", "watch"].contains(&name) {
         return Err(Finding::new(
             "instance",
-            &format!("{} is a unit of its own", unit_names::service(name, "")),
+            &format!(
+                "`{name}` is reserved: backupservice itself has a unit {}",
+                unit_names::service(name, "")
+            ),
             "Choose another name",
         ));
     }
     Ok(())
 }
 
-/// What has been found so far.
+/// Problems found so far.
 pub(super) struct Checker(Vec<Finding>);
 
 impl Checker {
@@ -174,8 +177,8 @@ impl Checker {
         for (rule, _) in plan.retention.rules().filter(|(_, count)| *count == 0) {
             self.add(
                 &format!("retention.{rule}"),
-                "is 0, and so would keep nothing",
-                "Give a positive number, or null for no such rule",
+                "is 0, which would keep nothing",
+                "Give a positive number, or null to disable the rule",
             );
         }
         let percent = plan.maintenance.read_data;
@@ -193,13 +196,13 @@ impl Checker {
             self.add(
                 "guards.maxShrink",
                 &format!("{percent} percent cannot be exceeded"),
-                "Give a number below 100, or null for no such guard",
+                "Give a number below 100, or null to disable the guard",
             );
         }
         if plan.max_concurrent == Some(0) {
             self.add(
                 "maxConcurrent",
-                "is 0, so that nothing would ever run",
+                "is 0, so nothing would ever run",
                 "Give a positive number, or null for no limit",
             );
         }
@@ -211,7 +214,7 @@ impl Checker {
         if schedule.calendar.trim().is_empty() {
             self.add(
                 "schedule.calendar",
-                "is empty, so that nothing would ever run",
+                "is empty, so nothing would ever run",
                 "Give a calendar event, such as daily",
             );
         }

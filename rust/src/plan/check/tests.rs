@@ -42,9 +42,9 @@ fn tools_are_store_paths_where_there_is_a_store() {
 #[test]
 fn names_become_paths_and_units() {
     expect![[r#"
-        streams[0].name: `../last-run.json` is not safe as the name of a file or a unit. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit.
-        streams[0].name: `` is not safe as the name of a file or a unit. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit.
-        hooks.afterBackup[0].name: `a b` is not safe as the name of a file or a unit. Use at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit.
+        streams[0].name: `../last-run.json` is not safe as the name of a file or a unit. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit.
+        streams[0].name: `` is not safe as the name of a file or a unit. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit.
+        hooks.afterBackup[0].name: `a b` is not safe as the name of a file or a unit. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit.
         hooks.beforeBackup[1].name: `a` is there twice. Rename one of them.
     "#]].assert_eq(&refusals([
         ("/streams/0/name", json!("../last-run.json")),
@@ -114,22 +114,22 @@ fn sources_are_there_and_say_where() {
 fn a_repository_is_in_one_place_outside_of_the_sources() {
     expect![[r#"
         repository.path: is missing, and there is no pathFile. Set repository.path or repository.pathFile.
-        repository.path: is given, and so is the pathFile /run/secrets/url. Set one of repository.path and repository.pathFile.
-        repository.path: /var/lib/myservice/backup is inside the source /var/lib/myservice. Keep the repository outside of what it saves.
-        repository.path: /var/lib/myservice is inside the source /var/lib/myservice. Keep the repository outside of what it saves.
-        repository.path: the source /var/lib/myservice is inside /var/lib. Keep the repository outside of what it saves.
+        repository.path: is set together with pathFile (/run/secrets/url). Set one of repository.path and repository.pathFile.
+        repository.path: /var/lib/myservice/backup is inside the source /var/lib/myservice. Move the repository out of the sources.
+        repository.path: /var/lib/myservice is inside the source /var/lib/myservice. Move the repository out of the sources.
+        repository.path: the source /var/lib/myservice is inside /var/lib. Move the repository out of the sources.
         repository.path: / cannot hold a repository. Choose a directory such as /srv/backup/NAME.
-        repository.path: the source /var/lib/myservice is inside /. Keep the repository outside of what it saves.
-        repository.path: the source /srv/myservice is inside /. Keep the repository outside of what it saves.
+        repository.path: the source /var/lib/myservice is inside /. Move the repository out of the sources.
+        repository.path: the source /srv/myservice is inside /. Move the repository out of the sources.
         repository.path: /nix/store/x cannot hold a repository. Choose a directory such as /srv/backup/NAME.
         repository.path: `srv/backup` is relative. Give an absolute path.
         repository.path: /srv/../backup contains `..`. Write the path without it.
         repository.path: is empty. Give an absolute path.
         repository.path: begins with `local:`. Write /srv/backup.
         repository.path: "b2:bucket\n" contains a control character. Remove it.
-        repository.path: contains a password, which everyone could read in the Nix store. Put the URL into a file and set repository.pathFile to it.
-        repository.path: contains a password, which everyone could read in the Nix store. Put the URL into a file and set repository.pathFile to it.
-        repository.mountPoint: /srv/backup/myservice is not below /mnt/disk. Name the mount point that the repository is on.
+        repository.path: contains a password, which every user can read in the Nix store. Put the URL into a file and set repository.pathFile to it.
+        repository.path: contains a password, which every user can read in the Nix store. Put the URL into a file and set repository.pathFile to it.
+        repository.mountPoint: /srv/backup/myservice is not below /mnt/disk. Give the mount point of the file system with the repository.
         repository.mountPoint: `mnt` is relative. Give an absolute path.
     "#]].assert_eq(&refusals([
         ("/repository/path", json!(null)),
@@ -157,16 +157,19 @@ fn a_repository_is_in_one_place_outside_of_the_sources() {
     check(&plan, StorePolicy::Required).unwrap();
     plan["repository"]["mountPoint"] = json!("/srv");
     let problems = check(&plan, StorePolicy::Required).unwrap_err();
-    expect!["repository.mountPoint: /srv is given, but the repository is not on this machine. Remove it."].assert_eq(&problems.to_string());
+    expect![
+        "repository.mountPoint: /srv is set, but the repository is not on this machine. Remove it."
+    ]
+    .assert_eq(&problems.to_string());
 }
 
 #[test]
 fn secrets_are_not_in_the_store() {
     let secret = "/nix/store/00bgd045z0d4icpbc2yyz4gx48ak44la-secret";
     expect![[r#"
-        repository.credentials.password: /nix/store/HASH-secret is in the Nix store, which everyone can read. Use a file outside of it, such as one of agenix or sops-nix; in Nix, write its path as a string.
-        repository.credentials.environment: /nix/store/whatever is in the Nix store, which everyone can read. Use a file outside of it, such as one of agenix or sops-nix; in Nix, write its path as a string.
-        repository.credentials.sshKey: /nix/store/HASH-secret/key is in the Nix store, which everyone can read. Use a file outside of it, such as one of agenix or sops-nix; in Nix, write its path as a string.
+        repository.credentials.password: /nix/store/HASH-secret is in the Nix store, which every user can read. Use a file outside of it, such as one of agenix or sops-nix; in Nix, write its path as a string.
+        repository.credentials.environment: /nix/store/whatever is in the Nix store, which every user can read. Use a file outside of it, such as one of agenix or sops-nix; in Nix, write its path as a string.
+        repository.credentials.sshKey: /nix/store/HASH-secret/key is in the Nix store, which every user can read. Use a file outside of it, such as one of agenix or sops-nix; in Nix, write its path as a string.
         repository.credentials.password: `password.txt` is relative. Give an absolute path.
     "#]].assert_eq(&refusals([
         ("/repository/credentials/password", json!(secret)),
@@ -201,7 +204,7 @@ fn units_are_the_instances_own_and_unique() {
         quiesce[2]: `a b.service` is not the name of a unit that can be stopped. Write it in full, such as home-assistant.service.
         quiesce[3]: `.service` is not the name of a unit that can be stopped. Write it in full, such as home-assistant.service.
         quiesce[0]: backupservice-other.service belongs to backupservice, which cannot stop itself. Name the units that write the data.
-        restoreUnits[1]: a.service is there twice. Remove one of them.
+        restoreUnits[1]: a.service is listed twice. Remove one of them.
     "#]].assert_eq(&refusals([
         ("/hooks/beforeBackup/0/unit", json!("sshd.service")),
         (
@@ -247,10 +250,10 @@ fn all_problems_are_reported_together() {
 #[test]
 fn retention_that_keeps_nothing_is_refused() {
     expect![[r#"
-        retention.daily: is 0, and so would keep nothing. Give a positive number, or null for no such rule.
+        retention.daily: is 0, which would keep nothing. Give a positive number, or null to disable the rule.
         maintenance.readData: 101 is more than 100 percent. Give a number from 0 to 100.
-        guards.maxShrink: 100 percent cannot be exceeded. Give a number below 100, or null for no such guard.
-        maxConcurrent: is 0, so that nothing would ever run. Give a positive number, or null for no limit.
+        guards.maxShrink: 100 percent cannot be exceeded. Give a number below 100, or null to disable the guard.
+        maxConcurrent: is 0, so nothing would ever run. Give a positive number, or null for no limit.
     "#]].assert_eq(&refusals([
         ("/retention/daily", json!(0)),
         ("/maintenance/readData", json!(101)),

@@ -1,52 +1,53 @@
-//! Exclude patterns in the contract's syntax (gitignore's), before any provider's.
+//! Exclude patterns in the syntax of the contract (that of gitignore), independent of the
+//! provider.
 //!
-//! Without `/`, a name at any depth of a source; with a leading `/`, an absolute path. What is
-//! below something that matches is excluded with it.
+//! Without `/`, matches a name at any depth of a source; with a leading `/`, an absolute path.
+//! Everything below a match is excluded too.
 
 mod parse;
 
 /// An exclude pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// It begins at the root; otherwise it fits at any depth.
+    /// Anchored at the root; otherwise it matches at any depth.
     pub absolute: bool,
-    /// What it says about the names between slashes. The last one is a [`Part::Name`].
+    /// The parts between slashes. The last one is a [`Part::Name`].
     pub parts: Vec<Part>,
 }
 
-/// What a pattern says between two slashes.
+/// Part of a pattern between two slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// `**`: any number of directories, also none.
+    /// `**`: any number of directories, including none.
     AnyDepth,
     /// One name.
     Name(Vec<Token>),
 }
 
-/// What a pattern says about a name.
+/// Element of a name in a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
     /// This character.
     Literal(char),
     /// `?`: any character.
     AnyCharacter,
-    /// `*`: any number of characters, also none.
+    /// `*`: any number of characters, including none.
     AnyCharacters,
     /// `[…]`: one of these characters.
     Class {
-        /// One that is none of these.
+        /// Matches characters outside the ranges.
         negated: bool,
-        /// From the first to the last of each, both included; never empty.
+        /// Inclusive ranges; never empty.
         ranges: Vec<(char, char)>,
     },
 }
 
-/// Why a text is not a pattern, as the end of a sentence that begins with it.
+/// Syntax error in a pattern. The problem continues a sentence that starts with the pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// What is wrong.
+    /// Problem.
     pub problem: &'static str,
-    /// What to write instead.
+    /// Remedy.
     pub remedy: &'static str,
 }
 
@@ -54,13 +55,13 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// It has no meaning, or not one that all providers share.
+    /// The pattern is invalid, or not supported by all providers.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         parse::pattern(text)
     }
 
-    /// The pattern for what is in `directory`, unless it is an absolute one. Otherwise
-    /// it could fit a directory that `directory` lies in, and so leave out everything.
+    /// Limits a relative pattern to `directory`. Otherwise it could match a parent of
+    /// `directory`, and so exclude everything.
     #[must_use]
     pub fn within(&self, directory: &str) -> Self {
         if self.absolute {

@@ -1,4 +1,4 @@
-//! From text to [`Pattern`].
+//! Parser of [`Pattern`].
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -10,12 +10,12 @@ const EMPTY: Mistake = Mistake {
     remedy: "Give one pattern, such as `*.tmp`",
 };
 const NEGATION: Mistake = Mistake {
-    problem: "begins with `!`, and what is excluded cannot be taken back in",
-    remedy: "Exclude less, or write `\\!` for a name that begins so",
+    problem: "starts with `!`, but excluded files cannot be included again",
+    remedy: "Exclude less, or write `\\!` for a name that starts with `!`",
 };
 const MIDDLE_SLASH: Mistake = Mistake {
-    problem: "has a `/` and does not begin with one, so it is unclear where it starts",
-    remedy: "Begin it with `**/` for any depth, or write an absolute path",
+    problem: "contains `/` but does not start with it, so its starting point is unclear",
+    remedy: "Start it with `**/` for any depth, or write an absolute path",
 };
 const DOTS: Mistake = Mistake {
     problem: "contains the part `.` or `..`",
@@ -30,11 +30,11 @@ const OPEN_CLASS: Mistake = Mistake {
     remedy: "Close it, or write `\\[` for a bracket",
 };
 const BACKWARDS: Mistake = Mistake {
-    problem: "has a range of characters that ends before it begins",
-    remedy: "Write it the other way round",
+    problem: "has a character range whose end is before its start",
+    remedy: "Swap both ends of the range",
 };
 const UNKNOWN_CLASS: Mistake = Mistake {
-    problem: "has a class of characters `[:…:]` that is not known",
+    problem: "has an unknown character class `[:…:]`",
     remedy: "Use one of alpha, alnum, digit, lower, upper, xdigit, blank and punct",
 };
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_and_root_are_told_apart() {
+    fn depth_and_root_are_distinguished() {
         let any = || Part::Name(vec![Token::AnyCharacters]);
         let x = || Part::Name(literal("x"));
         for (text, absolute, parts) in [
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_refused() {
+    fn invalid_patterns_are_refused() {
         for (text, mistake) in [
             ("", EMPTY),
             (" ", EMPTY),

@@ -83,7 +83,7 @@ impl RestoreWork<'_> {
 
         self.report.phase("guard");
         guards::credentials(self.plan, &invocation.credentials)?;
-        let _turn = locks::repository(self.plan, Mode::Together, invocation, &mut self.report)?;
+        let _turn = locks::repository(self.plan, Mode::Shared, invocation, &mut self.report)?;
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
         let provider =
             (invocation.open)(self.plan, &invocation.credentials, &invocation.directories)?;

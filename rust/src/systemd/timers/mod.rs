@@ -1,4 +1,4 @@
-//! What systemd says of the timers and services of instances: of all, asked at once.
+//! States of the timers and services of instances, in one query to systemd.
 
 mod query;
 
@@ -12,52 +12,52 @@ use zbus::Connection;
 use super::client::ListedUnit;
 use crate::base::unit_names::{MAINTAIN, unit};
 
-/// What an instance does now.
+/// Activity of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunActivity {
-    /// Nothing.
+    /// Nothing is running.
     Idle,
-    /// A run is under way.
+    /// A run is in progress.
     Running,
-    /// systemd cannot be asked.
+    /// systemd cannot be reached.
     Unknown,
 }
 
-/// What a timer does now.
+/// State of a timer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TimerState {
-    /// It waits for its next time.
+    /// Waiting for its next elapse.
     Waiting,
-    /// What it has started is running.
+    /// Its service is running.
     Running,
-    /// Its time has come for the last time.
+    /// Elapsed for the last time.
     Elapsed,
-    /// It is stopped or has failed, and starts nothing.
+    /// Stopped or failed.
     Dead,
-    /// It is masked, and starts nothing.
+    /// Masked.
     Masked,
-    /// There is none.
+    /// Does not exist.
     Missing,
-    /// systemd cannot be asked.
+    /// systemd cannot be reached.
     #[default]
     Unknown,
 }
 
-/// A timer.
+/// State and next elapse of a timer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timer {
-    /// What it does now.
+    /// State.
     pub state: TimerState,
-    /// When it starts its service next, if it does.
+    /// Next elapse, UTC; none unless waiting.
     pub next: Option<Timestamp>,
 }
 
-/// What systemd says of the units of some instances.
+/// States of the units of some instances.
 #[derive(Clone, Debug, Default)]
 pub struct UnitStates {
-    /// By name; none if systemd cannot be asked.
+    /// By name; none if systemd cannot be reached.
     units: Option<BTreeMap<String, TimedUnit>>,
 }
 
@@ -68,8 +68,8 @@ struct TimedUnit {
 }
 
 impl UnitStates {
-    /// Asks systemd about the runs and maintenances of these instances. Where it cannot be
-    /// asked, nothing is known.
+    /// Queries systemd for the services and timers of instances. All are unknown if it cannot
+    /// be reached.
     #[must_use]
     pub fn ask(instances: &[&str]) -> Self {
         let asked = zbus::block_on(async {
@@ -80,15 +80,15 @@ impl UnitStates {
             Self::ask_on(&connection, instances).await
         });
         asked.unwrap_or_else(|error| {
-            log::debug!("cannot ask systemd about its timers: {error}");
+            log::debug!("cannot get the state of units from systemd: {error}");
             Self::default()
         })
     }
 
-    /// Likewise, on a connection that is there already.
+    /// Like [`Self::ask`], on an existing connection.
     ///
     /// # Errors
-    /// systemd cannot be asked.
+    /// systemd cannot be reached.
     pub async fn ask_on(connection: &Connection, instances: &[&str]) -> zbus::Result<Self> {
         let names: Vec<String> = instances
             .iter()
@@ -101,7 +101,7 @@ impl UnitStates {
         Ok(Self { units: Some(units) })
     }
 
-    /// Whether the instance's run is under way; with a suffix (`-maintain`), whether that is.
+    /// Activity of the instance's backup, or with the suffix `-maintain` of its maintenance.
     #[must_use]
     pub fn activity(&self, instance: &str, suffix: &str) -> RunActivity {
         let Some(units) = &self.units else {
@@ -115,7 +115,7 @@ impl UnitStates {
         }
     }
 
-    /// The instance's timer; with a suffix (`-maintain`), that of what it says.
+    /// Timer of the instance's backup, or with the suffix `-maintain` of its maintenance.
     #[must_use]
     pub fn timer(&self, instance: &str, suffix: &str) -> Timer {
         let Some(units) = &self.units else {
@@ -148,7 +148,7 @@ impl UnitStates {
 
 #[cfg(test)]
 impl UnitStates {
-    /// Of instances of tests, whose timers wait unless systemd cannot be asked.
+    /// States for tests: all timers are waiting, unless systemd cannot be reached.
     pub(crate) fn pretend(activity: RunActivity, next: Option<Timestamp>) -> Self {
         let of = |name: String, active: &str, sub: &str| {
             let unit = ListedUnit {

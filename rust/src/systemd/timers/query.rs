@@ -1,4 +1,4 @@
-//! The questions to systemd.
+//! Queries to systemd.
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -11,10 +11,10 @@ use zbus::wire::OwnedObjectPath;
 use super::TimedUnit;
 use crate::systemd::client::{self, ListedUnit};
 
-/// So many questions are on the way at once: a bus limits what a client may have open.
+/// Maximum number of concurrent calls; a bus limits the pending calls of a client.
 const AT_ONCE: usize = 32;
 
-/// These units, and when the timers among them elapse.
+/// Lists units, with the next elapse of the timers among them.
 pub(super) async fn units(
     connection: &Connection,
     names: &[String],
@@ -55,7 +55,7 @@ async fn next_elapse(
         .and_then(|microseconds| Timestamp::from_microsecond(microseconds).ok()))
 }
 
-/// Waits for all of them, so that each is on its way before the first is there.
+/// Waits for several futures concurrently.
 async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.map(Box::pin).collect();
     let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();

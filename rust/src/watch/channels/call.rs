@@ -1,4 +1,4 @@
-//! Calls of programs that know a secret URL.
+//! Calls of programs with secret URLs.
 
 use std::fs;
 use std::path::Path;
@@ -10,13 +10,13 @@ use crate::base::problem::Problem;
 use crate::base::process::{self, Command, Line};
 use crate::watch::events::{Event, EventKind};
 
-/// A server that does not answer must not keep others from being told.
+/// Limit of one call, so that an unreachable server does not block other channels.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Words of a URL that are shorter than this are not secret.
+/// Minimum length of the words of a URL that are treated as secret.
 const SECRET: usize = 6;
 
-/// Sends an event to whatever services the URLs in a file name.
+/// Sends an event to the services whose URLs are in a file.
 pub(super) fn apprise(program: &Path, urls: &Path, event: &Event) -> Result<(), Problem> {
     let secret = secret(urls)?;
     let kind = match event.kind {
@@ -40,23 +40,23 @@ pub(super) fn apprise(program: &Path, urls: &Path, event: &Event) -> Result<(), 
     call(&command, &secret)
 }
 
-/// The URLs in a credential, whose words are kept out of all messages.
+/// Reads the URLs in a credential; their words are removed from all messages.
 pub(super) fn secret(file: &Path) -> Result<String, Problem> {
     let remedy = || {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let option = name.replacen('-', ".", 1);
-        format!("Put the URL into the file that backupservice.notify.{option}.urlFile names")
+        format!("Write the URL into the file set in backupservice.notify.{option}.urlFile")
     };
     let text = fs::read_to_string(file)
-        .map_err(|error| Problem::new(format!("its URL cannot be read: {error}"), remedy()))?;
+        .map_err(|error| Problem::new(format!("cannot read the URL file: {error}"), remedy()))?;
     if text.trim().is_empty() {
-        let message = "the file with its URL is missing or empty";
+        let message = "the URL file is missing or empty";
         return Err(Problem::new(message, remedy()));
     }
     Ok(text)
 }
 
-/// Runs a program that is to succeed within the time there is.
+/// Runs a program that must succeed within [`TIMEOUT`].
 pub(super) fn call(command: &Command, secret: &str) -> Result<(), Problem> {
     let cancel = Cancel::default();
     let watchdog = cancel.clone();
@@ -64,38 +64,38 @@ pub(super) fn call(command: &Command, secret: &str) -> Result<(), Problem> {
         thread::sleep(TIMEOUT);
         watchdog.request();
     });
-    let mut said = String::new();
+    let mut last_line = String::new();
     let exit = process::run(command, &cancel, &mut |line| {
         let (Line::Out(line) | Line::Err(line)) = line;
         let line = String::from_utf8_lossy(&line).trim().to_owned();
         if !line.is_empty() {
-            said = line;
+            last_line = line;
         }
     });
-    let remedy = "It is tried again every few minutes; `systemctl start backupservice-watch.service` \
-                  tries now";
+    let remedy = "It is retried every 15 minutes, or now with \
+                  `systemctl start backupservice-watch.service`";
     let exit = exit.map_err(|error| Problem::new(format!("{error:#}"), remedy))?;
     let name = command
         .program
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let said = without(&said, secret);
+    let output = redacted(&last_line, secret);
     match exit.code {
         Some(0) => Ok(()),
         _ if exit.cancelled => {
-            let message = format!("{name} did not end in {} s", TIMEOUT.as_secs());
+            let message = format!("{name} did not finish within {} s", TIMEOUT.as_secs());
             Err(Problem::new(message, remedy))
         }
         Some(code) => {
-            let message = format!("{name} failed with exit status {code}: {said}");
+            let message = format!("{name} failed with exit status {code}: {output}");
             Err(Problem::new(message, remedy))
         }
         None => Err(Problem::new(format!("{name} was killed"), remedy)),
     }
 }
 
-/// What programs need to find servers and certificates.
+/// Environment variables that programs need to find servers and certificates.
 pub(super) fn environment() -> Vec<(String, std::ffi::OsString)> {
     let kept = ["PATH", "HOME", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE"];
     let kept = kept
@@ -105,8 +105,8 @@ pub(super) fn environment() -> Vec<(String, std::ffi::OsString)> {
         .collect()
 }
 
-/// A message without the words of a secret.
-fn without(message: &str, secret: &str) -> String {
+/// Replaces the words of a secret in a message.
+fn redacted(message: &str, secret: &str) -> String {
     let mut words: Vec<&str> = secret.split(|c: char| !c.is_alphanumeric()).collect();
     words.retain(|word| word.len() >= SECRET);
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
@@ -124,13 +124,13 @@ mod tests {
         let url = "ntfys://hunter2hunter@example.org/topic-secretpart?x=1\n";
         let message = "could not reach example.org: secretpart of hunter2hunter refused";
         assert_eq!(
-            without(message, url),
+            redacted(message, url),
             "could not reach ….org: … of … refused"
         );
     }
 
     #[test]
-    fn what_fails_says_how() {
+    fn a_failure_has_status_and_redacted_output() {
         let shell = |script: &str| Command {
             program: "/bin/sh".into(),
             arguments: vec!["-c".into(), script.into()],

@@ -1,4 +1,4 @@
-//! Hooks: a unit of its own for each, which finds the event on its standard input.
+//! Notification hooks: units that read the event as JSON from standard input.
 
 use crate::base::cancel::Cancel;
 use crate::base::paths::write_atomically;
@@ -7,11 +7,11 @@ use crate::systemd::units::Units;
 use crate::watch::config::NotifyHook;
 use crate::watch::events::Event;
 
-/// Starts the unit of a hook, and waits for its end.
+/// Starts the unit of a hook and waits until it has finished.
 pub(super) fn start(hook: &NotifyHook, event: &Event, units: &dyn Units) -> Result<(), Problem> {
     let unit = &hook.unit;
     let remedy = format!(
-        "`journalctl -u {unit}` tells why; it is tried again every few minutes, and now by \
+        "see `journalctl -u {unit}`; it is retried every 15 minutes, or now with \
          `systemctl start backupservice-watch.service`"
     );
     let failed = |why: String| Problem::new(why, remedy.clone());

@@ -1,49 +1,49 @@
-//! Services that expect to be pinged, such as healthchecks.io: the URL for success, and
-//! with `/fail` appended for failure.
+//! Health services, such as healthchecks.io: requests the URL on success, and with `/fail`
+//! appended on failure.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use super::Ping;
+use super::Health;
 use super::call;
 use crate::base::problem::Problem;
 use crate::base::process::Command;
 
-/// As much as such services keep.
+/// Maximum length of the body in characters: about what such services keep.
 const BODY: usize = 9_000;
 
-/// Requests the URL in a file.
-pub(super) fn ping(program: &Path, file: &Path, ping: &Ping) -> Result<(), Problem> {
+/// Requests the URL in a file, with the health as body.
+pub(super) fn ping(program: &Path, file: &Path, health: &Health) -> Result<(), Problem> {
     let secret = call::secret(file)?;
-    let url = url(secret.trim(), ping.well)?;
-    // On standard input: everybody can see arguments.
+    let url = url(secret.trim(), health.healthy)?;
+    // On standard input, since every user can read arguments.
     let command = Command {
         program: program.to_owned(),
         arguments: vec!["--disable".into(), "--config".into(), "-".into()],
         environment: call::environment(),
-        input: settings(&url, &ping.body).into_bytes(),
+        input: settings(&url, &health.body).into_bytes(),
         ..Command::default()
     };
     call::call(&command, &secret)
 }
 
-fn url(base: &str, well: bool) -> Result<String, Problem> {
+fn url(base: &str, healthy: bool) -> Result<String, Problem> {
     let lower = base.to_ascii_lowercase();
     let is_web = lower.starts_with("https://") || lower.starts_with("http://");
     if !is_web || base.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(Problem::new(
-            "its URL is not one line that begins with https:// or http://",
-            "Put one such URL into the file, such as https://hc-ping.com/UUID",
+            "the URL file does not contain a single http:// or https:// URL",
+            "Write one URL into the file, such as https://hc-ping.com/UUID",
         ));
     }
-    if well {
+    if healthy {
         return Ok(base.to_owned());
     }
     let (path, query) = base.split_at(base.find(['?', '#']).unwrap_or(base.len()));
     Ok(format!("{}/fail{query}", path.trim_end_matches('/')))
 }
 
-/// What curl is to do, in the syntax of its configuration.
+/// Options in the syntax of curl's configuration file.
 fn settings(url: &str, body: &str) -> String {
     let body: String = body.chars().take(BODY).collect();
     let mut text = "silent\nshow-error\nfail\nmax-time = 30\nproto = \"=http,https\"\noutput = \"/dev/null\"\n".to_owned();
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failure_has_a_url_of_its_own() {
+    fn failure_appends_to_the_path() {
         let fail = |base| url(base, false).unwrap();
         assert_eq!(fail("https://hc-ping.com/1"), "https://hc-ping.com/1/fail");
         assert_eq!(fail("https://hc-ping.com/1/"), "https://hc-ping.com/1/fail");

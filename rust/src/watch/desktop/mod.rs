@@ -1,7 +1,8 @@
-//! `notify-desktop`: shows a user what happened, also before they logged in.
+//! `notify-desktop`: shows events as desktop notifications, including events from before the
+//! login.
 //!
-//! Runs as the user, in their session, and remembers what it has shown. Where nothing can
-//! show it yet, because the session only begins, it waits for what can.
+//! Runs as the user, in their session, and records what it has shown. While the session has
+//! no notification server yet, it waits for one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
@@ -23,24 +24,24 @@ use crate::watch::store;
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
 
-/// So many are shown one by one.
-const SHOWN: usize = 5;
+/// Maximum number of notifications at once; further events are only counted.
+const MAX_NOTES: usize = 5;
 
-/// What was shown last: `shown.json`.
+/// The last event that was shown: `shown.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Shown {
+struct LastShown {
     id: u64,
     time: Timestamp,
 }
 
-impl Shown {
-    /// Numbers begin anew where the watch has lost its files.
+impl LastShown {
+    /// Ids restart if the state of the monitor is lost, hence the time.
     fn contains(&self, event: &Event) -> bool {
         event.id <= self.id && event.time <= self.time
     }
 }
 
-/// A notification.
+/// A desktop notification.
 #[derive(Clone, Debug, PartialEq)]
 struct Note {
     title: String,
@@ -48,10 +49,10 @@ struct Note {
     good: bool,
 }
 
-/// Shows what was not shown yet; waits until it can be, and returns then.
+/// Shows all events that were not shown yet, waiting for a notification server if needed.
 ///
 /// # Errors
-/// There is no session, or the files cannot be read or written.
+/// The session bus cannot be reached, or a file cannot be read or written.
 pub fn run(host: &Host) -> Result<()> {
     let file = state_file()?;
     let mut desktop: Option<Desktop> = None;
@@ -68,15 +69,15 @@ pub fn run(host: &Host) -> Result<()> {
                 none => none.insert(zbus::block_on(Desktop::connect())?),
             };
             if let Err(error) = zbus::block_on(desktop.show(&notes)) {
-                log::warn!("nothing shows notifications yet: {error}");
+                log::warn!("no notification server yet: {error}");
                 zbus::block_on(desktop.changed())?;
                 continue;
             }
         }
-        // Once everything is shown: better twice than not at all.
+        // After everything was shown: better twice than not at all.
         write(
             &file,
-            &Shown {
+            &LastShown {
                 id: last.id,
                 time: last.time,
             },
@@ -84,9 +85,9 @@ pub fn run(host: &Host) -> Result<()> {
     }
 }
 
-/// What is still true and not known to the user: the last word about each matter, unless
-/// that is that all is well and the user never heard otherwise.
-fn select(events: &[Event], shown: &Shown) -> Vec<Note> {
+/// Selects the last event about each matter (backup, cleanup, maintenance of an instance),
+/// without recoveries from failures that the user never saw.
+fn select(events: &[Event], shown: &LastShown) -> Vec<Note> {
     let mut matters: BTreeMap<_, (bool, Option<&Event>)> = BTreeMap::new();
     for event in events {
         let cleanup = event.kind == EventKind::CleanupFailed;
@@ -103,13 +104,13 @@ fn select(events: &[Event], shown: &Shown) -> Vec<Note> {
         .filter_map(|(worried, last)| last.filter(|last| worried || !last.kind.is_good()))
         .collect();
     news.sort_by_key(|event| event.id);
-    // The newest in full, and how many there are besides.
-    let more = news.len().saturating_sub(SHOWN);
+    // The newest in full, and the number of the others.
+    let more = news.len().saturating_sub(MAX_NOTES);
     let mut notes: Vec<Note> = news[more..].iter().map(|event| note(event)).collect();
     if more > 0 {
         notes.push(Note {
-            title: format!("{more} more messages about backups"),
-            body: "`backupservice status` shows how all of them are".to_owned(),
+            title: format!("{more} more notifications about backups"),
+            body: "Run `backupservice status` to see all instances".to_owned(),
             good: false,
         });
     }
@@ -124,7 +125,7 @@ fn note(event: &Event) -> Note {
     }
 }
 
-/// Whoever shows notifications in this session.
+/// The notification server of this session.
 struct Desktop {
     proxy: Proxy<'static>,
     owners: SignalStream<'static>,
@@ -133,14 +134,14 @@ struct Desktop {
 impl Desktop {
     async fn connect() -> Result<Self> {
         let connection = Connection::session().await;
-        let connection = connection.context("cannot reach the bus of the session")?;
+        let connection = connection.context("cannot reach the session bus")?;
         let bus = Proxy::new_owned(
             connection.clone(),
             "org.freedesktop.DBus",
             "/org/freedesktop/DBus",
             "org.freedesktop.DBus",
         );
-        // From before the first attempt: what appears in between is not missed.
+        // Subscribe before the first attempt, so as not to miss a server that starts meanwhile.
         let owners = bus.await?;
         let owners = owners.receive_signal_with_args("NameOwnerChanged", &[(0, NAME)]);
         Ok(Self {
@@ -183,12 +184,12 @@ impl Desktop {
         Ok(())
     }
 
-    /// Waits until somebody else shows notifications.
+    /// Waits until the notification server changes.
     async fn changed(&mut self) -> Result<()> {
         let next = poll_fn(|context| Pin::new(&mut self.owners).poll_next(context));
         next.await
             .map(drop)
-            .context("the bus of the session has gone")
+            .context("the session bus has closed the connection")
     }
 }
 
@@ -209,17 +210,17 @@ fn state_file() -> Result<PathBuf> {
     Ok(state.join("backupservice/shown.json"))
 }
 
-fn read(file: &Path) -> Result<Shown> {
+fn read(file: &Path) -> Result<LastShown> {
     match std::fs::read(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Shown::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(LastShown::default()),
         json => serde_json::from_slice(
             &json.with_context(|| format!("cannot read {}", file.display()))?,
         )
-        .with_context(|| format!("{} is not what it should be: remove it", file.display())),
+        .with_context(|| format!("{} is damaged; remove it", file.display())),
     }
 }
 
-fn write(file: &Path, shown: &Shown) -> Result<()> {
+fn write(file: &Path, shown: &LastShown) -> Result<()> {
     let writing = || format!("cannot write {}", file.display());
     if let Some(directory) = file.parent() {
         std::fs::create_dir_all(directory).with_context(writing)?;

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Told by `<number><instance><kind>`, a second apart.
+/// Events with titles of the form `<id> <instance> <kind>`, one second apart.
 fn events(kinds: &[(&str, EventKind)]) -> Vec<Event> {
     let numbered = (1_u32..).zip(kinds);
     numbered
@@ -10,16 +10,16 @@ fn events(kinds: &[(&str, EventKind)]) -> Vec<Event> {
             kind: *kind,
             instance: (*instance).to_owned(),
             title: format!("{id} {instance} {}", kind.as_str()),
-            text: String::new(),
+            message: String::new(),
             remedy: None,
-            look: String::new(),
+            details_command: String::new(),
             record: None,
         })
         .collect()
 }
 
 fn titles(kinds: &[(&str, EventKind)], shown: u32) -> Vec<String> {
-    let shown = Shown {
+    let shown = LastShown {
         id: shown.into(),
         time: Timestamp::from_second(shown.into()).unwrap(),
     };
@@ -30,7 +30,7 @@ fn titles(kinds: &[(&str, EventKind)], shown: u32) -> Vec<String> {
 }
 
 #[test]
-fn what_is_over_is_told_only_to_who_knew_of_it() {
+fn a_recovery_is_shown_only_if_the_failure_was() {
     let all = [
         ("a", EventKind::Failed),
         ("a", EventKind::Failed),
@@ -57,20 +57,23 @@ fn a_matter_does_not_hide_another() {
 }
 
 #[test]
-fn nobody_is_flooded() {
+fn the_number_of_notifications_is_limited() {
     let names: Vec<String> = (0..20).map(|i| format!("i{i}")).collect();
     let all: Vec<_> = names
         .iter()
         .map(|name| (name.as_str(), EventKind::Overdue))
         .collect();
     let titles = titles(&all, 0);
-    assert_eq!(titles.len(), SHOWN + 1);
-    assert_eq!(titles.last().unwrap(), "15 more messages about backups");
+    assert_eq!(titles.len(), MAX_NOTES + 1);
+    assert_eq!(
+        titles.last().unwrap(),
+        "15 more notifications about backups"
+    );
 }
 
 #[test]
-fn numbers_that_begin_anew_are_new() {
-    let shown = Shown {
+fn events_with_restarted_ids_are_new() {
+    let shown = LastShown {
         id: 90,
         time: Timestamp::from_second(0).unwrap(),
     };

@@ -1,4 +1,4 @@
-//! The metrics there are.
+//! The metric families.
 
 use jiff::Timestamp;
 
@@ -7,27 +7,31 @@ use crate::base::outcome::Outcome;
 use crate::report::maintenance::CheckResult;
 use crate::watch::scan::ScannedInstance;
 
-/// How backups end.
+/// Adds the results of backups.
 pub(super) fn runs(page: &mut Page<'_>) {
     page.family(
         "info",
-        "Which program makes the snapshots of an instance.",
+        "Provider of the instance; always 1.",
         &|family, one| {
             family.count(&[("backup", &one.name), ("provider", &one.provider)], 1);
         },
     );
     page.family(
         "last_success_timestamp_seconds",
-        "End of the last backup that was a success.",
+        "End of the last successful backup.",
         &|family, one| {
-            if let Some(then) = one.judged.as_ref().and_then(|judged| judged.last_success) {
+            if let Some(then) = one
+                .deadline_status
+                .as_ref()
+                .and_then(|deadline_status| deadline_status.last_success)
+            {
                 family.time(&[("backup", &one.name)], then);
             }
         },
     );
     page.family(
         "last_run_timestamp_seconds",
-        "End of the last backup, however it ended.",
+        "End of the last backup, whatever its outcome.",
         &|family, one| {
             if let Some(run) = one.runs.last() {
                 family.time(&[("backup", &one.name)], run.finished);
@@ -36,7 +40,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
     );
     page.family(
         "last_run_outcome",
-        "How the last backup ended: 1 for that outcome, 0 for others.",
+        "Outcome of the last backup: 1 for its outcome, 0 for all others.",
         &|family, one| {
             let Some(run) = one.runs.last() else { return };
             for outcome in Outcome::ALL {
@@ -47,7 +51,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
     );
     page.family(
         "last_run_cleanup_failed",
-        "Whether something could not be put back after the last backup.",
+        "1 if the cleanup after the last backup failed.",
         &|family, one| {
             if let Some(run) = one.runs.last() {
                 family.flag(&[("backup", &one.name)], run.cleanup_failed);
@@ -56,12 +60,12 @@ pub(super) fn runs(page: &mut Page<'_>) {
     );
     page.family(
         "last_run_phase_duration_seconds",
-        "How long each phase of the last backup took.",
+        "Duration of each phase of the last backup.",
         &|family, one| {
             let mut phases: Vec<(&str, f64)> = Vec::new();
             for phase in one.runs.last().iter().flat_map(|run| &run.phases) {
                 match phases.iter_mut().find(|(name, _)| *name == phase.name) {
-                    // Twice in a run: it waited twice, say.
+                    // A phase can occur twice in a run, such as waiting.
                     Some((_, seconds)) => *seconds += phase.seconds,
                     None => phases.push((&phase.name, phase.seconds)),
                 }
@@ -73,12 +77,12 @@ pub(super) fn runs(page: &mut Page<'_>) {
     );
 }
 
-/// What they make.
+/// Adds the size and number of snapshots.
 pub(super) fn snapshots(page: &mut Page<'_>) {
     let counted = |one: &ScannedInstance| one.runs.iter().rev().find_map(|run| run.totals);
     page.family(
         "last_snapshot_added_bytes",
-        "What the last snapshot added to the repository.",
+        "Bytes that the last snapshot added to the repository.",
         &|family, one| {
             if let Some(totals) = counted(one) {
                 family.count(&[("backup", &one.name)], totals.bytes_added);
@@ -114,29 +118,33 @@ pub(super) fn snapshots(page: &mut Page<'_>) {
     );
 }
 
-/// When they are due.
+/// Adds deadlines and timers.
 pub(super) fn schedule(page: &mut Page<'_>) {
     page.family(
         "deadline_timestamp_seconds",
-        "When the backup is overdue if there is no success before.",
+        "Time from which the backup is overdue, unless one succeeds before.",
         &|family, one| {
-            if let Some(then) = one.judged.as_ref().and_then(|judged| judged.deadline) {
+            if let Some(then) = one
+                .deadline_status
+                .as_ref()
+                .and_then(|deadline_status| deadline_status.deadline)
+            {
                 family.time(&[("backup", &one.name)], then);
             }
         },
     );
     page.family(
         "overdue",
-        "Whether there was no success in time.",
+        "1 if there was no successful backup in time.",
         &|family, one| {
-            if let Some(judged) = &one.judged {
-                family.flag(&[("backup", &one.name)], judged.overdue);
+            if let Some(deadline_status) = &one.deadline_status {
+                family.flag(&[("backup", &one.name)], deadline_status.overdue);
             }
         },
     );
     page.family(
         "timer_active",
-        "Whether the timer of the instance waits for its next time.",
+        "1 if the timer of the instance is active and will elapse again.",
         &|family, one| {
             if let Some(timer) = &one.timer {
                 family.flag(
@@ -146,16 +154,12 @@ pub(super) fn schedule(page: &mut Page<'_>) {
             }
         },
     );
-    page.family(
-        "running",
-        "Whether a backup is under way.",
-        &|family, one| {
-            family.flag(&[("backup", &one.name)], one.running);
-        },
-    );
+    page.family("running", "1 while a backup is running.", &|family, one| {
+        family.flag(&[("backup", &one.name)], one.running);
+    });
 }
 
-/// How the repository is.
+/// Adds the results of maintenance.
 pub(super) fn maintenance(page: &mut Page<'_>) {
     page.family(
         "last_maintenance_timestamp_seconds",
@@ -168,7 +172,7 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
     );
     page.family(
         "last_maintenance_outcome",
-        "How the last maintenance ended: 1 for that outcome, 0 for others.",
+        "Outcome of the last maintenance: 1 for its outcome, 0 for all others.",
         &|family, one| {
             let Some(last) = &one.maintenance else { return };
             for outcome in Outcome::ALL {
@@ -179,7 +183,7 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
     );
     page.family(
         "repository_sound",
-        "Whether the last check of the repository found nothing wrong.",
+        "1 if the last repository check found no errors, 0 if it found damage.",
         &|family, one| {
             if let Some(check) = one.maintenance.as_ref().and_then(|last| last.done.check) {
                 family.flag(&[("backup", &one.name)], check == CheckResult::Sound);
@@ -188,11 +192,11 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
     );
 }
 
-/// How many snapshots there are, if that is known.
+/// Number of snapshots, if known.
 fn count(one: &ScannedInstance) -> Option<u64> {
     let since = match &one.maintenance {
         Some(last) => Some((last.done.kept?, last.finished)),
-        // All that ever were are remembered.
+        // The history is complete as long as it is shorter than its limit.
         None if one.runs.len() < 100 => None,
         None => return None,
     };

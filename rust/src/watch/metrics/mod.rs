@@ -1,8 +1,8 @@
-//! Metrics for Prometheus, as a file that `node_exporter` reads.
+//! Metrics for Prometheus, in a file for the textfile collector of `node_exporter`.
 //!
-//! Instances are in the label `backup`: `instance` is what Prometheus calls the machine.
-//! Labels are bounded: instances, providers, outcomes, phases and channels, of which there
-//! are as many as are configured or known to this program.
+//! The label `backup` is the instance, since Prometheus uses `instance` for the machine.
+//! Label values are bounded: configured instances and channels, and the providers, outcomes
+//! and phases that this program knows.
 
 mod families;
 
@@ -15,7 +15,7 @@ use super::scan::ScannedInstance;
 use super::store::Store;
 use crate::base::paths::write_atomically;
 
-/// Writes the file; false if it cannot be.
+/// Writes the metrics file. Returns false and logs an error if that fails.
 pub(super) fn write(
     file: &Path,
     instances: &[ScannedInstance],
@@ -26,33 +26,33 @@ pub(super) fn write(
     let result = write_atomically(file, text.as_bytes());
     if let Err(error) = &result {
         log::error!(
-            "cannot write the metrics to {}: {error}; the directory has to belong to \
-             backupservice-notify",
+            "cannot write metrics to {}: {error}. Make backupservice-notify the owner of the \
+             directory.",
             file.display()
         );
     }
     result.is_ok()
 }
 
-/// The file under way.
+/// Text of the metrics file in the making.
 struct Page<'a> {
     text: String,
     instances: &'a [ScannedInstance],
 }
 
 impl Page<'_> {
-    /// A family with what `each` instance has of it.
+    /// Adds a metric family with the samples of each instance.
     fn family(&mut self, name: &str, help: &str, each: &dyn Fn(&mut Family<'_>, &ScannedInstance)) {
         let instances = self.instances;
-        self.own(name, help, &|family| {
+        self.machine_family(name, help, &|family| {
             for one in instances {
                 each(family, one);
             }
         });
     }
 
-    /// A family of the machine.
-    fn own(&mut self, name: &str, help: &str, all: &dyn Fn(&mut Family<'_>)) {
+    /// Adds a metric family of the machine.
+    fn machine_family(&mut self, name: &str, help: &str, all: &dyn Fn(&mut Family<'_>)) {
         let text = &mut self.text;
         let _ = writeln!(text, "# HELP backupservice_{name} {help}");
         let _ = writeln!(text, "# TYPE backupservice_{name} gauge");
@@ -60,7 +60,7 @@ impl Page<'_> {
     }
 }
 
-/// A family of metrics under way.
+/// Metric family in the making.
 struct Family<'a> {
     text: &'a mut String,
     name: &'a str,
@@ -102,18 +102,18 @@ fn text(instances: &[ScannedInstance], store: &Store, now: Timestamp) -> String 
     families::snapshots(&mut page);
     families::schedule(&mut page);
     families::maintenance(&mut page);
-    page.own(
+    page.machine_family(
         "channel_failing",
-        "Whether somebody could not be told.",
+        "1 if the last notification via this channel could not be sent.",
         &|family| {
-            for (channel, told) in &store.cursor.channels {
-                family.flag(&[("channel", channel)], told.failing.is_some());
+            for (channel, delivery) in &store.cursor.channels {
+                family.flag(&[("channel", channel)], delivery.failing.is_some());
             }
         },
     );
-    page.own(
+    page.machine_family(
         "watch_timestamp_seconds",
-        "When the watch looked last.",
+        "Time of the last scan of all instances.",
         &|family| family.time(&[], now),
     );
     page.text + "# EOF\n"

@@ -1,4 +1,4 @@
-mod pretended;
+mod fake;
 
 use std::fs;
 
@@ -9,37 +9,37 @@ use super::system::Crash;
 use super::*;
 use crate::base::outcome::Outcome;
 use crate::report::record::Record;
-use pretended::Pretended;
-pub(super) use pretended::record;
+use fake::FakeMachine;
+pub(super) use fake::record;
 
 #[test]
-fn each_thing_that_happens_is_told_once() {
-    let machine = Pretended::new();
+fn each_event_is_sent_once() {
+    let machine = FakeMachine::new();
     machine.ran(&record(Outcome::Success, 0));
-    assert_eq!(machine.look(0), (0, vec![]));
+    assert_eq!(machine.scan(0), (0, vec![]));
     machine.ran(&record(Outcome::Failed, 1));
-    assert_eq!(machine.look(1), (0, vec!["failed".to_owned()]));
-    assert_eq!(machine.look(1), (0, vec![]));
+    assert_eq!(machine.scan(1), (0, vec!["failed".to_owned()]));
+    assert_eq!(machine.scan(1), (0, vec![]));
     machine.ran(&record(Outcome::Cancelled, 2));
     machine.ran(&record(Outcome::Incomplete, 2));
     let mut recovered = record(Outcome::Success, 3);
     recovered.cleanup_failed = true;
     machine.ran(&recovered);
     machine.ran(&record(Outcome::Success, 4));
-    let told = ["incomplete", "recovered", "cleanup-failed"].map(str::to_owned);
-    assert_eq!(machine.look(4), (0, told.to_vec()));
+    let sent = ["incomplete", "recovered", "cleanup-failed"].map(str::to_owned);
+    assert_eq!(machine.scan(4), (0, sent.to_vec()));
 }
 
 #[test]
-fn the_first_failure_of_all_is_told() {
-    let machine = Pretended::new();
+fn the_very_first_failure_is_sent() {
+    let machine = FakeMachine::new();
     machine.ran(&record(Outcome::Failed, 1));
-    assert_eq!(machine.look(1).1, ["failed"]);
+    assert_eq!(machine.scan(1).1, ["failed"]);
     expect![[r#"
         Backup of cloud failed
         the disk is full
         make room
-        More: journalctl _SYSTEMD_INVOCATION_ID=00000000000000000000000000000001
+        Details: journalctl _SYSTEMD_INVOCATION_ID=00000000000000000000000000000001
     "#]]
     .assert_eq(&format!(
         "{}\n{}",
@@ -53,70 +53,72 @@ fn the_first_failure_of_all_is_told() {
 }
 
 #[test]
-fn an_attempt_that_is_followed_by_another_is_not_told() {
-    let machine = Pretended::new();
+fn a_failure_that_is_retried_is_not_sent() {
+    let machine = FakeMachine::new();
     machine.ran(&record(Outcome::Success, 0));
-    machine.look(0);
+    machine.scan(0);
     machine.ran(&record(Outcome::Failed, 1));
     machine.unit(".service", "activating", "auto-restart");
-    assert_eq!(machine.look(1).1, [""; 0]);
+    assert_eq!(machine.scan(1).1, [""; 0]);
     machine.ran(&Record {
         attempt: 2,
         ..record(Outcome::Failed, 2)
     });
-    assert_eq!(machine.look(2).1, [""; 0]);
+    assert_eq!(machine.scan(2).1, [""; 0]);
     machine.unit(".service", "failed", "failed");
     machine.crash.replace(Some(Crash {
         invocation: record(Outcome::Failed, 2).run_id,
-        how: "exit status 1".to_owned(),
+        cause: "exit status 1".to_owned(),
     }));
-    assert_eq!(machine.look(2).1, ["failed"]);
-    assert_eq!(machine.look(2).1, [""; 0]);
+    assert_eq!(machine.scan(2).1, ["failed"]);
+    assert_eq!(machine.scan(2).1, [""; 0]);
 }
 
 #[test]
-fn a_unit_that_leaves_no_record_is_told_too() {
-    let machine = Pretended::new();
+fn a_unit_that_fails_without_a_record_is_sent_too() {
+    let machine = FakeMachine::new();
     machine.unit(".service", "failed", "failed");
     machine.crash.replace(Some(Crash {
         invocation: "ab".repeat(16),
-        how: "exit status 226".to_owned(),
+        cause: "exit status 226".to_owned(),
     }));
-    assert_eq!(machine.look(0).1, ["failed"]);
+    assert_eq!(machine.scan(0).1, ["failed"]);
     assert!(
-        machine.events()[0].text.ends_with("exit status 226"),
+        machine.events()[0].message.ends_with("exit status 226"),
         "{:?}",
         machine.events()
     );
-    assert_eq!(machine.look(0).1, [""; 0]);
+    assert_eq!(machine.scan(0).1, [""; 0]);
     machine.unit(".service", "inactive", "dead");
     machine.ran(&record(Outcome::Success, 0));
-    assert_eq!(machine.look(0).1, ["recovered"]);
+    assert_eq!(machine.scan(0).1, ["recovered"]);
 }
 
 #[test]
 fn maintenance_is_a_matter_of_its_own() {
-    let machine = Pretended::new();
+    let machine = FakeMachine::new();
     machine.maintained(Outcome::Failed, 0);
-    assert_eq!(machine.look(0).1, ["maintenance-failed"]);
+    assert_eq!(machine.scan(0).1, ["maintenance-failed"]);
     machine.ran(&record(Outcome::Success, 1));
-    assert_eq!(machine.look(1).1, [""; 0]);
+    assert_eq!(machine.scan(1).1, [""; 0]);
     machine.maintained(Outcome::Success, 1);
-    assert_eq!(machine.look(1).1, ["maintenance-recovered"]);
+    assert_eq!(machine.scan(1).1, ["maintenance-recovered"]);
 }
 
 #[test]
-fn a_dead_timer_is_overdue_and_is_told_why() {
-    let machine = Pretended::new();
+fn with_a_dead_timer_a_backup_is_overdue_and_the_cause_is_sent() {
+    let machine = FakeMachine::new();
     machine.ran(&record(Outcome::Success, 0));
-    machine.look(0);
+    machine.scan(0);
     machine.unit(".timer", "inactive", "dead");
-    assert_eq!(machine.look(2).1, [""; 0]);
-    assert_eq!(machine.look(3).1, ["overdue"]);
-    assert_eq!(machine.look(9).1, [""; 0]);
+    assert_eq!(machine.scan(2).1, [""; 0]);
+    assert_eq!(machine.scan(3).1, ["overdue"]);
+    assert_eq!(machine.scan(9).1, [""; 0]);
     let event = machine.events().pop().unwrap();
     assert!(
-        event.text.ends_with("backupservice-cloud.timer is stopped"),
+        event
+            .message
+            .ends_with("backupservice-cloud.timer is stopped"),
         "{event:?}"
     );
     let remedy = event.remedy.unwrap();
@@ -125,18 +127,18 @@ fn a_dead_timer_is_overdue_and_is_told_why() {
         "Start it: `systemctl start backupservice-cloud.timer`"
     );
     machine.ran(&record(Outcome::Success, 10));
-    assert_eq!(machine.look(10).1, ["recovered"]);
+    assert_eq!(machine.scan(10).1, ["recovered"]);
 }
 
 #[test]
-fn what_does_not_arrive_is_seen_and_kept_in_order() {
-    let machine = Pretended::new();
-    machine.look(0);
+fn undelivered_events_are_recorded_and_kept_in_order() {
+    let machine = FakeMachine::new();
+    machine.scan(0);
     machine.hook_fails.replace(true);
     machine.ran(&record(Outcome::Failed, 1));
-    assert_eq!(machine.look(1), (1, vec![]));
+    assert_eq!(machine.scan(1), (1, vec![]));
     machine.ran(&record(Outcome::Success, 2));
-    assert_eq!(machine.look(2), (1, vec![]));
+    assert_eq!(machine.scan(2), (1, vec![]));
     let cursor = store::cursor(&machine.host().events()).unwrap().unwrap();
     let failing = cursor.channels["hook:x"].failing.clone().unwrap();
     assert_eq!(failing.since, record(Outcome::Failed, 1).finished);
@@ -146,27 +148,27 @@ fn what_does_not_arrive_is_seen_and_kept_in_order() {
         failing.error
     );
     machine.hook_fails.replace(false);
-    let told = ["failed", "recovered"].map(str::to_owned);
-    assert_eq!(machine.look(2), (0, told.to_vec()));
-    assert_eq!(machine.look(2), (0, vec![]));
+    let sent = ["failed", "recovered"].map(str::to_owned);
+    assert_eq!(machine.scan(2), (0, sent.to_vec()));
+    assert_eq!(machine.scan(2), (0, vec![]));
 }
 
 #[test]
 fn one_file_that_cannot_be_read_does_not_silence_the_others() {
-    let machine = Pretended::new();
+    let machine = FakeMachine::new();
     machine.plan("broken");
     fs::write(machine.host().instance("broken").history(), "[").unwrap();
     machine.ran(&record(Outcome::Failed, 1));
-    assert_eq!(machine.look(1), (1, vec!["failed".to_owned()]));
+    assert_eq!(machine.scan(1), (1, vec!["failed".to_owned()]));
 }
 
 #[test]
-fn an_instance_that_is_gone_is_forgotten() {
-    let machine = Pretended::new();
+fn the_state_of_a_removed_instance_is_dropped() {
+    let machine = FakeMachine::new();
     machine.plan("old");
-    machine.look(0);
+    machine.scan(0);
     fs::remove_file(machine.host().plans().join("old.json")).unwrap();
-    machine.look(0);
+    machine.scan(0);
     let cursor = store::cursor(&machine.host().events()).unwrap().unwrap();
     assert_eq!(cursor.instances.keys().collect::<Vec<_>>(), ["cloud"]);
 }
@@ -174,11 +176,11 @@ fn an_instance_that_is_gone_is_forgotten() {
 #[test]
 fn metrics_are_complete_and_readable_by_all() {
     use std::os::unix::fs::PermissionsExt;
-    let machine = Pretended::new();
+    let machine = FakeMachine::new();
     machine.ran(&record(Outcome::Failed, 0));
     machine.ran(&record(Outcome::Success, 1));
     machine.maintained(Outcome::Success, 1);
-    machine.look(1);
+    machine.scan(1);
     let file = machine.root.path().join("metrics.prom");
     let mode = fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644);
@@ -214,13 +216,13 @@ fn metrics_are_complete_and_readable_by_all() {
 }
 
 #[test]
-fn only_so_many_events_are_kept() {
-    let machine = Pretended::new();
-    machine.look(0);
+fn the_number_of_events_is_limited() {
+    let machine = FakeMachine::new();
+    machine.scan(0);
     for number in 1..=250 {
         machine.ran(&record(Outcome::Failed, number));
         if number % 50 == 0 {
-            machine.look(number);
+            machine.scan(number);
         }
     }
     let events = machine.events();

@@ -1,4 +1,4 @@
-//! A machine whose systemd and hooks only pretend.
+//! A machine with a simulated systemd and hook.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,11 +17,11 @@ use crate::report::record::{Problem, Record, Totals, VERSION};
 use crate::report::{maintenance, write_record};
 use crate::systemd::units::{Activity, UnitError, UnitResult};
 use crate::watch::config::{Config, NotifyHook};
-use crate::watch::deadline::Next;
+use crate::watch::deadline::NextElapse;
 use crate::watch::system::{Crash, System, UnitState};
 use crate::watch::*;
 
-/// The run `number`, an hour after the one before.
+/// Record of run `number`, one hour after the previous one.
 pub(in crate::watch) fn record(outcome: Outcome, number: i64) -> Record {
     let at = Timestamp::from_second(1_800_000_000 + number * 3600).unwrap();
     let success = outcome == Outcome::Success;
@@ -46,17 +46,17 @@ pub(in crate::watch) fn record(outcome: Outcome, number: i64) -> Record {
     }
 }
 
-/// A machine whose systemd and hooks only pretend.
-pub(super) struct Pretended {
+/// A machine with a simulated systemd and hook.
+pub(super) struct FakeMachine {
     pub root: TempDir,
     hour: RefCell<i64>,
     units: RefCell<BTreeMap<String, UnitState>>,
     pub crash: RefCell<Option<Crash>>,
     pub hook_fails: RefCell<bool>,
-    told: RefCell<Vec<Value>>,
+    sent: RefCell<Vec<Value>>,
 }
 
-impl Pretended {
+impl FakeMachine {
     pub fn new() -> Self {
         let machine = Self {
             root: tempfile::tempdir().unwrap(),
@@ -64,7 +64,7 @@ impl Pretended {
             units: RefCell::default(),
             crash: RefCell::default(),
             hook_fails: RefCell::new(false),
-            told: RefCell::default(),
+            sent: RefCell::default(),
         };
         machine.plan("cloud");
         machine.unit(".timer", "active", "waiting");
@@ -137,14 +137,14 @@ impl Pretended {
         }
     }
 
-    /// Looks at this hour; returns the exit status and what the hook was told.
-    pub fn look(&self, hour: i64) -> (u8, Vec<String>) {
+    /// Scans at this hour; returns the exit status and the kinds of events sent to the hook.
+    pub fn scan(&self, hour: i64) -> (u8, Vec<String>) {
         self.hour.replace(hour);
-        self.told.borrow_mut().clear();
+        self.sent.borrow_mut().clear();
         let status = run(&self.host(), &self.config(), self, self).unwrap();
-        let told = self.told.borrow();
+        let sent = self.sent.borrow();
         let kind = |event: &Value| event["kind"].as_str().unwrap().to_owned();
-        (status, told.iter().map(kind).collect())
+        (status, sent.iter().map(kind).collect())
     }
 
     pub fn events(&self) -> Vec<Event> {
@@ -152,7 +152,7 @@ impl Pretended {
     }
 }
 
-impl System for Pretended {
+impl System for FakeMachine {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + *self.hour.borrow() * 3600).unwrap()
     }
@@ -171,19 +171,19 @@ impl System for Pretended {
         Ok(self.crash.borrow().clone().unwrap())
     }
 
-    fn next(&self, calendar: &str, after: Timestamp) -> Result<Next> {
+    fn next(&self, calendar: &str, after: Timestamp) -> Result<NextElapse> {
         assert_eq!(calendar, "hourly");
         let next = (after.as_second() / 3600 + 1) * 3600;
-        Ok(Next::At(Timestamp::from_second(next)?))
+        Ok(NextElapse::At(Timestamp::from_second(next)?))
     }
 }
 
-impl Units for Pretended {
+impl Units for FakeMachine {
     fn start_and_wait(&self, _: &str, _: &Cancel) -> Result<UnitResult, UnitError> {
         let fails = *self.hook_fails.borrow();
         if !fails {
             let input = fs::read(self.root.path().join("x.json")).unwrap();
-            self.told
+            self.sent
                 .borrow_mut()
                 .push(serde_json::from_slice(&input).unwrap());
         }
@@ -196,27 +196,27 @@ impl Units for Pretended {
     }
 
     fn stop_and_wait(&self, _: &str) -> Result<(), UnitError> {
-        unimplemented!("the watch stops nothing")
+        unimplemented!("the monitor stops nothing")
     }
 
     fn forget_starts(&self, _: &str) -> Result<(), UnitError> {
-        unimplemented!("the watch starts hooks, that have no limit")
+        unimplemented!("hooks have no start limit")
     }
 
     fn activity(&self, _: &str) -> Result<Activity, UnitError> {
-        unimplemented!("the watch asks for all at once")
+        unimplemented!("the monitor lists all units at once")
     }
 
     fn stopped_along(&self, _: &str) -> Result<Vec<String>, UnitError> {
-        unimplemented!("the watch stops nothing")
+        unimplemented!("the monitor stops nothing")
     }
 
     fn triggers(&self, _: &str) -> Result<Vec<String>, UnitError> {
-        unimplemented!("the watch stops nothing")
+        unimplemented!("the monitor stops nothing")
     }
 
     fn restarts(&self, _: &str) -> Result<u32, UnitError> {
-        unimplemented!("records tell the attempt")
+        unimplemented!("records contain the attempt")
     }
 
     fn shutting_down(&self) -> bool {
