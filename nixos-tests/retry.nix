@@ -94,7 +94,7 @@
         machine.fail(f"systemctl start {UNIT}")
         runs = history()[seen:]
         assert [record["attempt"] for record in runs] == [1, 2, 3, 4, 5], runs
-        assert "tried 5 times" in runs[-1]["error"]["message"], runs[-1]
+        assert "gave up after 5 attempts" in runs[-1]["error"]["message"], runs[-1]
         assert machine.get_unit_property(UNIT, "ExecMainStatus") == "1"
         machine.wait_until_succeeds("test -e /root/alarms")
         assert alarms() == 1, alarms()
@@ -119,7 +119,7 @@
     with subtest("who asks on the command line waits for the end, too"):
         hold()
         status, output = machine.execute("backupservice run app")
-        assert status == 1 and "tried 5 times" in output, (status, output)
+        assert status == 1 and "gave up after 5 attempts" in output, (status, output)
         machine.succeed("systemctl stop holder")
   '';
 }

@@ -146,7 +146,7 @@ fn the_last_attempt_is_final() {
             .error
             .unwrap()
             .message
-            .contains("tried 5 times")
+            .contains("gave up after 5 attempts")
     );
 }
 
