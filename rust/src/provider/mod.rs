@@ -260,6 +260,18 @@ pub fn name(kind: ProviderKind) -> &'static str {
     }
 }
 
+/// Most output of a program that is kept, in bytes. What is cut off cannot be read as what it
+/// should be, and so is a failure.
+const MOST_OUTPUT: usize = 64 << 20;
+
+/// Adds a line to the output that is kept, if there is room.
+fn keep(output: &mut Vec<u8>, line: &[u8]) {
+    if output.len() + line.len() < MOST_OUTPUT {
+        output.extend_from_slice(line);
+        output.push(b'\n');
+    }
+}
+
 /// Exclude patterns of a selection.
 fn patterns(selection: &Selection<'_>) -> Result<Vec<Pattern>, Failure> {
     let mut patterns = Vec::new();
