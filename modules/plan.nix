@@ -19,6 +19,7 @@ let
   mkPlan = name: instance: {
     version = 1;
     instance = name;
+    inherit (cfg) host;
     provider = providers.${instance.provider};
     repository = {
       inherit (instance.repository) path;

@@ -184,5 +184,14 @@
             listed = json.loads(machine.succeed(f"backupservice snapshots {name} --json"))
             assert not listed[-1]["complete"], listed[-1]
         assert units() == UP, units()
+
+    with subtest("a unit that was idle, ran meanwhile and is idle again makes the run incomplete"):
+        begin("a")
+        # Nothing but the run refers to it: systemd would unload it, and forget that it ran.
+        machine.succeed("systemctl start idle.service && systemctl stop idle.service")
+        go_on("a")
+        run = outcome("a")
+        assert run["outcome"] == "incomplete" and "idle.service ran" in run["error"]["message"], run
+        machine.succeed("systemctl start backupservice-a.service")
   '';
 }

@@ -135,7 +135,16 @@ let
         Write "**/${pattern}" for any depth, or an absolute path.
       ''
     ) instance.excludePatterns;
+
+  remote = lib.filterAttrs (_: instance: !layout.isLocal instance) (layout.enabled cfg.instances);
 in
 {
   assertions = lib.concatLists (lib.mapAttrsToList checkInstance (layout.enabled cfg.instances));
+
+  # NixOS's default name, which every machine has that was not given another one.
+  warnings = lib.optional (cfg.host == "nixos" && remote != { }) ''
+    backupservice.host: the name of this machine is "nixos", and the repository of ${lib.concatStringsSep ", " (lib.attrNames remote)} is not on it.
+    Another machine with that name and the same repository would take our snapshots for its own, and forget them.
+    Set networking.hostName or backupservice.host to a name that no other machine has.
+  '';
 }

@@ -1,10 +1,24 @@
 # Settings of the machine as a whole.
-{ lib, ... }:
+{ config, lib, ... }:
 let
   inherit (lib) mkOption types;
 in
 {
   options.backupservice = {
+    host = mkOption {
+      type = types.strMatching "[A-Za-z0-9][A-Za-z0-9_.-]*";
+      default = config.networking.hostName;
+      defaultText = lib.literalExpression "config.networking.hostName";
+      example = "web-1";
+      description = ''
+        Name of this machine in the repositories. A snapshot belongs to an instance of a
+        host: listing, restores, retention and maintenance see only the snapshots of this
+        host, unless a restore asks for another one (`--host`). It must differ between
+        machines that share a repository. After a change, earlier snapshots belong to
+        another host and are kept until they are removed by hand.
+      '';
+    };
+
     maxConcurrent = mkOption {
       type = types.nullOr types.ints.positive;
       default = null;

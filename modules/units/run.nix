@@ -15,6 +15,8 @@
       ${layout.prefix name} = lib.recursiveUpdate (executor.withProvider name instance) {
         description = "Backup of ${name}";
         documentation = [ "man:backupservice-run(1)" ];
+        # A reference: systemd forgets when a unit ran once it has unloaded it. Nobody reloads a run.
+        unitConfig.PropagatesReloadTo = instance.quiesce.units;
         onSuccess = executor.onSuccess name;
         onFailure = executor.recovery ++ executor.onFailure name;
         serviceConfig =

@@ -287,4 +287,29 @@ in
     };
     expected = [ ];
   };
+
+  "another machine may have the default name too" =
+    let
+      warned =
+        host: path:
+        lib.any (lib.hasPrefix "backupservice.host: ")
+          (evalNixos [
+            {
+              backupservice.host = host;
+              backupservice.instances.x = lib.recursiveUpdate good { repository = { inherit path; }; };
+            }
+          ]).config.warnings;
+    in
+    {
+      expr = [
+        (warned "nixos" "sftp:backup@host:/srv")
+        (warned "nixos" "/srv/backup/x")
+        (warned "web-1" "sftp:backup@host:/srv")
+      ];
+      expected = [
+        true
+        false
+        false
+      ];
+    };
 }

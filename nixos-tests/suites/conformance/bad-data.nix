@@ -147,12 +147,20 @@
         restore("bad-data", "--snapshot", good)
         machine.succeed("rm -r /var/lib/.bad-data.before-restore-*")
 
-    with case("a repository that is gone is made anew, and the loss can be seen"):
+    with case("a repository that is gone fails the run, and is made anew only on request"):
         machine.succeed(f"mv {repository} /srv/sound")
-        back_up("bad-data")
+        record = back_up("bad-data", "failed")
+        tells(record, "does not exist any more")
+        assert "backupservice run NAME --new-repository" in record["error"]["remedy"], record
+        machine.succeed("backupservice run bad-data --new-repository")
         assert len(snapshots("bad-data")) == 1, snapshots("bad-data")
+
+    with case("an exchanged repository fails the run, until it is accepted"):
         machine.succeed(f"rm -r {repository} && mv /srv/sound {repository}")
         assert good in snapshots("bad-data")
+        tells(back_up("bad-data", "failed"), "does not hold the last snapshot")
+        machine.succeed("backupservice run bad-data --new-repository")
+        back_up("bad-data")
 
     with case("a file in the place of the repository fails the run"):
         machine.succeed(f"mv {repository} /srv/sound && echo precious > {repository}")

@@ -7,7 +7,7 @@ unlocks_by_itself = True
 
 def archives(instance):
     listed = json.loads(machine.succeed(f"{borg} --bypass-lock list --json {repository}"))["archives"]
-    return [archive for archive in listed if archive["name"].startswith(f"{instance}-20")]
+    return [archive for archive in listed if archive["name"].startswith(f"{instance}@machine-20")]
 
 
 def snapshots(instance):

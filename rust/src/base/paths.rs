@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 /// Paths of the host, below a root (`/` except in tests).
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -111,6 +113,18 @@ impl InstancePaths {
         self.state.join("intent.json")
     }
 
+    /// The record of the last success, kept however many runs have failed since.
+    #[must_use]
+    pub fn last_success(&self) -> PathBuf {
+        self.state.join("last-success.json")
+    }
+
+    /// The repository that holds the last snapshot.
+    #[must_use]
+    pub fn repository_identity(&self) -> PathBuf {
+        self.state.join("repository.json")
+    }
+
     /// Time span of the snapshots that a killed run may have left; the next run marks them.
     #[must_use]
     pub fn unverified(&self) -> PathBuf {
@@ -158,6 +172,12 @@ impl InstancePaths {
     #[must_use]
     pub fn accept_shrink(&self) -> PathBuf {
         self.runtime.join("accept-shrink")
+    }
+
+    /// Asks the next run to accept whatever repository there is, or to create one.
+    #[must_use]
+    pub fn new_repository(&self) -> PathBuf {
+        self.runtime.join("new-repository")
     }
 
     /// Request to the waiting run not to wait for its conditions any longer.
@@ -225,6 +245,23 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
     sync_parent(path)
+}
+
+/// Reads a JSON file; none if it is not there.
+///
+/// # Errors
+/// It cannot be read, or is not of this form.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+    let json = match std::fs::read(path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+        }
+    };
+    let value = serde_json::from_slice(&json)
+        .with_context(|| format!("{} is not what it should be", path.display()))?;
+    Ok(Some(value))
 }
 
 /// Removes a file, if it exists.

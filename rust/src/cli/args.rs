@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 
-use crate::plan::{Finding, StorePolicy, check_instance_name};
+use crate::plan::{Finding, StorePolicy, check_host_name, check_instance_name};
 
 /// An instance, given by name or by plan.
 #[derive(Debug, Args)]
@@ -68,6 +68,10 @@ pub struct Run {
     /// Accept the current data size as the new baseline
     #[arg(long, conflicts_with = "plan")]
     pub accept_shrink: bool,
+    /// Accept the repository as it is, or create it, although it is not the one that holds
+    /// the last snapshot
+    #[arg(long, conflicts_with = "plan")]
+    pub new_repository: bool,
 }
 
 /// Arguments of `recover`.
@@ -126,6 +130,9 @@ pub struct Restore {
     /// Snapshot to restore: its id, or `latest` for the last complete one
     #[arg(long, value_name = "ID", default_value = "latest", value_parser = snapshot_id)]
     pub snapshot: String,
+    /// Restore a snapshot of this host, such as one that this machine replaces
+    #[arg(long, value_name = "HOST", value_parser = host_name)]
+    pub host: Option<String>,
     /// Write the restored files below this directory instead of in place
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     pub target: Option<PathBuf>,
@@ -180,7 +187,15 @@ impl CheckPlan {
 }
 
 fn instance_name(name: &str) -> Result<String, String> {
-    match check_instance_name(name) {
+    checked(name, check_instance_name)
+}
+
+fn host_name(name: &str) -> Result<String, String> {
+    checked(name, check_host_name)
+}
+
+fn checked(name: &str, check: fn(&str) -> Result<(), Finding>) -> Result<String, String> {
+    match check(name) {
         Ok(()) => Ok(name.to_owned()),
         Err(Finding {
             problem, remedy, ..

@@ -12,7 +12,7 @@ use crate::base::paths::Host;
 use crate::cli::check_plan;
 use crate::cli::{self, Cli, Command, InstanceArgument};
 use crate::client::terminal::Terminal;
-use crate::client::{Client, Reader};
+use crate::client::{Accepted, Client, Reader};
 use crate::client::{logs, status};
 use crate::plan::Plan;
 use crate::report::journal;
@@ -71,7 +71,11 @@ fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
             Ok(backup::run(plan, invocation).exit_status())
         }),
         InstanceArgument { name, .. } => ask(host, args.json, |client| {
-            client.run(required(name.as_ref())?, args.accept_shrink)
+            let accepted = Accepted {
+                shrink: args.accept_shrink,
+                new_repository: args.new_repository,
+            };
+            client.run(required(name.as_ref())?, accepted)
         }),
     }
 }
@@ -87,6 +91,7 @@ fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
     let request = request::Request {
         version: request::VERSION,
         snapshot: args.snapshot,
+        host: args.host,
         target: args.target,
         path: args.path,
     };

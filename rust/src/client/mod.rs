@@ -35,6 +35,15 @@ pub enum Reader {
     Program,
 }
 
+/// What a backup is to accept for once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Accepted {
+    /// Data that shrank.
+    pub shrink: bool,
+    /// A repository that does not hold the last snapshot, or none.
+    pub new_repository: bool,
+}
+
 /// Client of the units of a machine.
 pub struct Client<'a> {
     /// Directories of the machine.
@@ -50,27 +59,31 @@ pub struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Starts a backup and waits for its result. With `accept_shrink`, accepts the current data
-    /// size as the new baseline. Returns the exit status.
+    /// Starts a backup and waits for its end. Returns the exit status.
     ///
     /// # Errors
     /// There is no such instance, or systemd did not start it.
-    pub fn run(&mut self, name: &str, accept_shrink: bool) -> Result<u8, Failure> {
+    pub fn run(&mut self, name: &str, accepted: Accepted) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
         let unit = unit_names::service(name, "");
         let before = report::last_run(&directories)?.map(|record| record.run_id);
-        let accepted = directories.accept_shrink();
-        if accept_shrink {
-            leave(&directories, &accepted, b"")?;
+        let requests = [
+            (accepted.shrink, directories.accept_shrink()),
+            (accepted.new_repository, directories.new_repository()),
+        ];
+        let requests = requests.into_iter().filter(|(wanted, _)| *wanted);
+        let requests: Vec<_> = requests.map(|(_, file)| file).collect();
+        for request in &requests {
+            leave(&directories, request, b"")?;
         }
         let demand = directories.demand();
         if report::running(&directories)?.is_some_and(|state| state.phase == "waiting") {
             leave(&directories, &demand, b"")?;
         }
         let started = self.start(&unit, &directories.run_state());
-        // Valid for this run only.
-        if accept_shrink {
-            remove_if_there(&accepted).map_err(anyhow::Error::from)?;
+        // They are meant for this run, not for a later one.
+        for request in &requests {
+            remove_if_there(request).map_err(anyhow::Error::from)?;
         }
         remove_if_there(&demand).map_err(anyhow::Error::from)?;
         let result = started?;

@@ -8,6 +8,7 @@ pub(crate) fn good() -> Value {
     json!({
         "version": 1,
         "instance": "myservice",
+        "host": "myhost",
         "provider": {
             "type": "restic",
             "program": format!("{tool}/restic"),

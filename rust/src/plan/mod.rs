@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 pub(crate) use repository::borg_location;
 
-pub use check::{Finding, Problems, StorePolicy, check_instance_name};
+pub use check::{Finding, Problems, StorePolicy, check_host_name, check_instance_name};
 pub use summary::PlanSummary;
 
 /// Version of the plan format that this executor understands.
@@ -32,6 +32,8 @@ pub struct Plan {
     pub version: u32,
     /// Name under `backupservice.instances`.
     pub instance: String,
+    /// Name of the host; together with the instance's it says whose a snapshot is.
+    pub host: String,
     /// Provider program.
     pub provider: ProviderSettings,
     /// Repository of the snapshots.

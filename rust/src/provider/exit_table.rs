@@ -148,6 +148,9 @@ pub fn failure(program: &str, row: Option<&Row>, exit: &ProgramExit<'_>) -> Fail
     )
 }
 
+/// Longest message of a program that becomes part of a record, in characters.
+const LONGEST_MESSAGE: usize = 2000;
+
 /// The program's last message, on one line.
 #[must_use]
 pub fn output(exit: &ProgramExit<'_>) -> Option<String> {
@@ -157,7 +160,16 @@ pub fn output(exit: &ProgramExit<'_>) -> Option<String> {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    Some(words.join("; "))
+    Some(shortened(words.join("; ")))
+}
+
+/// The text as it may become part of a record; a very long one is cut off.
+#[must_use]
+pub fn shortened(text: String) -> String {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 fn fits(sign: Sign, exit: &ProgramExit<'_>) -> bool {

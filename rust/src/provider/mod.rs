@@ -34,7 +34,8 @@ use crate::plan::{Plan, ProviderKind, Retention};
 ///   that proves the work was done.
 /// - Never make up for a failure here. Initialising, retrying and cleaning up are
 ///   decided by the pipeline, which is told by [`crate::base::outcome::FailureKind`].
-/// - See only what belongs to the instance: repositories may be shared.
+/// - See only what belongs to the instance of this host: repositories may be shared by
+///   instances and by hosts.
 /// - A line that cannot be parsed is a note, not an error.
 pub trait Provider {
     /// The word used in plans, records and the journal.
@@ -49,7 +50,8 @@ pub trait Provider {
     /// Makes one snapshot of `selection`, marked as belonging to the instance.
     ///
     /// # Errors
-    /// There is no snapshot. A repository that does not exist is
+    /// There is no snapshot, or the repository is not the one that holds
+    /// [`Selection::last`]. A repository that does not exist is
     /// [`crate::base::outcome::FailureKind::NoRepository`], and only if that is certain.
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure>;
 
@@ -148,25 +150,43 @@ pub trait Observer {
 /// Data of a snapshot.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection<'a> {
-    /// Absolute paths.
+    /// Absolute paths: sources, and the directory of dumps.
     pub paths: &'a [PathBuf],
+    /// Directory of dumps. No pattern excludes it or what it holds, wherever it is.
+    pub staging: Option<&'a Path>,
     /// Patterns in the contract's syntax.
     pub exclude: &'a [String],
     /// What is mounted below one of the paths is left out. The directory on which it is
     /// mounted may be there, empty.
     pub one_file_system: bool,
+    /// The instance's last snapshot, if it has had one: only the repository that holds it
+    /// is the right one.
+    pub last: Option<&'a LastSnapshot>,
+}
+
+/// The last snapshot of an instance, which proves that a repository is the same as before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastSnapshot {
+    /// Its id.
+    pub snapshot: String,
+    /// Id of the repository, if the program prints it.
+    pub repository: Option<String>,
 }
 
 /// A snapshot that was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backup {
-    /// Its id.
-    pub snapshot: String,
+    /// Its id, and that of the repository.
+    pub saved: LastSnapshot,
     /// Files and bytes, as counted by the provider.
     pub totals: Totals,
     /// Why it does not hold everything that was selected.
     pub incomplete: Option<Problem>,
 }
+
+/// Remedy when a repository is not the one that holds the last snapshot.
+pub const OTHER_REPOSITORY: &str = "check repository.path, that the right disk is mounted, and that nobody has put an older copy in its place; if it is to be used as it is, `backupservice run NAME --new-repository`";
 
 /// Result of [`Provider::forget`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -175,6 +195,16 @@ pub struct Forgotten {
     pub removed: Vec<String>,
     /// Number of snapshots left.
     pub kept: usize,
+}
+
+impl Forgotten {
+    /// The result if every snapshot is kept.
+    fn nothing(snapshots: &[Snapshot]) -> Self {
+        Self {
+            removed: Vec::new(),
+            kept: snapshots.len(),
+        }
+    }
 }
 
 /// A snapshot as listed; also the items of `snapshots.json`.
@@ -230,6 +260,18 @@ pub fn name(kind: ProviderKind) -> &'static str {
     }
 }
 
+/// Most output of a program that is kept, in bytes. What is cut off cannot be read as what it
+/// should be, and so is a failure.
+const MOST_OUTPUT: usize = 64 << 20;
+
+/// Adds a line to the output that is kept, if there is room.
+fn keep(output: &mut Vec<u8>, line: &[u8]) {
+    if output.len() + line.len() < MOST_OUTPUT {
+        output.extend_from_slice(line);
+        output.push(b'\n');
+    }
+}
+
 /// Exclude patterns of a selection.
 fn patterns(selection: &Selection<'_>) -> Result<Vec<Pattern>, Failure> {
     let mut patterns = Vec::new();
@@ -238,7 +280,8 @@ fn patterns(selection: &Selection<'_>) -> Result<Vec<Pattern>, Failure> {
             let message = format!("excludePatterns: {text:?} {mistake}");
             Failure::new(message, mistake.remedy)
         })?;
-        for path in selection.paths {
+        let sources = selection.paths.iter();
+        for path in sources.filter(|path| Some(path.as_path()) != selection.staging) {
             let path = path.to_str().ok_or_else(|| {
                 let message = format!("the name of {} is not UTF-8", path.display());
                 Failure::new(message, "rename it, or exclude nothing")

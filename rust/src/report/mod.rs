@@ -22,8 +22,7 @@ use record::{Phase, Problem, Record, RunState, VERSION};
 
 pub use notify::doing;
 pub use state::{
-    has_snapshots, history, last_complete_totals, last_maintenance, last_run, maintaining, running,
-    write_record,
+    history, last_maintenance, last_run, last_success, maintaining, running, write_record,
 };
 
 /// Minimum time between two updates of the progress in [`RunState`] and `systemctl status`.

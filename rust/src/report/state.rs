@@ -1,17 +1,14 @@
 //! Reading and writing of records and state files.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::maintenance::MaintenanceRecord;
-use super::record::{Record, RunState, Totals};
+use super::record::{Record, RunState};
 use crate::base::outcome::Outcome;
-use crate::base::paths::{InstancePaths, remove_if_there, write_atomically};
+use crate::base::paths::{InstancePaths, read_json as read, remove_if_there, write_atomically};
 
 /// Number of records kept in the history.
 const HISTORY: usize = 100;
@@ -24,27 +21,18 @@ pub fn last_run(directories: &InstancePaths) -> Result<Option<Record>> {
     read(&directories.last_run())
 }
 
-/// Whether any run in the history created a snapshot.
+/// The record of the last success, however long ago it was.
 ///
 /// # Errors
-/// The history cannot be read or parsed.
-pub fn has_snapshots(directories: &InstancePaths) -> Result<bool> {
-    Ok(runs(directories)?.any(|record| record.snapshot.is_some()))
+/// The file is not a record, or cannot be read.
+pub fn last_success(directories: &InstancePaths) -> Result<Option<Record>> {
+    read(&directories.last_success())
 }
 
-/// Files and bytes of the last complete snapshot in the history.
+/// The last runs, oldest first, with the last success whenever that was.
 ///
 /// # Errors
-/// The history cannot be read or parsed.
-pub fn last_complete_totals(directories: &InstancePaths) -> Result<Option<Totals>> {
-    let complete = runs(directories)?.filter(|record| record.outcome == Outcome::Success);
-    Ok(complete.filter_map(|record| record.totals).last())
-}
-
-/// The runs in the history, oldest first.
-///
-/// # Errors
-/// The history or the last record cannot be read or parsed.
+/// The history or one of the records is none, or cannot be read.
 pub fn history(directories: &InstancePaths) -> Result<Vec<Record>> {
     let mut history: Vec<Record> = read(&directories.history())?.unwrap_or_default();
     // The last record is written after the history, and alone if writing the history failed.
@@ -54,12 +42,17 @@ pub fn history(directories: &InstancePaths) -> Result<Vec<Record>> {
             .last()
             .is_none_or(|run| run.finished < last.finished)
     }));
+    // The history is trimmed.
+    let success = last_success(directories)?;
+    history.splice(
+        0..0,
+        success.filter(|success| {
+            history
+                .first()
+                .is_none_or(|run| success.finished < run.finished)
+        }),
+    );
     Ok(history)
-}
-
-fn runs(directories: &InstancePaths) -> Result<impl Iterator<Item = Record>> {
-    let history: Option<Vec<Record>> = read(&directories.history())?;
-    Ok(history.into_iter().flatten().chain(last_run(directories)?))
 }
 
 /// The state of the run in progress, if there is one.
@@ -101,6 +94,9 @@ pub fn write_record(directories: &InstancePaths, record: &Record) {
     let superfluous = history.len().saturating_sub(HISTORY);
     history.drain(..superfluous);
     write(&path, &history);
+    if record.outcome == Outcome::Success {
+        write(&directories.last_success(), record);
+    }
     write(&directories.last_run(), record);
     remove(&directories.run_state());
 }
@@ -124,17 +120,4 @@ pub(super) fn remove(path: &Path) {
     if let Err(error) = remove_if_there(path) {
         log::warn!("cannot remove {}: {error}", path.display());
     }
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let json = match fs::read(path) {
-        Ok(json) => json,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", path.display()));
-        }
-    };
-    let value = serde_json::from_slice(&json)
-        .with_context(|| format!("{} is damaged; move it elsewhere", path.display()))?;
-    Ok(Some(value))
 }

@@ -2,11 +2,13 @@
 
 use crate::base::cancel::Cancel;
 use crate::base::lock::{self, Lock, Mode};
+use crate::base::measure::Totals;
 use crate::base::outcome::{self, Failure, FailureKind, Outcome};
 use crate::plan::Plan;
 use crate::provider::{self, Backup, Job, Provider, Selection};
 use crate::report::record::Record;
 use crate::report::{End, Report};
+use crate::run::identity::{self, Identity};
 use crate::run::invocation::Invocation;
 use crate::run::observer::observed;
 use crate::run::{conditions, guards, locks, recover, shrink, unverified};
@@ -98,7 +100,12 @@ fn attempt(
     report.phase("guard");
     guards::prepared(plan, &invocation.directories)?;
     guards::sources(plan)?;
+    guards::excludes(plan)?;
     guards::credentials(plan, &invocation.credentials)?;
+    let before = Before {
+        identity: identity::load(&invocation.directories)?,
+        totals: shrink::baseline(plan, &invocation.directories)?,
+    };
     let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;
     unverified::settle(
         &invocation.directories,
@@ -108,14 +115,19 @@ fn attempt(
     )?;
 
     let mut journal = begin(plan, invocation, report)?;
-    let result = work(plan, invocation, report, &*provider, &mut journal);
+    let result = work(plan, invocation, &before, report, &*provider, &mut journal);
     let mut noted = Ok(());
     if result.is_err() && ["backup", "mark"].contains(&journal.intent().phase.as_str()) {
         // There may be a snapshot nevertheless.
         noted = unverified::raise(&invocation.directories, report.started());
     }
-    let snapshot = result.as_ref().ok().map(|backup| backup.snapshot.clone());
+    let saved = result.as_ref().ok().map(|backup| &backup.saved);
+    let snapshot = saved.map(|saved| saved.snapshot.clone());
     let concluded = journal.conclude(outcome_of(&result), snapshot);
+    // From here on no recovery doubts the snapshot, and marks it by giving it another id.
+    if let Some(saved) = saved {
+        noted = identity::note(&invocation.directories, saved);
+    }
     let mut context = undo::UndoContext {
         units: invocation.units,
         directories: &invocation.directories,
@@ -129,9 +141,16 @@ fn attempt(
     result
 }
 
+/// What is known of the run before.
+struct Before {
+    identity: Option<Identity>,
+    totals: Option<Totals>,
+}
+
 fn work(
     plan: &Plan,
     invocation: &Invocation<'_>,
+    before: &Before,
     report: &mut Report,
     provider: &dyn Provider,
     journal: &mut Journal,
@@ -175,16 +194,23 @@ fn work(
             invocation.cancel.check("dump")?;
             streams::dump(stream, &staging, units, invocation.cancel)?;
         }
-        paths.push(staging);
+        paths.push(staging.clone());
     }
     invocation.cancel.check("backup")?;
     enter("backup", report, journal)?;
     let selection = Selection {
         paths: &paths,
+        staging: (!plan.streams.is_empty()).then_some(&*staging),
         exclude: &plan.exclude,
         one_file_system: plan.one_file_system,
+        last: before.identity.as_ref().map(|identity| &identity.last),
     };
-    let mut backup = snapshot(plan, &selection, invocation, report, provider)?;
+    let mut backup = match snapshot(plan, &selection, invocation, report, provider) {
+        Err(failure) if failure.kind == FailureKind::NoRepository => {
+            return Err(before.identity.as_ref().map_or(failure, identity::gone));
+        }
+        result => result?,
+    };
     if backup.incomplete.is_none() {
         backup.incomplete = guards::vanished(plan);
     }
@@ -192,21 +218,26 @@ fn work(
         backup.incomplete = stopped.came_back(units)?;
     }
     if backup.incomplete.is_none() {
-        backup.incomplete = shrink::problem(plan, &invocation.directories, &backup.totals)?;
+        backup.incomplete = shrink::problem(
+            plan,
+            &invocation.directories,
+            before.totals.as_ref(),
+            &backup.totals,
+        )?;
     }
     if backup.incomplete.is_some() {
         enter("mark", report, journal)?;
         // A cancel request must not leave a snapshot that claims to be complete.
         let marked = unlocking(provider, report, &Cancel::never(), |job| {
-            provider.mark_incomplete(&backup.snapshot, job)
+            provider.mark_incomplete(&backup.saved.snapshot, job)
         });
-        backup.snapshot = marked.map_err(|failure| unmarked(&backup, failure))?;
+        backup.saved.snapshot = marked.map_err(|failure| unmarked(&backup, failure))?;
     }
     Ok(backup)
 }
 
-/// Backs up, and creates the repository only if that fails because there is none; of the
-/// instances that share it, only one does.
+/// Backs up, and creates the repository only if that fails because there is none, and the
+/// instance has never had a snapshot; of the instances that share it, only one does.
 fn snapshot(
     plan: &Plan,
     selection: &Selection<'_>,
@@ -221,7 +252,7 @@ fn snapshot(
         })
     };
     match backup(report) {
-        Err(failure) if failure.kind == FailureKind::NoRepository => {}
+        Err(failure) if failure.kind == FailureKind::NoRepository && selection.last.is_none() => {}
         result => return result,
     }
     invocation.cancel.check("init")?;
@@ -279,7 +310,7 @@ fn unmarked(backup: &Backup, mut failure: Failure) -> Failure {
     let problem = backup.incomplete.as_ref().map(ToString::to_string);
     failure.problem.message = format!(
         "the snapshot {} is incomplete ({}), and could not be marked as such: {}",
-        backup.snapshot,
+        backup.saved.snapshot,
         problem.unwrap_or_default(),
         failure.problem.message
     );
@@ -304,7 +335,7 @@ fn end(result: Result<Backup, Failure>, cleanup: &UndoReport) -> End {
             error: backup
                 .incomplete
                 .or_else(|| cleanup.problems.first().cloned()),
-            snapshot: Some(backup.snapshot),
+            snapshot: Some(backup.saved.snapshot),
             totals: Some(backup.totals),
         },
         Err(failure) => End {

@@ -10,6 +10,7 @@ use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 use crate::base::unit_names;
 use crate::plan::Plan;
+use crate::plan::pattern::Pattern;
 use crate::run::prepare::PrepareResult;
 
 /// Checks that `prepare` has succeeded; remote repositories need none.
@@ -93,6 +94,29 @@ pub fn vanished(plan: &Plan) -> Option<Problem> {
         format!("after it was read, {}", problem.message),
         "find out what removes the data; a service that moves it about can rest meanwhile, with quiesce.units",
     ))
+}
+
+/// Checks that no exclude pattern leaves out a whole source.
+///
+/// # Errors
+/// One does, or is none.
+pub fn excludes(plan: &Plan) -> Result<(), Failure> {
+    for text in &plan.exclude {
+        let pattern = Pattern::parse(text).map_err(|mistake| {
+            let message = format!("excludePatterns: {text:?} {mistake}");
+            Failure::new(message, mistake.remedy)
+        })?;
+        if let Some(source) = plan.sources.iter().find(|source| pattern.covers(source)) {
+            return Err(Failure::new(
+                format!(
+                    "excludePatterns: {text:?} leaves out the whole source {}",
+                    source.display()
+                ),
+                "exclude less, or remove the source from sourceDirectories",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn has_text(file: &Path) -> Result<bool, anyhow::Error> {

@@ -12,6 +12,7 @@ use crate::report::maintenance::{
 use crate::report::{self, Report};
 use crate::run::conditions;
 use crate::run::guards;
+use crate::run::identity;
 use crate::run::invocation::Invocation;
 use crate::run::locks;
 use crate::run::observer::observed;
@@ -168,10 +169,27 @@ impl MaintenanceWork<'_> {
             let forgotten = self.step("forget", provider, |job| {
                 provider.forget(&plan.retention, job)
             })?;
+            self.follow(provider, &forgotten.removed)?;
             self.done.kept = Some(forgotten.kept);
             self.done.removed = Some(forgotten.removed);
         }
         self.done.bytes_freed = self.step("prune", provider, |job| provider.prune(job))?;
+        Ok(())
+    }
+
+    /// Keeps the repository's identity if the last snapshot is gone, which only happens if a
+    /// clock was wrong: the newest one is never forgotten.
+    fn follow(&mut self, provider: &dyn Provider, removed: &[String]) -> Result<(), Failure> {
+        let directories = &self.invocation.directories;
+        let known =
+            identity::load(directories)?.filter(|known| removed.contains(&known.last.snapshot));
+        let Some(known) = known else { return Ok(()) };
+        let left = observed(&mut self.report, self.invocation.cancel, |job| {
+            provider.snapshots(job)
+        })?;
+        if let Some(newest) = left.last() {
+            identity::replace(directories, &known.last.snapshot, &newest.id)?;
+        }
         Ok(())
     }
 
@@ -219,6 +237,5 @@ impl MaintenanceWork<'_> {
 
 /// Whether there is no repository because there never was a snapshot.
 fn is_new(failure: &Failure, directories: &InstancePaths) -> bool {
-    failure.kind == FailureKind::NoRepository
-        && matches!(report::has_snapshots(directories), Ok(false))
+    failure.kind == FailureKind::NoRepository && matches!(identity::load(directories), Ok(None))
 }

@@ -1,6 +1,7 @@
 //! The shrink guard: data that lost half its size is more often an accident than a clean-up.
 
 use crate::base::measure::{Totals, size};
+use crate::base::outcome::Failure;
 use crate::base::paths::{InstancePaths, remove_if_there};
 use crate::base::problem::Problem;
 use crate::plan::Plan;
@@ -9,14 +10,36 @@ use crate::report;
 /// Bytes; smaller losses are ignored, since small services change by half every day.
 const FLOOR: u64 = 10 << 20;
 
-/// Why a snapshot with these `totals` must not pass for a complete one: it holds much
-/// less than the last that did. Costs nothing, since runs are on record.
+/// Reads what the last success counted; none if there was none, or whatever size the data
+/// has is to be accepted.
 ///
 /// # Errors
-/// The records cannot be read.
+/// The record cannot be read: without it, data that is gone would not be noticed.
+pub fn baseline(plan: &Plan, directories: &InstancePaths) -> Result<Option<Totals>, Failure> {
+    if directories.accept_shrink().exists() {
+        return Ok(None);
+    }
+    let last = report::last_success(directories).map_err(|error| {
+        Failure::new(
+            format!("it is not known how much data there was: {error:#}"),
+            format!(
+                "repair the file or its disk; or `backupservice run {} --accept-shrink` accepts the current size as the baseline",
+                plan.instance
+            ),
+        )
+    })?;
+    Ok(last.and_then(|record| record.totals))
+}
+
+/// Why a snapshot with these `totals` must not pass for a complete one: it holds much less
+/// than the `baseline`. Carries out a request to accept the current size.
+///
+/// # Errors
+/// The request cannot be removed.
 pub fn problem(
     plan: &Plan,
     directories: &InstancePaths,
+    baseline: Option<&Totals>,
     totals: &Totals,
 ) -> anyhow::Result<Option<Problem>> {
     let accepted = directories.accept_shrink();
@@ -24,10 +47,7 @@ pub fn problem(
         remove_if_there(&accepted)?;
         return Ok(None);
     }
-    let (Some(percent), Some(before)) = (
-        plan.guards.max_shrink,
-        report::last_complete_totals(directories)?,
-    ) else {
+    let (Some(percent), Some(before)) = (plan.guards.max_shrink, baseline) else {
         return Ok(None);
     };
     if !is_too_much(before.bytes, totals.bytes, percent) {

@@ -18,6 +18,7 @@ use crate::base::outcome::{Failure, FailureKind};
 use crate::base::paths::{InstancePaths, remove_if_there, sync_parent, write_atomically};
 use crate::provider::{Provider, Snapshot};
 use crate::report::Report;
+use crate::run::identity;
 use crate::run::observer::observed;
 
 /// Time span in which a killed run may have made snapshots: `unverified.json`.
@@ -71,7 +72,7 @@ pub fn settle(
         return Ok(());
     };
     report.phase("settle");
-    match mark(unverified, provider, report, cancel) {
+    match mark(unverified, directories, provider, report, cancel) {
         Err(failure) if failure.kind == FailureKind::NoRepository => {}
         result => result?,
     }
@@ -84,6 +85,7 @@ pub fn settle(
 
 fn mark(
     unverified: Unverified,
+    directories: &InstancePaths,
     provider: &dyn Provider,
     report: &mut Report,
     cancel: &Cancel,
@@ -95,9 +97,10 @@ fn mark(
             "the snapshot {} was never verified to be complete: marking it as incomplete",
             snapshot.id
         ));
-        observed(report, cancel, |job| {
+        let marked = observed(report, cancel, |job| {
             provider.mark_incomplete(&snapshot.id, job)
         })?;
+        identity::replace(directories, &snapshot.id, &marked)?;
     }
     Ok(())
 }

@@ -11,10 +11,11 @@ use crate::steps::claims;
 use crate::steps::journal::{Action, Journal};
 use crate::systemd::units::{Activity, Units, active_triggers, taken_down_with};
 
-/// Units that this run has stopped.
+/// Units that are to be inactive while the data is read, those that were inactive before
+/// included, each with its last activation until then.
 #[derive(Debug, Default)]
 pub struct Stopped {
-    units: Vec<String>,
+    units: Vec<(String, String)>,
 }
 
 /// Stops `wanted`, the units that systemd stops along with them, and the sockets, paths
@@ -62,22 +63,27 @@ pub fn stop(
     for unit in &running {
         units.stop_and_wait(unit)?;
     }
-    let down = Stopped {
-        units: running.into_iter().chain(dependents).collect(),
-    };
-    down.wait(units)?;
-    Ok(down)
+    let mut stopped = Stopped::default();
+    for unit in wanted.iter().chain(&dependents) {
+        wait(unit, units)?;
+        let last = units.last_activation(unit)?;
+        stopped.units.push((unit.clone(), last));
+    }
+    Ok(stopped)
 }
 
 impl Stopped {
-    /// Reports the units that run again although they should be stopped.
+    /// Reports the units that run, or have run since they were stopped. systemd gives each
+    /// activation an id, and keeps that of a unit that the unit of the run refers to.
     ///
     /// # Errors
     /// If systemd cannot be asked.
     pub fn came_back(&self, units: &dyn Units) -> Result<Option<Problem>, Failure> {
         let mut back = Vec::new();
-        for unit in &self.units {
-            if units.activity(unit)? != Activity::Inactive {
+        for (unit, before) in &self.units {
+            let last = units.last_activation(unit)?;
+            let ran = !last.is_empty() && last != *before;
+            if ran || units.activity(unit)? != Activity::Inactive {
                 back.push(unit.as_str());
             }
         }
@@ -86,22 +92,20 @@ impl Stopped {
         }
         Ok(Some(Problem::new(
             format!(
-                "{} was stopped but ran again while the data was read",
+                "{} ran while the data was read, although quiesce.units wants it stopped",
                 back.join(", ")
             ),
             "find what started it with `systemctl status`, and name that in quiesce.units too",
         )))
     }
+}
 
-    /// Waits for the units that systemd stops along with others: their jobs are not ours.
-    fn wait(&self, units: &dyn Units) -> Result<(), Failure> {
-        for unit in &self.units {
-            while units.activity(unit)? == Activity::Stopping {
-                thread::sleep(TICK);
-            }
-        }
-        Ok(())
+/// Waits until a unit that systemd stops along with others is down: its job is not ours.
+fn wait(unit: &str, units: &dyn Units) -> Result<(), Failure> {
+    while units.activity(unit)? == Activity::Stopping {
+        thread::sleep(TICK);
     }
+    Ok(())
 }
 
 /// Records the units in the order in which they start again, reversed: triggers before

@@ -219,6 +219,14 @@ impl Units for Systemd {
             .map_err(|error| errors::of_unit(unit, &error))
     }
 
+    fn last_activation(&self, unit: &str) -> Result<String, UnitError> {
+        let path = self.load(unit)?;
+        let id: Vec<u8> = self
+            .property(&path, UNIT, "InvocationID")
+            .map_err(|error| errors::of_unit(unit, &error))?;
+        Ok(client::invocation_id(id))
+    }
+
     fn shutting_down(&self) -> bool {
         let state: zbus::Result<String> = self.property(PATH, MANAGER, "SystemState");
         state.is_ok_and(|state| state == "stopping")

@@ -52,6 +52,13 @@ pub trait Units {
     /// systemd cannot be reached, or does not know the unit.
     fn restarts(&self, unit: &str) -> Result<u32, UnitError>;
 
+    /// Id of the unit's last activation; empty if there was none, or systemd has unloaded the
+    /// unit since.
+    ///
+    /// # Errors
+    /// systemd cannot be asked, or does not know the unit.
+    fn last_activation(&self, unit: &str) -> Result<String, UnitError>;
+
     /// Whether the machine is shutting down, so that nothing can be started.
     fn shutting_down(&self) -> bool;
 }

@@ -21,7 +21,7 @@ fn a_stopped_backup_leaves_neither_lock_nor_snapshot() {
             .args([
                 "create",
                 "--read-special",
-                "::app-2026-11-21T03:04:05.000006Z",
+                "::app@here-2026-11-21T03:04:05.000006Z",
             ])
             .arg(&fifo)
             .spawn()

@@ -140,6 +140,8 @@ fn left_out(
         paths: &[source.to_owned()],
         exclude: &[pattern.to_owned()],
         one_file_system: false,
+        staging: None,
+        last: None,
     };
     let all: Vec<PathBuf> = TREE.iter().map(|path| source.join(path)).collect();
     with(machine, |provider, job| {
@@ -148,7 +150,7 @@ fn left_out(
             .map_err(|failure| failure.to_string())?;
         assert_eq!(made.incomplete, None, "{pattern}");
         let snapshot = Snapshot {
-            id: made.snapshot,
+            id: made.saved.snapshot,
             time: Timestamp::UNIX_EPOCH,
             complete: true,
             paths: Vec::new(),

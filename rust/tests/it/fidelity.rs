@@ -29,7 +29,10 @@ fn odd_names_and_modes_survive(program: Program) {
     fs::write(odd.join("-dash\nnewline"), "x").unwrap();
     fs::set_permissions(&odd, fs::Permissions::from_mode(0o2750)).unwrap();
     fs::write(machine.source().join("we[i]r*d\\?."), "neighbour").unwrap();
-    let snapshot = back_up(&machine, &[machine.source()]).unwrap().snapshot;
+    let snapshot = back_up(&machine, &[machine.source()])
+        .unwrap()
+        .saved
+        .snapshot;
     let target = machine.path("target");
     fs::create_dir(&target).unwrap();
     with(&machine, |provider, job| {
@@ -82,7 +85,7 @@ fn attributes_survive(program: Program) {
     let target = machine.path("target");
     fs::create_dir(&target).unwrap();
     with(&machine, |provider, job| {
-        let snapshot = only(provider, job, &snapshot.snapshot);
+        let snapshot = only(provider, job, &snapshot.saved.snapshot);
         provider.restore(&snapshot, &source, &target, job).unwrap();
     });
     let restored = target.join("data");
@@ -108,7 +111,7 @@ fn names_that_are_not_utf_8_survive(program: Program) {
     let target = machine.path("target");
     fs::create_dir(&target).unwrap();
     with(&machine, |provider, job| {
-        let snapshot = only(provider, job, &snapshot.snapshot);
+        let snapshot = only(provider, job, &snapshot.saved.snapshot);
         provider
             .restore(&snapshot, &machine.source(), &target, job)
             .unwrap();
@@ -123,7 +126,10 @@ fn one_file_can_be_restored(program: Program) {
     for name in ["file2", "-file", "pf:file", "re:.*"] {
         fs::write(machine.source().join(name), name).unwrap();
     }
-    let snapshot = back_up(&machine, &[machine.source()]).unwrap().snapshot;
+    let snapshot = back_up(&machine, &[machine.source()])
+        .unwrap()
+        .saved
+        .snapshot;
     for name in ["file", "-file", "pf:file", "re:.*"] {
         let target = machine.path(&format!("target {name}"));
         fs::create_dir(&target).unwrap();
@@ -142,7 +148,10 @@ fn what_a_snapshot_does_not_hold_is_not_restored(program: Program) {
     let Some(machine) = machine(program) else {
         return;
     };
-    let snapshot = back_up(&machine, &[machine.source()]).unwrap().snapshot;
+    let snapshot = back_up(&machine, &[machine.source()])
+        .unwrap()
+        .saved
+        .snapshot;
     fs::create_dir(machine.path("target")).unwrap();
     with(&machine, |provider, job| {
         let snapshot = only(provider, job, &snapshot);
@@ -165,7 +174,7 @@ fn only_what_was_asked_for_is_restored(program: Program) {
     fs::create_dir(&neighbour).unwrap();
     fs::hard_link(machine.source().join("file"), neighbour.join("same")).unwrap();
     let paths = [machine.source(), neighbour.clone()];
-    let snapshot = back_up(&machine, &paths).unwrap().snapshot;
+    let snapshot = back_up(&machine, &paths).unwrap().saved.snapshot;
     let target = machine.path("target");
     fs::create_dir(&target).unwrap();
     fs::write(target.join("other"), "untouched").unwrap();

@@ -37,7 +37,10 @@ fn snapshot(machine: &Machine) -> String {
         }
     }
     fs::write(machine.source().join("file"), random(500_000)).unwrap();
-    back_up(machine, &[machine.source()]).unwrap().snapshot
+    back_up(machine, &[machine.source()])
+        .unwrap()
+        .saved
+        .snapshot
 }
 
 fn incomplete(machine: &Machine) -> String {
@@ -120,7 +123,7 @@ fn a_source_that_was_renamed_leaves_nothing_behind_for_ever(program: Program) {
     let other = machine.path("srv/other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("file"), "x").unwrap();
-    let old = back_up(&machine, &[other]).unwrap().snapshot;
+    let old = back_up(&machine, &[other]).unwrap().saved.snapshot;
     let all = [snapshot(&machine), snapshot(&machine)];
     let done = machine.maintain_for_real().record.done;
     assert_eq!(done.removed, Some(vec![old]));
@@ -284,9 +287,11 @@ fn prune_and_checkpoints_are_borgs_of_the_instance_alone() {
     let own = snapshot(&machine);
     let name = archives(&machine).remove(0);
     let others = [
-        "app-b-2026-01-01T00:00:00.000000Z",
-        "app-b-2026-01-01T00:00:00.000000Z.checkpoint",
-        "app-2026-01-01T00:00:00",
+        "app@here-b-2026-01-01T00:00:00.000000Z",
+        "app@there-2026-01-01T00:00:00.000000Z",
+        "app@here-b-2026-01-01T00:00:00.000000Z.checkpoint",
+        "app@there-2026-01-01T00:00:00.000000Z.checkpoint",
+        "app@here-2026-01-01T00:00:00",
         "app",
     ];
     let checkpoint = format!("{name}.checkpoint");

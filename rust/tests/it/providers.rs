@@ -92,9 +92,11 @@ fn excluded_files_are_left_out(program: Program) {
         paths: &[machine.source()],
         exclude: &exclude,
         one_file_system: false,
+        staging: None,
+        last: None,
     };
     with(&machine, |provider, job| {
-        let snapshot = provider.backup(&selection, job).unwrap().snapshot;
+        let snapshot = provider.backup(&selection, job).unwrap().saved.snapshot;
         let snapshot = only(provider, job, &snapshot);
         let all: Vec<PathBuf> = ["a.tmp", "b", "x1", "y1"]
             .iter()
@@ -140,7 +142,10 @@ fn an_unreadable_file_makes_an_incomplete_snapshot_that_is_never_the_latest(prog
     let Some(machine) = machine(program) else {
         return;
     };
-    let complete = back_up(&machine, &[machine.source()]).unwrap().snapshot;
+    let complete = back_up(&machine, &[machine.source()])
+        .unwrap()
+        .saved
+        .snapshot;
     let secret = machine.source().join("secret");
     fs::write(&secret, "x").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
@@ -176,7 +181,10 @@ fn marking_gives_a_snapshot_another_id_and_keeps_its_owner(program: Program) {
     let Some(machine) = machine(program) else {
         return;
     };
-    let made = back_up(&machine, &[machine.source()]).unwrap().snapshot;
+    let made = back_up(&machine, &[machine.source()])
+        .unwrap()
+        .saved
+        .snapshot;
     with(&machine, |provider, job| {
         let marked = provider.mark_incomplete(&made, job).unwrap();
         assert_ne!(marked, made);
@@ -239,6 +247,8 @@ fn progress_is_told_and_adds_up(program: Program) {
         paths: &[machine.source()],
         exclude: &[],
         one_file_system: false,
+        staging: None,
+        last: None,
     };
     open(&machine).backup(&selection, &mut job).unwrap();
     assert!(!told.progress.is_empty());

@@ -47,7 +47,10 @@ fn a_locked_repository_is_a_passing_trouble() {
     let Some(machine) = machine(Program::Restic) else {
         return;
     };
-    let snapshot = back_up(&machine, &[machine.source()]).unwrap().snapshot;
+    let snapshot = back_up(&machine, &[machine.source()])
+        .unwrap()
+        .saved
+        .snapshot;
     let mut holder = restic(&machine)
         .args([
             "backup",

@@ -24,6 +24,18 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Time between SIGTERM and SIGKILL: long enough to remove a lock from a slow repository.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Longest line on standard output that is kept, in bytes: a list of ten thousand snapshots.
+const LONGEST_OUT: usize = 16 << 20;
+
+/// Longest line on standard error that is kept, in bytes.
+const LONGEST_ERR: usize = 64 << 10;
+
+/// End of a line that was longer.
+const TRUNCATED: &[u8] = b" [line truncated]";
+
+/// Number of lines that wait to be read.
+const QUEUED: usize = 16;
+
 /// A program to run. It inherits no environment variables.
 #[derive(Clone, Debug, Default)]
 pub struct Command {
@@ -39,7 +51,8 @@ pub struct Command {
     pub input: Vec<u8>,
 }
 
-/// A line of output without its newline; need not be UTF-8.
+/// A line of output without its newline; need not be UTF-8. A line of more than 16 MiB on
+/// standard output or 64 KiB on standard error is cut off there, and says so at its end.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     /// From standard output.
@@ -116,11 +129,11 @@ fn run_with(
         thread::spawn(move || drop(stdin.write_all(&input)));
     }
     // Bounded, so that a program with much output waits instead of filling the memory.
-    let (sender, lines) = sync_channel(256);
+    let (sender, lines) = sync_channel(QUEUED);
     let out = child.stdout.take();
     let err = child.stderr.take();
-    read_lines(out, Line::Out, sender.clone());
-    read_lines(err, Line::Err, sender);
+    read_lines(out, Line::Out, LONGEST_OUT, sender.clone());
+    read_lines(err, Line::Err, LONGEST_ERR, sender);
     follow(&mut child, &lines, cancel, grace, goes_on)
 }
 
@@ -194,6 +207,7 @@ fn send(child: &Child, signal: Signal) {
 fn read_lines(
     pipe: Option<impl Read + Send + 'static>,
     tag: fn(Vec<u8>) -> Line,
+    longest: usize,
     sender: SyncSender<Line>,
 ) {
     let Some(pipe) = pipe else { return };
@@ -201,12 +215,19 @@ fn read_lines(
         let mut reader = BufReader::new(pipe);
         loop {
             let mut line = Vec::new();
-            match reader.read_until(b'\n', &mut line) {
+            let mut start = reader.by_ref().take(longest as u64);
+            match start.read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
             if line.last() == Some(&b'\n') {
                 line.pop();
+            } else if line.len() == longest {
+                match reader.skip_until(b'\n') {
+                    Err(_) => return,
+                    Ok(0 | 1) => {}
+                    Ok(_) => line.extend_from_slice(TRUNCATED),
+                }
             }
             if sender.send(tag(line)).is_err() {
                 return;

@@ -34,6 +34,35 @@ fn a_line_may_be_megabytes_long_and_not_utf_8() {
 }
 
 #[test]
+fn a_line_without_end_is_cut_off_and_the_next_one_is_read() {
+    let endless = "head -c 100000000 /dev/zero";
+    let (_, lines) = run_it(&format!(
+        "{endless}; echo; echo next; {{ {endless}; echo; echo next; }} >&2"
+    ));
+    let lengths: Vec<(bool, usize)> = lines
+        .iter()
+        .map(|line| match line {
+            Line::Out(line) => (true, line.len()),
+            Line::Err(line) => (false, line.len()),
+        })
+        .collect();
+    for expected in [
+        (true, LONGEST_OUT + TRUNCATED.len()),
+        (true, 4),
+        (false, LONGEST_ERR + TRUNCATED.len()),
+        (false, 4),
+    ] {
+        assert!(lengths.contains(&expected), "{lengths:?}");
+    }
+    assert_eq!(lengths.len(), 4);
+    let (_, lines) = run_it(&format!(
+        "head -c {LONGEST_ERR} /dev/zero >&2; echo >&2; echo x >&2"
+    ));
+    assert_eq!(lines.len(), 2);
+    assert!(matches!(&lines[0], Line::Err(line) if line.len() == LONGEST_ERR));
+}
+
+#[test]
 fn nothing_of_our_environment_reaches_the_child() {
     let (_, lines) = run_it("echo ${CARGO_MANIFEST_DIR-unset}");
     assert_eq!(lines, [Line::Out(b"unset".to_vec())]);

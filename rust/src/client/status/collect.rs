@@ -13,6 +13,7 @@ use crate::base::outcome::Outcome;
 use crate::base::paths::Host;
 use crate::base::problem::Problem;
 use crate::plan::PlanSummary;
+use crate::report;
 use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::{Record, RunState};
 use crate::systemd::timers::{RunActivity, UnitStates};
@@ -144,7 +145,7 @@ fn now(
 
 /// The last runs, oldest first.
 pub(super) fn history(host: &Host, name: &str) -> anyhow::Result<Vec<Record>> {
-    Ok(read(&host.instance(name).history())?.unwrap_or_default())
+    report::history(&host.instance(name))
 }
 
 /// None if there is no such file.

@@ -43,6 +43,9 @@ impl Plan {
         if let Err(finding) = check_instance_name(&self.instance) {
             check.0.push(finding);
         }
+        if let Err(finding) = check_host_name(&self.host) {
+            check.0.push(finding);
+        }
         check.provider(self, policy);
         check.sources(self);
         check.exclude(self);
@@ -119,6 +122,21 @@ pub fn check_instance_name(name: &str) -> Result<(), Finding> {
         ));
     }
     Ok(())
+}
+
+/// Checks the name of a host: it becomes part of the names of snapshots.
+///
+/// # Errors
+/// It has a character that such a name cannot have.
+pub fn check_host_name(name: &str) -> Result<(), Finding> {
+    if is_safe(name, "_.-") && name.len() <= 100 {
+        return Ok(());
+    }
+    Err(Finding::new(
+        "host",
+        &format!("`{name}` cannot be part of a snapshot's name"),
+        "Set backupservice.host to at most 100 letters, digits, `_`, `-` and `.`, beginning with a letter or digit",
+    ))
 }
 
 /// Problems found so far.
@@ -228,13 +246,23 @@ impl Checker {
     }
 
     fn exclude(&mut self, plan: &Plan) {
-        for (i, pattern) in plan.exclude.iter().enumerate() {
-            if let Err(mistake) = Pattern::parse(pattern) {
-                self.add(
-                    &format!("exclude[{i}]"),
-                    &format!("{pattern:?} {mistake}"),
-                    mistake.remedy,
-                );
+        for (i, text) in plan.exclude.iter().enumerate() {
+            let field = format!("exclude[{i}]");
+            match Pattern::parse(text) {
+                Err(mistake) => {
+                    self.add(&field, &format!("{text:?} {mistake}"), mistake.remedy);
+                }
+                Ok(pattern) => {
+                    let covered = plan.sources.iter().find(|source| pattern.covers(source));
+                    if let Some(source) = covered {
+                        let shown = source.display();
+                        self.add(
+                            &field,
+                            &format!("{text:?} leaves out the whole source {shown}"),
+                            "Exclude less, or remove the source from sourceDirectories",
+                        );
+                    }
+                }
             }
         }
     }

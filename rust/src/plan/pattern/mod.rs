@@ -6,6 +6,8 @@
 
 mod parse;
 
+use std::path::{Component, Path};
+
 /// An exclude pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -60,6 +62,18 @@ impl Pattern {
         parse::pattern(text)
     }
 
+    /// Whether it fits `path` or a directory above it, so that nothing of `path` is left.
+    /// Only an absolute pattern can: the others are meant for what is in a source.
+    #[must_use]
+    pub fn covers(&self, path: &Path) -> bool {
+        let names: Option<Vec<&str>> = path
+            .components()
+            .filter(|component| *component != Component::RootDir)
+            .map(|component| component.as_os_str().to_str())
+            .collect();
+        self.absolute && names.is_some_and(|names| covers(&self.parts, &names))
+    }
+
     /// Limits a relative pattern to `directory`. Otherwise it could match a parent of
     /// `directory`, and so exclude everything.
     #[must_use]
@@ -80,6 +94,40 @@ impl Pattern {
             parts,
         }
     }
+}
+
+fn covers(parts: &[Part], names: &[&str]) -> bool {
+    match parts.split_first() {
+        None => true,
+        Some((Part::AnyDepth, rest)) => {
+            (0..=names.len()).any(|depth| covers(rest, &names[depth..]))
+        }
+        Some((Part::Name(tokens), rest)) => names.split_first().is_some_and(|(name, below)| {
+            let name: Vec<char> = name.chars().collect();
+            fits(tokens, &name) && covers(rest, below)
+        }),
+    }
+}
+
+fn fits(tokens: &[Token], name: &[char]) -> bool {
+    let Some((token, rest)) = tokens.split_first() else {
+        return name.is_empty();
+    };
+    if *token == Token::AnyCharacters {
+        return (0..=name.len()).any(|count| fits(rest, &name[count..]));
+    }
+    let Some((character, after)) = name.split_first() else {
+        return false;
+    };
+    let is_one = match token {
+        Token::Literal(expected) => expected == character,
+        Token::Class { negated, ranges } => {
+            let mut ranges = ranges.iter();
+            ranges.any(|(from, to)| (from..=to).contains(&character)) != *negated
+        }
+        Token::AnyCharacter | Token::AnyCharacters => true,
+    };
+    is_one && fits(rest, after)
 }
 
 impl std::fmt::Display for Mistake {

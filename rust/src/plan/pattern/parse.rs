@@ -243,6 +243,29 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_for_a_directory_above_covers_what_is_below() {
+        let covers = |text: &str, path: &str| Pattern::parse(text).unwrap().covers(path.as_ref());
+        for text in [
+            "/", "/a", "/a/b", "/**", "/a/**", "/**/b", "/**/b/**", "/*/[a-c]", "/?/\\b",
+        ] {
+            assert!(covers(text, "/a/b/c"), "{text}");
+        }
+        for text in [
+            "b",
+            "**/b",
+            "**",
+            "/b",
+            "/a/b/c/d",
+            "/a/b/c/**",
+            "/a/[!b]",
+            "/a/b?",
+            "/a/**/d",
+        ] {
+            assert!(!covers(text, "/a/b/c"), "{text}");
+        }
+    }
+
+    #[test]
     fn a_name_at_any_depth_is_looked_for_in_the_source_alone() {
         let parse = |text| Pattern::parse(text).unwrap();
         assert_eq!(parse("x?").within("/a/b*"), parse("/a/b\\*/**/x?"));

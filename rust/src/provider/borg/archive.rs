@@ -1,7 +1,7 @@
-//! Names of archives: `INSTANCE-TIME`, and `INSTANCE-TIME.incomplete`.
+//! Names of archives: `OWNER-TIME` and `OWNER-TIME.incomplete`, with `INSTANCE@HOST` as owner.
 //!
-//! A repository may be shared, and `a-b` is an instance as well as `a`: what belongs to
-//! an instance is decided by the whole form of a name, never by its beginning.
+//! A repository may be shared, and `a@b` is an owner as well as `a@b-c`: the owner is
+//! decided by the whole form of a name, never by its beginning.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -20,8 +20,8 @@ pub struct Meaning {
 }
 
 /// The name of an archive that is begun at `time`.
-pub fn name(instance: &str, time: Timestamp) -> String {
-    format!("{instance}-{}", formatted(time))
+pub fn name(owner: &str, time: Timestamp) -> String {
+    format!("{owner}-{}", formatted(time))
 }
 
 /// The name that marks an archive as incomplete.
@@ -30,9 +30,9 @@ pub fn incomplete(name: &str) -> String {
     format!("{name}{INCOMPLETE}")
 }
 
-/// What the name says, if it is the name of one of the instance's archives.
-pub fn meaning(instance: &str, name: &str) -> Option<Meaning> {
-    let rest = name.strip_prefix(instance)?.strip_prefix('-')?;
+/// What the name says, if it is the name of one of the owner's archives.
+pub fn meaning(owner: &str, name: &str) -> Option<Meaning> {
+    let rest = name.strip_prefix(owner)?.strip_prefix('-')?;
     let (time, complete) = match rest.strip_suffix(INCOMPLETE) {
         Some(time) => (time, false),
         None => (rest, true),
@@ -44,30 +44,22 @@ pub fn meaning(instance: &str, name: &str) -> Option<Meaning> {
     })
 }
 
-/// A pattern that finds all archives of the instance, and few others: it is for sparing
+/// A pattern that finds all archives of the owner, and few others: it is for sparing
 /// borg work, and does not replace [`meaning`].
-pub fn glob(instance: &str) -> String {
-    // A name of an instance has no character that is special in a pattern.
-    format!("{instance}-{}*", TIME_PATTERN.replace('d', "[0-9]"))
+pub fn glob(owner: &str) -> String {
+    // An owner has no character that is special in a pattern.
+    format!("{owner}-{}*", TIME_PATTERN.replace('d', "[0-9]"))
 }
 
-/// A pattern that finds the complete or the incomplete archives of the instance, and
-/// nothing else: `prune` works on whatever it finds.
-pub fn exact_glob(instance: &str, complete: bool) -> String {
-    let pattern = TIME_PATTERN.replace('d', "[0-9]");
-    let suffix = if complete { "" } else { INCOMPLETE };
-    format!("{instance}-{pattern}{suffix}")
-}
-
-/// Whether it is what an interrupted run of the instance has left.
-pub fn is_checkpoint(instance: &str, name: &str) -> bool {
+/// Whether it is what an interrupted run of the owner has left.
+pub fn is_checkpoint(owner: &str, name: &str) -> bool {
     let numbered = name
         .rsplit_once('.')
         .filter(|(_, number)| number.parse::<u32>().is_ok())
         .map_or(name, |(rest, _)| rest);
     numbered
         .strip_suffix(CHECKPOINT)
-        .is_some_and(|archive| meaning(instance, archive).is_some())
+        .is_some_and(|archive| meaning(owner, archive).is_some())
 }
 
 fn formatted(time: Timestamp) -> String {

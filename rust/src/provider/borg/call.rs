@@ -39,7 +39,7 @@ pub struct Done<'a> {
     exit: Exit,
     made: Option<PathBuf>,
     messages: VecDeque<String>,
-    errors: Vec<String>,
+    errors: VecDeque<String>,
     unread: Vec<String>,
     unread_count: usize,
     /// Standard output.
@@ -96,7 +96,7 @@ impl<'a> Call<'a> {
             },
             made: self.made,
             messages: VecDeque::new(),
-            errors: Vec::new(),
+            errors: VecDeque::new(),
             unread: Vec::new(),
             unread_count: 0,
             text: Vec::new(),
@@ -113,7 +113,7 @@ impl<'a> Call<'a> {
             && let Some(local) = &done.settings.local
             && is_empty(local)
         {
-            done.errors.insert(0, EMPTY_DIRECTORY.to_owned());
+            done.errors.push_front(EMPTY_DIRECTORY.to_owned());
         }
         Ok(done)
     }
@@ -145,7 +145,7 @@ impl Done<'_> {
         if self.unread_count > NAMED {
             text = format!("{text}; and {} more", self.unread_count - NAMED);
         }
-        text
+        exit_table::shortened(text)
     }
 
     /// The last message that contains `text`.
@@ -199,8 +199,7 @@ impl Done<'_> {
     fn take(&mut self, line: Line, observer: &mut dyn Observer) {
         let line = match line {
             Line::Out(line) => {
-                self.text.extend_from_slice(&line);
-                self.text.push(b'\n');
+                crate::provider::keep(&mut self.text, &line);
                 return;
             }
             Line::Err(line) => line,
@@ -234,7 +233,10 @@ impl Done<'_> {
         }
         observer.note(&text);
         if said.is_error() {
-            self.errors.push(text);
+            self.errors.push_back(text);
+            if self.errors.len() > REMEMBERED {
+                self.errors.pop_front();
+            }
         } else if said.is_about_an_item() {
             self.unread_count += 1;
             if self.unread.len() < NAMED {

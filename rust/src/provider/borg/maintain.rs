@@ -17,31 +17,16 @@ impl Borg {
         job: &mut Job<'_>,
     ) -> Result<Forgotten, Failure> {
         let before = self.snapshots(job)?;
-        let outdated = retention::outdated(&before);
-        for id in &outdated {
-            let name = self.name_of(id, job)?;
-            self.delete(&name, job)?;
+        let superfluous = retention::superfluous(&before, keep);
+        let mut names = self.checkpoints(job)?;
+        for id in &superfluous {
+            names.push(self.name_of(id, job)?);
         }
-        for name in self.checkpoints(job)? {
-            self.delete(&name, job)?;
+        if names.is_empty() {
+            return Ok(Forgotten::nothing(&before));
         }
-        // Each kind for itself, so that incomplete archives do not count among the
-        // complete ones; and by the whole form of a name: borg would prune anybody's.
-        for complete in [true, false] {
-            if !before.iter().any(|snapshot| snapshot.complete == complete) {
-                continue;
-            }
-            Call::new(&self.settings, ProviderOperation::Forget)
-                .arguments(["prune"])
-                .arguments([
-                    "--glob-archives",
-                    &archive::exact_glob(&self.instance, complete),
-                ])
-                .arguments(retention::rules(keep))
-                .run(job)?
-                .check()?;
-        }
-        retention::compare(NAME, &before, &self.snapshots(job)?, &outdated)
+        self.delete(&names, job)?;
+        retention::compare(NAME, &before, &self.snapshots(job)?, &superfluous)
     }
 
     pub(super) fn compact(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {
@@ -68,22 +53,26 @@ impl Borg {
         let done = Call::new(&self.settings, ProviderOperation::Snapshots)
             .arguments(["list", "--json", "--format", "{comment}"])
             .arguments(["--consider-checkpoints"])
-            .arguments(["--glob-archives", &archive::glob(&self.instance)])
+            .arguments(["--glob-archives", &archive::glob(&self.owner)])
             .run(job)?;
         done.check()?;
         let list: List =
             serde_json::from_slice(&done.text).context("borg's list of archives cannot be read")?;
         let names = list.archives.into_iter().map(|listed| listed.name);
         Ok(names
-            .filter(|name| archive::is_checkpoint(&self.instance, name))
+            .filter(|name| archive::is_checkpoint(&self.owner, name))
             .collect())
     }
 
-    /// Always with a name: without one, borg would delete the repository.
-    fn delete(&self, name: &str, job: &mut Job<'_>) -> Result<(), Failure> {
+    /// Deletes archives. Without a name, borg would delete the repository.
+    fn delete(&self, names: &[String], job: &mut Job<'_>) -> Result<(), Failure> {
+        let Some((first, others)) = names.split_first() else {
+            return Ok(());
+        };
         Call::new(&self.settings, ProviderOperation::Forget)
             .arguments(["delete", "--"])
-            .arguments([format!("::{name}")])
+            .arguments([format!("::{first}")])
+            .arguments(others)
             .run(job)?
             .check()
             .map(|_| ())

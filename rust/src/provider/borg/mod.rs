@@ -19,7 +19,9 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::exit_table::{ExitClass, ProviderOperation};
-use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
+use super::{
+    Backup, Forgotten, Job, LastSnapshot, OTHER_REPOSITORY, Provider, Selection, Snapshot,
+};
 use crate::base::outcome::Failure;
 use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
@@ -35,7 +37,8 @@ pub const NAME: &str = "borg";
 #[derive(Debug)]
 pub struct Borg {
     settings: Settings,
-    instance: String,
+    /// First part of the names of all archives of this instance of this host.
+    owner: String,
     /// borg finds archives by name alone: the names by id, as far as seen.
     names: RefCell<BTreeMap<String, String>>,
 }
@@ -52,7 +55,8 @@ impl Borg {
     ) -> Result<Self, Failure> {
         Ok(Self {
             settings: Settings::new(plan, credentials, directories)?,
-            instance: plan.instance.clone(),
+            // Neither name contains an `@`, so that no two owners are alike.
+            owner: format!("{}@{}", plan.instance, plan.host),
             names: RefCell::default(),
         })
     }
@@ -78,10 +82,10 @@ impl Borg {
         if let Some(name) = known(id) {
             return Ok(name);
         }
-        self.list(&archive::glob(&self.instance), job)?;
+        self.list(&archive::glob(&self.owner), job)?;
         known(id).ok_or_else(|| {
             Failure::new(
-                format!("the repository has no snapshot {id} of {}", self.instance),
+                format!("the repository has no snapshot {id} of {}", self.owner),
                 "list its snapshots and choose one of them",
             )
         })
@@ -107,12 +111,18 @@ impl Provider for Borg {
         let patterns = super::patterns(selection)?;
         let comment = messages::comment(selection.paths)
             .context("the list of sources cannot be written as JSON")?;
-        let name = archive::name(&self.instance, Timestamp::now());
+        let name = archive::name(&self.owner, Timestamp::now());
         let mut call = Call::new(&self.settings, ProviderOperation::Backup)
             .arguments(["create", "--json", "--noflags"])
             .arguments(["--compression", "auto,zstd", "--comment", &comment]);
         if selection.one_file_system {
             call = call.arguments(["--one-file-system"]);
+        }
+        if let Some(staging) = selection.staging {
+            let mut include = OsString::from("+ ");
+            include.push(styled("pp", staging));
+            // The first pattern that matches counts.
+            call = call.arguments([OsString::from("--pattern"), include]);
         }
         for pattern in &patterns {
             call = call.arguments(["--exclude", &exclude::translate(pattern)]);
@@ -122,8 +132,20 @@ impl Provider for Borg {
             .arguments(selection.paths)
             .run(job)?;
         let row = done.check()?;
-        let Created { archive } =
-            serde_json::from_slice(&done.text).context("borg did not tell what it made")?;
+        let Created {
+            archive,
+            repository,
+        } = serde_json::from_slice(&done.text).context("borg did not tell what it made")?;
+        let before = selection.last.and_then(|last| last.repository.as_ref());
+        if let Some(before) = before.filter(|before| **before != repository.id) {
+            return Err(Failure::new(
+                format!(
+                    "borg: the repository does not hold the last snapshot of this instance: its id is {}, and was {before} before",
+                    repository.id
+                ),
+                OTHER_REPOSITORY,
+            ));
+        }
         let incomplete = (row.class == ExitClass::Incomplete).then(|| {
             let message = format!("{}: {}", row.meaning, done.unread());
             Problem::new(message, row.remedy)
@@ -133,7 +155,10 @@ impl Provider for Borg {
             .borrow_mut()
             .insert(archive.id.clone(), archive.name);
         Ok(Backup {
-            snapshot: archive.id,
+            saved: LastSnapshot {
+                snapshot: archive.id,
+                repository: Some(repository.id),
+            },
             totals,
             incomplete,
         })
@@ -160,9 +185,9 @@ impl Provider for Borg {
     }
 
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
-        let list = self.list(&archive::glob(&self.instance), job)?;
+        let list = self.list(&archive::glob(&self.owner), job)?;
         let ours = list.archives.into_iter().filter_map(|listed| {
-            let meaning = archive::meaning(&self.instance, &listed.name)?;
+            let meaning = archive::meaning(&self.owner, &listed.name)?;
             Some(Snapshot {
                 paths: listed.paths(),
                 time: meaning.time,

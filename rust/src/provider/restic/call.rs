@@ -153,7 +153,7 @@ impl Done<'_> {
         if more > 0 {
             text = format!("{text}; and {more} more");
         }
-        text
+        exit_table::shortened(text)
     }
 
     /// What a prune says that it freed.
@@ -233,8 +233,7 @@ impl Done<'_> {
                 }
             }
             None => {
-                self.text.extend_from_slice(&line);
-                self.text.push(b'\n');
+                crate::provider::keep(&mut self.text, &line);
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Exclude patterns in restic's syntax.
 
 use std::fmt::Write;
+use std::path::Path;
 
+use crate::base::outcome::Failure;
 use crate::plan::pattern::{Part, Pattern, Token};
 
 /// A pattern for `--exclude`.
@@ -9,6 +11,23 @@ pub fn translate(pattern: &Pattern) -> String {
     let parts: Vec<String> = pattern.parts.iter().map(part).collect();
     let root = if pattern.absolute { "/" } else { "" };
     format!("{root}{}", parts.join("/"))
+}
+
+/// Options that take `directory` and all below it back in, whatever was excluded before.
+///
+/// # Errors
+/// Its name is not UTF-8.
+pub fn except(directory: &Path) -> Result<[String; 4], Failure> {
+    let path = directory.to_str().ok_or_else(|| {
+        let message = format!("the name of {} is not UTF-8", directory.display());
+        Failure::new(message, "choose another name for the instance")
+    })?;
+    let mut pattern = String::from("!");
+    for character in path.chars() {
+        escape(character, &mut pattern);
+    }
+    let option = || "--exclude".to_owned();
+    Ok([option(), pattern.clone(), option(), pattern + "/**"])
 }
 
 /// A pattern that matches exactly the entry `name` of the restored directory.

@@ -14,7 +14,7 @@ use anyhow::Context;
 
 use super::exit_table::{ExitClass, ProviderOperation};
 use super::retention;
-use super::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
+use super::{Backup, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot};
 use crate::base::outcome::Failure;
 use crate::base::problem::Problem;
 use crate::plan::{Plan, Retention};
@@ -32,6 +32,7 @@ const INCOMPLETE: &str = "incomplete";
 pub struct Restic {
     settings: Settings,
     tag: String,
+    host: String,
 }
 
 impl Restic {
@@ -43,6 +44,7 @@ impl Restic {
         Ok(Self {
             settings: Settings::new(plan, credentials, cache)?,
             tag: format!("instance:{}", plan.instance),
+            host: plan.host.clone(),
         })
     }
 }
@@ -62,12 +64,19 @@ impl Provider for Restic {
 
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure> {
         let mut call = Call::new(&self.settings, ProviderOperation::Backup)
-            .arguments(["backup", "--json", "--tag", &self.tag]);
+            .arguments(["backup", "--json", "--tag", &self.tag, "--host", &self.host]);
+        // restic refuses to work without a parent that is named: no other repository has it.
+        if let Some(last) = selection.last {
+            call = call.arguments(["--parent", &last.snapshot]);
+        }
         if selection.one_file_system {
             call = call.arguments(["--one-file-system"]);
         }
         for pattern in super::patterns(selection)? {
             call = call.arguments(["--exclude", &exclude::translate(&pattern)]);
+        }
+        if let Some(staging) = selection.staging {
+            call = call.arguments(exclude::except(staging)?);
         }
         let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
         let row = done.check()?;
@@ -77,7 +86,10 @@ impl Provider for Restic {
             Problem::new(message, row.remedy)
         });
         Ok(Backup {
-            snapshot: summary.snapshot_id.clone(),
+            saved: LastSnapshot {
+                snapshot: summary.snapshot_id.clone(),
+                repository: None,
+            },
             totals: summary.totals(),
             incomplete,
         })
@@ -102,7 +114,8 @@ impl Provider for Restic {
 
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
         let done = Call::new(&self.settings, ProviderOperation::Snapshots)
-            .arguments(["snapshots", "--json", "--no-lock", "--tag", &self.tag])
+            .arguments(["snapshots", "--json", "--no-lock"])
+            .arguments(["--tag", &self.tag, "--host", &self.host])
             .run(job)?;
         done.check()?;
         let list = messages::snapshots(&done.text, INCOMPLETE)
@@ -156,24 +169,17 @@ impl Provider for Restic {
 
     fn forget(&self, keep: &Retention, job: &mut Job<'_>) -> Result<Forgotten, Failure> {
         let before = self.snapshots(job)?;
-        let outdated = retention::outdated(&before);
-        if !outdated.is_empty() {
-            Call::new(&self.settings, ProviderOperation::Forget)
-                .arguments(["forget", "--json", "--"])
-                .arguments(&outdated)
-                .run(job)?
-                .check()?;
+        let superfluous = retention::superfluous(&before, keep);
+        if superfluous.is_empty() {
+            return Ok(Forgotten::nothing(&before));
         }
-        // Tags are part of the grouping, so that incomplete snapshots do not count among
-        // the complete ones. Paths are not: a source that was renamed would leave a
-        // group behind that is kept for ever.
+        // By id: restic's own rules would group and filter by tags, which anybody may add.
         Call::new(&self.settings, ProviderOperation::Forget)
-            .arguments(["forget", "--json", "--group-by", "host,tags"])
-            .arguments(["--tag", &self.tag])
-            .arguments(retention::rules(keep))
+            .arguments(["forget", "--json", "--"])
+            .arguments(&superfluous)
             .run(job)?
             .check()?;
-        retention::compare(NAME, &before, &self.snapshots(job)?, &outdated)
+        retention::compare(NAME, &before, &self.snapshots(job)?, &superfluous)
     }
 
     fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure> {

@@ -85,8 +85,11 @@ impl RestoreWork<'_> {
         guards::credentials(self.plan, &invocation.credentials)?;
         let _turn = locks::repository(self.plan, Mode::Shared, invocation, &mut self.report)?;
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
-        let provider =
-            (invocation.open)(self.plan, &invocation.credentials, &invocation.directories)?;
+        let mut plan = self.plan.clone();
+        if let Some(host) = &self.request.host {
+            host.clone_into(&mut plan.host);
+        }
+        let provider = (invocation.open)(&plan, &invocation.credentials, &invocation.directories)?;
 
         self.report.phase("select");
         let snapshot = self.select(&*provider, &wanted)?;

@@ -23,6 +23,8 @@ pub struct Request {
     pub version: u32,
     /// Id, beginning of an id, or `latest`.
     pub snapshot: String,
+    /// Host whose snapshot it is, unless it is the instance's own.
+    pub host: Option<String>,
     /// Everything goes below this directory, and nothing else is touched.
     pub target: Option<PathBuf>,
     /// Only this path of the snapshot.
@@ -36,6 +38,7 @@ impl Request {
         Self {
             version: VERSION,
             snapshot: snapshot.to_owned(),
+            host: None,
             target: None,
             path: None,
         }

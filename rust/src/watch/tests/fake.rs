@@ -219,6 +219,10 @@ impl Units for FakeMachine {
         unimplemented!("records contain the attempt")
     }
 
+    fn last_activation(&self, _: &str) -> Result<String, UnitError> {
+        unimplemented!("records tell the attempt")
+    }
+
     fn shutting_down(&self) -> bool {
         false
     }

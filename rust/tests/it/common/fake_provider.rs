@@ -11,7 +11,9 @@ use backupservice::base::measure::Totals;
 use backupservice::base::outcome::{Failure, FailureKind};
 use backupservice::base::problem::Problem;
 use backupservice::plan::Retention;
-use backupservice::provider::{Backup, Forgotten, Job, Provider, Selection, Snapshot};
+use backupservice::provider::{
+    Backup, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot,
+};
 use jiff::Timestamp;
 
 use super::Log;
@@ -98,7 +100,10 @@ impl Provider for FakeProvider {
         }
         match script.backups.pop_front().unwrap_or(Ok(None)) {
             Ok(incomplete) => Ok(Backup {
-                snapshot: "abc".to_owned(),
+                saved: LastSnapshot {
+                    snapshot: "abc".to_owned(),
+                    repository: None,
+                },
                 totals: Totals {
                     files: 1,
                     bytes: script.bytes.unwrap_or(7),

@@ -16,6 +16,7 @@ pub struct FakeUnits {
     log: Log,
     cancel: Cancel,
     active: RefCell<BTreeSet<String>>,
+    activations: RefCell<BTreeMap<String, u32>>,
     along: RefCell<BTreeMap<String, Vec<String>>>,
     triggers: RefCell<BTreeMap<String, Vec<String>>>,
     failing: RefCell<BTreeMap<String, UnitResult>>,
@@ -33,6 +34,7 @@ impl FakeUnits {
             log,
             cancel,
             active: RefCell::default(),
+            activations: RefCell::default(),
             along: RefCell::default(),
             triggers: RefCell::default(),
             failing: RefCell::default(),
@@ -47,6 +49,14 @@ impl FakeUnits {
 
     pub fn run(&self, unit: &str) {
         self.active.borrow_mut().insert(unit.to_owned());
+        let mut activations = self.activations.borrow_mut();
+        *activations.entry(unit.to_owned()).or_default() += 1;
+    }
+
+    /// It runs, and has ended by the time that anybody looks.
+    pub fn run_shortly(&self, unit: &str) {
+        self.run(unit);
+        self.active.borrow_mut().remove(unit);
     }
 
     pub fn runs(&self, unit: &str) -> bool {
@@ -210,6 +220,14 @@ impl Units for FakeUnits {
 
     fn restarts(&self, _: &str) -> Result<u32, UnitError> {
         Ok(self.restarts.get())
+    }
+
+    fn last_activation(&self, unit: &str) -> Result<String, UnitError> {
+        let activations = self.activations.borrow();
+        Ok(activations
+            .get(unit)
+            .map(u32::to_string)
+            .unwrap_or_default())
     }
 
     fn shutting_down(&self) -> bool {

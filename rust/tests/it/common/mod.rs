@@ -223,6 +223,7 @@ fn plan(root: &Path) -> Value {
     json!({
         "version": 1,
         "instance": "app",
+        "host": "here",
         "provider": { "type": "restic", "program": "/nonexistent/restic", "path": ["/usr/bin"] },
         "repository": {
             "path": root.join("repository"),

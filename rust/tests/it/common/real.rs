@@ -86,6 +86,8 @@ pub fn back_up(machine: &Machine, paths: &[PathBuf]) -> Result<Backup, Failure> 
         paths,
         exclude: &[],
         one_file_system: false,
+        staging: None,
+        last: None,
     };
     let mut job = Job {
         cancel: &machine.cancel,
@@ -142,7 +144,7 @@ pub fn snapshots(machine: &Machine) -> Vec<Snapshot> {
 }
 
 pub fn back_up_source(machine: &Machine) -> Result<String, Failure> {
-    back_up(machine, &[machine.source()]).map(|backup| backup.snapshot)
+    back_up(machine, &[machine.source()]).map(|backup| backup.saved.snapshot)
 }
 
 /// So many bytes that no other file has.

@@ -128,6 +128,13 @@ pub fn freed(message: &str) -> Option<u64> {
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct Created {
     pub archive: CreatedArchive,
+    pub repository: CreatedRepository,
+}
+
+/// The repository that holds it.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct CreatedRepository {
+    pub id: String,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]

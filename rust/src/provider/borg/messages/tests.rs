@@ -97,10 +97,13 @@ fn lines_between_are_no_messages() {
 #[test]
 fn real_results_are_understood() {
     let created: Created = serde_json::from_str(
-        r#"{"archive": {"command_line": ["/usr/bin/borg"], "duration": 0.002, "end": "2026-11-21T04:33:45.000000", "id": "fe8f", "limits": {"max_archive_size": 2.5e-05}, "name": "x-1", "start": "2026-11-21T04:33:45.000000", "stats": {"compressed_size": 578, "deduplicated_size": 578, "nfiles": 1, "original_size": 550}}, "cache": {}, "encryption": {"mode": "repokey-blake2"}}"#,
+        r#"{"archive": {"command_line": ["/usr/bin/borg"], "duration": 0.002, "end": "2026-11-21T04:33:45.000000", "id": "fe8f", "limits": {"max_archive_size": 2.5e-05}, "name": "x-1", "start": "2026-11-21T04:33:45.000000", "stats": {"compressed_size": 578, "deduplicated_size": 578, "nfiles": 1, "original_size": 550}}, "cache": {}, "encryption": {"mode": "repokey-blake2"}, "repository": {"id": "71", "last_modified": "2026-11-21T04:33:45.000000", "location": "/srv"}}"#,
     )
     .unwrap();
-    assert_eq!(created.archive.id, "fe8f");
+    assert_eq!(
+        (created.archive.id.as_str(), created.repository.id.as_str()),
+        ("fe8f", "71")
+    );
     let totals = Totals {
         files: 1,
         bytes: 550,

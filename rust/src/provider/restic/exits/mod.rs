@@ -3,6 +3,7 @@
 
 use super::retry_limit::{GAVE_UP, NO_BUCKET, UNKNOWN_KEY, WRONG_KEY};
 use crate::base::outcome::FailureKind;
+use crate::provider::OTHER_REPOSITORY;
 use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
 
 const FAILED: ExitClass = ExitClass::Failure(FailureKind::Failed);
@@ -115,6 +116,13 @@ pub const TABLE: &[Row] = &[
         "create the bucket, or check repository.path",
     ),
     network(GAVE_UP, "the server does not do what it is asked"),
+    row(
+        &[ProviderOperation::Backup],
+        Sign::Says("failed to load snapshot"),
+        FAILED,
+        "the repository does not hold the last snapshot of this instance",
+        OTHER_REPOSITORY,
+    ),
     row(
         &[ProviderOperation::Init],
         Sign::Says("repository already contains"),
