@@ -19,7 +19,7 @@ let
   mkPlan = name: instance: {
     version = 1;
     instance = name;
-    provider = providers.${instance.provider};
+    provider = { inherit (providers.${instance.provider}) type program path; };
     repository = {
       inherit (instance.repository) path;
       mountPoint = layout.mountPoint config instance;

@@ -2,6 +2,7 @@
 {
   imports = [
     ./instances.nix
+    ./repositories.nix
     ./notifications.nix
     ./unit-names.nix
   ];
