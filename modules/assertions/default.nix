@@ -3,6 +3,7 @@
   imports = [
     ./instances.nix
     ./repositories.nix
+    ./stopped-units.nix
     ./notifications.nix
     ./unit-names.nix
   ];
