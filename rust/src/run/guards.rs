@@ -244,7 +244,11 @@ mod tests {
         for name in ["password", "environment", "ssh-key", "ssh-known-hosts"] {
             write(name, "content\n");
         }
-        for url in ["sftp:u@h:/srv/backup\n", "ssh://u@h/srv/backup", "b2:bucket"] {
+        for url in [
+            "sftp:u@h:/srv/backup\n",
+            "ssh://u@h/srv/backup",
+            "b2:bucket",
+        ] {
             write("repository", url);
             credentials(&plan, directory.path()).unwrap();
         }
@@ -252,9 +256,10 @@ mod tests {
             write("repository", path);
             let failure = credentials(&plan, directory.path()).unwrap_err();
             assert!(
-                failure.problem.message.starts_with(
-                    "repository.pathFile /run/secrets/url contains the local path "
-                ),
+                failure
+                    .problem
+                    .message
+                    .starts_with("repository.pathFile /run/secrets/url contains the local path "),
                 "{path}: {}",
                 failure.problem.message
             );
