@@ -26,8 +26,6 @@ let
         and, once they are known, `BACKUP_OUTCOME` and `BACKUP_SNAPSHOT`.
       '';
     };
-
-  unitName = types.strMatching "[a-zA-Z0-9:_.@\\-]+\\.(service|socket|timer|target|path|scope)";
 in
 types.submodule {
   options = {
@@ -119,21 +117,25 @@ types.submodule {
     };
 
     quiesce.units = mkOption {
-      type = types.listOf unitName;
+      type = types.listOf types.str;
       default = [ ];
       example = [ "home-assistant.service" ];
       description = ''
-        Units to stop while the data is read. They are started again after every run,
+        Full names of the units to stop while the data is read: services, sockets, timers,
+        targets or paths. They are started again after every run,
         also after a failed or killed one, together with all units that stopped
         because of them.
       '';
     };
 
     restore.units = mkOption {
-      type = types.listOf unitName;
+      type = types.listOf types.str;
       default = [ ];
       example = [ "phpfpm-nextcloud.service" ];
-      description = "Units to stop during a restore. They are started again afterwards.";
+      description = ''
+        Full names of the units to stop during a restore. They are started again
+        afterwards.
+      '';
     };
 
     probe = mkOption {

@@ -6,6 +6,7 @@
   imports = [
     ./options
     ./assertions
+    ./times.nix
     ./plan.nix
     ./monitor-config.nix
     ./units

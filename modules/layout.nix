@@ -108,17 +108,41 @@ rec {
   isLocal = instance: instance.repository.path != null && !isUrl instance.repository.path;
   generatesPassword = instance: instance.repository.passwordFile == null;
 
-  # The mount point that a local repository must lie on: the deepest one declared above
-  # it.
+  # The deepest mount that the machine declares above `path`, as { where, type }; the
+  # root file system if there is no other.
+  mountAbove =
+    config: path:
+    let
+      fileSystems = map (mount: {
+        where = mount.mountPoint;
+        type = mount.fsType;
+      }) (lib.filter (mount: mount.enable or true) (lib.attrValues config.fileSystems));
+      units = map (mount: {
+        inherit (mount) where type;
+      }) config.systemd.mounts;
+      length = mount: lib.stringLength (lib.removeSuffix "/" mount.where);
+      deeper = a: b: if length b >= length a then b else a;
+    in
+    lib.foldl' deeper {
+      where = "/";
+      type = "";
+    } (lib.filter (mount: isWithin mount.where path) (fileSystems ++ units));
+
+  # The mount point that a local repository must lie on, if the machine declares one.
   mountPoint =
     config: instance:
     let
-      above = lib.filter (mount: mount != "/" && isWithin mount instance.repository.path) (
-        lib.attrNames config.fileSystems
-      );
-      deepest = lib.sort (a: b: lib.stringLength a > lib.stringLength b) above;
+      inherit (instance.repository) path mountPoint;
+      declared = lib.removeSuffix "/" (mountAbove config path).where;
     in
-    if isLocal instance && above != [ ] then lib.head deepest else null;
+    if !isLocal instance then
+      null
+    else if mountPoint != null then
+      lib.removeSuffix "/" mountPoint
+    else if declared != "" then
+      declared
+    else
+      null;
 
   # One password per repository, shared by all of its instances. If the repository is
   # known only at run time: one per file that names it.
@@ -145,5 +169,5 @@ rec {
     };
 
   # Whether `path` is `parent` or lies below it.
-  isWithin = parent: path: path == parent || lib.hasPrefix "${lib.removeSuffix "/" parent}/" path;
+  isWithin = parent: path: lib.hasPrefix "${lib.removeSuffix "/" parent}/" "${path}/";
 }

@@ -20,7 +20,7 @@ let
     version = 1;
     instance = name;
     inherit (cfg) host;
-    provider = providers.${instance.provider};
+    provider = { inherit (providers.${instance.provider}) type program path; };
     repository = {
       inherit (instance.repository) path;
       mountPoint = layout.mountPoint config instance;

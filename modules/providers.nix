@@ -1,4 +1,5 @@
-# The programs that create and store snapshots, as named in the plan.
+# The programs that create and store snapshots, as named in the plan, and the URLs that
+# each understands: an example with its pattern.
 { lib, pkgs }:
 {
   borg = {
@@ -9,6 +10,8 @@
       "${pkgs.coreutils}/bin"
       "${pkgs.openssh}/bin"
     ];
+    # `::` separates a repository from an archive.
+    urls."ssh://user@host/path" = "ssh://[^/]+/([^:]|:[^:])*:?";
   };
   restic = {
     type = "restic";
@@ -17,5 +20,15 @@
       "${pkgs.openssh}/bin"
       "${pkgs.rclone}/bin"
     ];
+    urls = {
+      "sftp:user@host:/path" = "sftp:.+";
+      "rest:https://host/path" = "rest:http(s|[+]unix)?://.+";
+      "s3:https://host/bucket" = "s3:.+";
+      "b2:bucket:path" = "b2:.+";
+      "azure:container:/path" = "azure:.+";
+      "gs:bucket:/path" = "gs:.+";
+      "swift:container:/path" = "swift:.+";
+      "rclone:remote:path" = "rclone:.+";
+    };
   };
 }

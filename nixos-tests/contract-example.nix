@@ -42,7 +42,7 @@
           enable = true;
 
           repository = {
-            path = "/mnt/backup/myservice";
+            path = "/srv/mirror/myservice";
           };
         };
 
@@ -116,7 +116,7 @@
 
     with subtest("the same promise goes to a second repository"):
         machine.succeed("systemctl start backupservice-myservice_2.service")
-        machine.succeed("test -f /mnt/backup/myservice/config")
+        machine.succeed("test -f /srv/mirror/myservice/config")
 
     with subtest("what was lost comes back, with contents, owners and modes"):
         machine.succeed("rm -rf /var/lib/myservice")

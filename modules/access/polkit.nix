@@ -46,40 +46,9 @@ let
     lib.concatMap (instance: instance.quiesce.units ++ instance.restore.units) (lib.attrValues enabled)
   );
 
-  # Stopping a unit also stops what requires it, and that must come back too.
-  dependants =
-    unit:
-    lib.mapAttrsToList (name: _: "${name}.service") (
-      lib.filterAttrs (
-        _: service:
-        lib.elem unit (service.requires ++ service.bindsTo ++ service.partOf ++ service.requisite)
-      ) config.systemd.services
-    );
-  withDependants =
-    units:
-    map (item: item.key) (
-      lib.genericClosure {
-        startSet = map (key: { inherit key; }) units;
-        operator = item: map (key: { inherit key; }) (dependants item.key);
-      }
-    );
-
-  # A socket that is left listening would start its service again.
-  triggers = lib.concatMap (
-    unit:
-    let
-      name = lib.removeSuffix ".service" unit;
-    in
-    lib.concatMap (kind: lib.optional (config.systemd."${kind}s" ? ${name}) "${name}.${kind}") [
-      "socket"
-      "timer"
-      "path"
-    ]
-  );
-
   planned = lib.naturalSort (
     lib.unique (
-      map (unit: "${unit}.service") steps ++ withDependants stopped ++ triggers (withDependants stopped)
+      map (unit: "${unit}.service") steps ++ import ./stopped-units.nix { inherit config lib; } stopped
     )
   );
 

@@ -13,6 +13,17 @@ rec {
     inherit message;
   };
 
+  # Part of the names of units and files.
+  isSafeName = name: builtins.match "[a-zA-Z0-9][a-zA-Z0-9_.-]*" name != null;
+
+  refuseUnsafeName =
+    field: name:
+    refuseIf (!isSafeName name) ''
+      ${field}: the name "${name}" contains characters other than letters, digits, "_", "." and "-", or does not start with a letter or digit.
+      It is used in the names of units and files.
+      Choose another name.
+    '';
+
   isNormal =
     path:
     lib.hasPrefix "/" path

@@ -2,6 +2,8 @@
 {
   imports = [
     ./instances.nix
+    ./repositories.nix
+    ./stopped-units.nix
     ./notifications.nix
     ./unit-names.nix
   ];

@@ -12,12 +12,10 @@ let
     layout
     identity
     refuseIf
+    refuseUnsafeName
     isNormal
     isMountable
     ;
-
-  # user:password@ after the scheme of a URL.
-  holdsPassword = url: builtins.match ".*://[^/@]*:[^/@]*@.*" url != null;
 
   hasMiddleSlash =
     pattern:
@@ -60,57 +58,36 @@ let
       '')
     ];
 
+  checkHooks =
+    field: name: instance: kind:
+    lib.concatMap (
+      hook:
+      map (
+        path:
+        refuseIf (!(isNormal path && isMountable path)) ''
+          ${field}.hooks.${kind}: "${path}" in readWritePaths of the hook "${hook.name}" is not an absolute path without ".", "..", quotation marks, backslashes and control characters.
+          systemd would not start the hook.
+          Write the full path, such as "/${lib.removePrefix "/" path}".
+        ''
+      ) hook.readWritePaths
+    ) (layout.hooks name instance kind);
+
   checkInstance =
     name: instance:
     let
       field = "backupservice.instances.${name}";
-      inherit (instance) repository;
     in
     [
-      (refuseIf (builtins.match "[a-zA-Z0-9_][a-zA-Z0-9_.-]*" name == null) ''
-        ${field}: the name contains characters other than letters, digits, "_", "." and "-", or starts with one of the last two.
-        It is used in unit names and paths.
-        Choose another name.
-      '')
+      (refuseUnsafeName "backupservice.instances" name)
       (refuseIf (instance.sourceDirectories == [ ]) ''
         ${field}.sourceDirectories: the list is empty.
         A backup of nothing would succeed every day.
         List at least one directory, such as "/var/lib/${name}".
       '')
-      (refuseIf (repository.path == null && repository.pathFile == null) ''
-        ${field}.repository: neither path nor pathFile is set.
-        Without a repository, there is no place for the snapshots.
-        Set repository.path = "/srv/backup/${name}", a URL, or backupservice.defaults.repository.path.
-      '')
-      (refuseIf (repository.path != null && repository.pathFile != null) ''
-        ${field}.repository: both path and pathFile are set.
-        Only one of them can name the repository.
-        Remove one. If the path comes from backupservice.defaults, set repository.path = null.
-      '')
     ]
-    ++ lib.optionals (repository.path != null) [
-      (refuseIf (!layout.isUrl repository.path && !isNormal repository.path) ''
-        ${field}.repository.path: "${repository.path}" is neither an absolute path nor a URL.
-        Where the snapshots are stored would depend on where the backup runs.
-        Write the full path or URL, such as "/srv/backup/${name}" or "sftp:backup@host:/srv/backup".
-      '')
-      (refuseIf (!layout.isUrl repository.path && !isMountable repository.path) ''
-        ${field}.repository.path: "${repository.path}" contains a quotation mark, a backslash or a control character.
-        systemd (257) cannot mount such a path into the unit that runs the backup.
-        Choose another directory.
-      '')
-      (refuseIf (layout.isUrl repository.path && holdsPassword repository.path) ''
-        ${field}.repository.path: the URL contains a password.
-        It would be written to the Nix store, which all users can read.
-        Put the URL into a file and set repository.pathFile, or set the password in repository.environmentFile.
-      '')
-      (refuseIf (lib.hasPrefix "${builtins.storeDir}/" repository.path) ''
-        ${field}.repository.path: "${repository.path}" is in the Nix store.
-        The store is read-only.
-        Choose a directory outside, such as "/srv/backup/${name}".
-      '')
-    ]
+    ++ map (refuseUnsafeName "${field}.streams") (lib.attrNames instance.streams)
     ++ lib.concatMap (checkSource field instance) instance.sourceDirectories
+    ++ lib.concatMap (checkHooks field name instance) (lib.attrNames layout.hookInfixes)
     ++ map (
       user:
       refuseIf (!identity.exists user) ''

@@ -12,6 +12,7 @@ let
     layout
     identity
     refuseIf
+    refuseUnsafeName
     isNormal
     isMountable
     ;
@@ -24,11 +25,7 @@ let
       field = "backupservice.notify.${kind}.${name}";
     in
     [
-      (refuseIf (builtins.match "[a-zA-Z0-9_][a-zA-Z0-9_.-]*" name == null) ''
-        ${field}: the name contains characters other than letters, digits, "_", "." and "-", or starts with one of the last two.
-        It is used in the names of units and files.
-        Choose another name.
-      '')
+      (refuseUnsafeName "backupservice.notify.${kind}" name)
     ]
     ++ map (
       instance:
@@ -61,15 +58,52 @@ let
       ''
     ) cfg.notify.desktop.users;
 
+  # Directories that belong to somebody else.
+  isShared =
+    directory:
+    lib.elem directory (
+      [
+        "/dev/shm"
+        "/etc"
+        "/home"
+        "/nix"
+        "/opt"
+        "/root"
+        "/run"
+        "/srv"
+        "/tmp"
+        "/usr"
+        "/var"
+        "/var/cache"
+        "/var/lib"
+        "/var/log"
+        "/var/tmp"
+      ]
+      ++ lib.mapAttrsToList (_: user: user.home) config.users.users
+      ++ lib.concatMap (
+        service:
+        map (name: "/var/lib/${name}") (
+          lib.concatMap (lib.splitString " ") (lib.toList (service.serviceConfig.StateDirectory or [ ]))
+        )
+      ) (lib.attrValues config.systemd.services)
+      ++ lib.concatMap layout.sources (lib.attrValues enabled)
+    );
+
   checkMetrics =
     let
       inherit (cfg.metrics) textfile;
+      directory = dirOf textfile;
     in
     lib.optionals (textfile != null) [
       (refuseIf (!isNormal textfile || !isMountable textfile || dirOf textfile == "/") ''
         backupservice.metrics.textfile: "${textfile}" is not an absolute path of a file in a directory of its own.
         The directory is created, and given to the user that writes the file.
         Write the full path, such as "/var/lib/backupservice-metrics/backupservice.prom".
+      '')
+      (refuseIf (isShared directory) ''
+        backupservice.metrics.textfile: the directory "${directory}" of "${textfile}" is used by others.
+        It would be given to the user backupservice-notify, and nobody else could write to it.
+        Write to a directory of its own, such as "/var/lib/backupservice-metrics/backupservice.prom".
       '')
       (refuseIf (!lib.hasSuffix ".prom" textfile) ''
         backupservice.metrics.textfile: "${textfile}" does not end in ".prom".

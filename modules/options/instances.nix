@@ -87,7 +87,7 @@ in
       };
       description = ''
         Default values for all instances. `repository.path` is a prefix: each instance
-        appends `/<name>`.
+        appends `/<name>`, unless `repository.shared` is set.
       '';
     };
 
@@ -105,12 +105,14 @@ in
       description = ''
         Whether to enable a backup of every service registered in
         `backupservice.contracts`, as an instance of the same name. Requires
-        `backupservice.defaults.repository.path`.
+        `backupservice.defaults.repository.path`. Options set for such an instance are
+        merged with the contract; a whole contract, as in
+        `config.myservice.backup // { … }`, replaces it.
       '';
     };
   };
 
   config.backupservice.instances = lib.mkIf cfg.autoBind (
-    lib.mapAttrs (_: contract: contract // { enable = lib.mkDefault true; }) cfg.contracts
+    lib.mapAttrs (_: import ./auto-bind.nix { inherit lib; }) cfg.contracts
   );
 }

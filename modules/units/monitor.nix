@@ -80,7 +80,7 @@ forMachine {
     };
   };
 
-  systemd.tmpfiles.rules = lib.optional (
-    metrics.textfile != null
-  ) "d ${dirOf metrics.textfile} 0755 ${layout.notifyUser} ${layout.notifyUser} -";
+  systemd.tmpfiles.rules =
+    lib.optional (metrics.textfile != null)
+      "d ${sandbox.tmpfilesPath (dirOf metrics.textfile)} 0755 ${layout.notifyUser} ${layout.notifyUser} -";
 }

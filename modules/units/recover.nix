@@ -22,7 +22,9 @@
     environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
     unitConfig = {
       ConditionPathExistsGlob = "/var/lib/backupservice/*/intent.json";
-      WantsMountsFor = lib.unique (lib.concatMap layout.sources (lib.attrValues enabled));
+      WantsMountsFor = map sandbox.word (
+        lib.unique (lib.concatMap layout.sources (lib.attrValues enabled))
+      );
     };
     # It undoes an interrupted restore, wherever the data is. These rights serve
     # nothing else: no provider runs here, and there is no network.

@@ -139,6 +139,86 @@ in
     };
   };
 
+  "a contract that is bound automatically and by hand is not doubled: the hand wins" = {
+    expr =
+      let
+        system = evalNixos [
+          contract
+          (
+            { config, lib, ... }:
+            {
+              backupservice = {
+                defaults.repository.path = "/srv/backup";
+                contracts = lib.genAttrs [ "by-hand" "changed" "added" ] (_: full);
+                autoBind = true;
+                instances = {
+                  by-hand = config.backupservice.contracts.by-hand // {
+                    schedule = "04:00";
+                  };
+                  changed = config.backupservice.contracts.changed // {
+                    sourceDirectories = [ "/var/lib/other" ];
+                    streams = { };
+                  };
+                  added = {
+                    hooks.beforeBackup = lib.mkAfter [ "three" ];
+                    streams.more = {
+                      dump = "dump more";
+                      load = "load more";
+                    };
+                  };
+                };
+              };
+            }
+          )
+        ];
+        full = {
+          user = "root";
+          sourceDirectories = [ "/var/lib/myservice" ];
+          hooks.beforeBackup = [ "one" ];
+          streams.db = {
+            dump = "dump";
+            load = "load";
+          };
+          quiesce.units = [ "myservice.service" ];
+        };
+      in
+      lib.mapAttrs (_: got: {
+        inherit (got) enable sourceDirectories;
+        before = commands got.hooks.beforeBackup;
+        dumps = lib.mapAttrs (_: stream: stream.dump) got.streams;
+        quiesced = got.quiesce.units;
+      }) system.config.backupservice.instances;
+    expected = {
+      by-hand = {
+        enable = true;
+        sourceDirectories = [ "/var/lib/myservice" ];
+        before = [ "one" ];
+        dumps.db = "dump";
+        quiesced = [ "myservice.service" ];
+      };
+      changed = {
+        enable = true;
+        sourceDirectories = [ "/var/lib/other" ];
+        before = [ "one" ];
+        dumps = { };
+        quiesced = [ "myservice.service" ];
+      };
+      added = {
+        enable = true;
+        sourceDirectories = [ "/var/lib/myservice" ];
+        before = [
+          "one"
+          "three"
+        ];
+        dumps = {
+          db = "dump";
+          more = "dump more";
+        };
+        quiesced = [ "myservice.service" ];
+      };
+    };
+  };
+
   "the executor comes from the overlay, and without it from the module's own sources" = {
     expr =
       let

@@ -1,43 +1,23 @@
 # Refusals of notification channels and metrics.
 { lib, evalNixos, ... }:
 let
-  # The messages of our assertions that fail for an instance `x` with these
-  # settings on top of good ones.
-  refusalsOf =
-    modules:
-    let
-      system = evalNixos modules;
-    in
-    map (assertion: assertion.message) (
-      lib.filter (assertion: !assertion.assertion) (
-        lib.concatMap (definition: definition.value) (
-          lib.filter (
-            definition: lib.hasInfix "/modules/assertions/" definition.file
-          ) system.options.assertions.definitionsWithLocations
-        )
-      )
-    );
-
-  good = {
-    enable = true;
-    user = "root";
-    sourceDirectories = [ "/var/lib/x" ];
-    repository.path = "/srv/backup/x";
-  };
+  inherit (import ./common { inherit lib evalNixos; })
+    good
+    problemsOf
+    refusalsOf
+    ;
 in
 {
   "channels without a recipient, and metrics in the wrong place" =
     let
       of =
         settings:
-        refusalsOf [
-          {
-            backupservice = lib.recursiveUpdate { instances.x = good; } settings;
-          }
+        problemsOf [
+          { backupservice = lib.recursiveUpdate { instances.x = good; } settings; }
         ];
     in
     {
-      expr = map (settings: map (message: lib.head (lib.splitString "\n" message)) (of settings)) [
+      expr = map of [
         {
           notify = {
             apprise.phone.urlFile = "/run/secrets/phone";
@@ -75,7 +55,7 @@ in
       expected = [
         [ ]
         [
-          "backupservice.notify.ping.a b: the name contains characters other than letters, digits, \"_\", \".\" and \"-\", or starts with one of the last two."
+          "backupservice.notify.ping: the name \"a b\" contains characters other than letters, digits, \"_\", \".\" and \"-\", or does not start with a letter or digit."
         ]
         [ "backupservice.notify.ping.y.instances: there is no enabled instance \"y\"." ]
         [
@@ -91,6 +71,49 @@ in
         ]
       ];
     };
+
+  "metrics in a directory that others use" = {
+    expr =
+      map
+        (
+          directory:
+          refusalsOf [
+            {
+              backupservice = {
+                instances.x = good;
+                metrics.textfile = "${directory}/backup.prom";
+              };
+              users.users.alice.isNormalUser = true;
+              systemd.services.grafana.serviceConfig.StateDirectory = "grafana grafana/plugins";
+            }
+          ]
+        )
+        [
+          "/tmp"
+          "/var/lib"
+          "/home/alice"
+          "/var/lib/grafana"
+          "/var/lib/x"
+          "/var/lib/node-exporter/backups"
+        ];
+    expected =
+      map
+        (directory: [
+          ''
+            backupservice.metrics.textfile: the directory "${directory}" of "${directory}/backup.prom" is used by others.
+            It would be given to the user backupservice-notify, and nobody else could write to it.
+            Write to a directory of its own, such as "/var/lib/backupservice-metrics/backupservice.prom".
+          ''
+        ])
+        [
+          "/tmp"
+          "/var/lib"
+          "/home/alice"
+          "/var/lib/grafana"
+          "/var/lib/x"
+        ]
+      ++ [ [ ] ];
+  };
 
   "a channel's URL in the store" = {
     expr =

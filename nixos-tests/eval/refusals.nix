@@ -1,32 +1,11 @@
 # Refusals of evaluation, each with problem, reason and remedy.
 { lib, evalNixos, ... }:
 let
-  # The messages of our assertions that fail for an instance `x` with these
-  # settings on top of good ones.
-  refusalsOf =
-    modules:
-    let
-      system = evalNixos modules;
-    in
-    map (assertion: assertion.message) (
-      lib.filter (assertion: !assertion.assertion) (
-        lib.concatMap (definition: definition.value) (
-          lib.filter (
-            definition: lib.hasInfix "/modules/assertions/" definition.file
-          ) system.options.assertions.definitionsWithLocations
-        )
-      )
-    );
-
-  good = {
-    enable = true;
-    user = "root";
-    sourceDirectories = [ "/var/lib/x" ];
-    repository.path = "/srv/backup/x";
-  };
-
-  refusals =
-    settings: refusalsOf [ { backupservice.instances.x = lib.recursiveUpdate good settings; } ];
+  inherit (import ./common { inherit lib evalNixos; })
+    good
+    refusals
+    refusalsOf
+    ;
 
   # A value that the module system itself refuses.
   isRefused =
@@ -312,4 +291,44 @@ in
         false
       ];
     };
+
+  "stream names that are no unit names" = {
+    expr = refusals {
+      streams = {
+        "my db".dump = "true";
+        "my db".load = "true";
+        good-1.dump = "true";
+        good-1.load = "true";
+      };
+    };
+    expected = [
+      ''
+        backupservice.instances.x.streams: the name "my db" contains characters other than letters, digits, "_", "." and "-", or does not start with a letter or digit.
+        It is used in the names of units and files.
+        Choose another name.
+      ''
+    ];
+  };
+
+  "paths that a hook cannot be given" = {
+    expr = refusals {
+      hooks.afterBackup = [
+        {
+          name = "export";
+          command = "true";
+          readWritePaths = [
+            "var/lib/export"
+            "/var/lib/my export"
+          ];
+        }
+      ];
+    };
+    expected = [
+      ''
+        backupservice.instances.x.hooks.afterBackup: "var/lib/export" in readWritePaths of the hook "export" is not an absolute path without ".", "..", quotation marks, backslashes and control characters.
+        systemd would not start the hook.
+        Write the full path, such as "/var/lib/export".
+      ''
+    ];
+  };
 }

@@ -62,7 +62,7 @@ in
         load = "psql app";
       };
     };
-    settings = { };
+    settings.systemd.services.app.serviceConfig.ExecStart = "/run/current-system/sw/bin/app";
   };
 
   nodes.mount-point = mkNode {

@@ -7,7 +7,9 @@
 }:
 let
   inherit (lib) mkOption literalExpression types;
-  inherit (import ../../../contracts/types.nix { inherit lib; }) externalPath;
+  inherit (import ../../../contracts/types.nix { inherit lib; }) externalPath publicPath;
+
+  withoutSlash = lib.removeSuffix "/";
 
   mkFileOption =
     field: args:
@@ -16,11 +18,15 @@ in
 {
   path = mkOption {
     type = types.nullOr types.str;
+    apply =
+      path: if path != null && lib.hasPrefix "/" path && path != "/" then withoutSlash path else path;
     default =
       if defaults == null || defaults.repository.path == null then
         null
+      else if defaults.repository.shared then
+        defaults.repository.path
       else
-        "${defaults.repository.path}/${name}";
+        "${withoutSlash defaults.repository.path}/${name}";
     defaultText = literalExpression ''"''${config.backupservice.defaults.repository.path}/<name>"'';
     example = "/srv/backup/myservice";
     description = ''
@@ -31,9 +37,26 @@ in
       `repository.pathFile`.
     '';
   };
+  mountPoint = mkOption (
+    {
+      type = types.nullOr types.str;
+      example = "/mnt/backup-disk";
+      description = ''
+        Absolute path of the mount point that a local repository is on. While nothing is
+        mounted there, backups fail instead of writing to the file system below. `null`:
+        the deepest mount point above the repository in `fileSystems` and
+        `systemd.mounts`. Required for a repository below `/mnt`, `/media` or `/run/media`
+        whose mount is not declared in either of them.
+      '';
+    }
+    // default [ "repository" "mountPoint" ] null
+  );
   pathFile = mkFileOption "pathFile" {
     example = "/run/agenix/backup-repository";
-    description = "File that contains the path or URL of the repository. Replaces `repository.path`.";
+    description = ''
+      File that contains the URL of a repository on another machine, if the URL is secret.
+      Replaces `repository.path`, which is required for a repository on this machine.
+    '';
   };
   passwordFile = mkFileOption "passwordFile" {
     example = "/run/agenix/backup-password";
@@ -56,7 +79,24 @@ in
     description = "File with the private key for a repository that is accessed over SSH.";
   };
   sshKnownHostsFile = mkFileOption "sshKnownHostsFile" {
+    type = types.nullOr publicPath;
     example = "/etc/ssh/ssh_known_hosts";
-    description = "File with the host keys to accept for a repository that is accessed over SSH.";
+    description = ''
+      File with the host keys to accept for a repository that is accessed over SSH. It
+      contains no secret and may be in the Nix store.
+    '';
+  };
+}
+// lib.optionalAttrs (defaults == null) {
+  shared = mkOption {
+    type = types.bool;
+    default = false;
+    example = true;
+    description = ''
+      Whether all instances share one repository: the one at `path`, without `/<name>`
+      appended. Data that several instances have in common is stored once. Each instance
+      lists, restores and expires only its own snapshots, but whoever has the password can
+      read those of all instances.
+    '';
   };
 }

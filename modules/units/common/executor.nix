@@ -43,8 +43,8 @@ rec {
       after = [
         "backupservice-secrets.service"
         "${layout.prefix name}-prepare.service"
-        "network-online.target"
-      ];
+      ]
+      ++ lib.optional (!isLocal) "network-online.target";
       unitConfig.WantsMountsFor = map sandbox.word (
         layout.sources instance ++ lib.optional isLocal instance.repository.path
       );

@@ -92,6 +92,9 @@ rec {
     else
       "\"${lib.replaceStrings [ "%" ":" ] [ "%%" "\\:" ] path}\"";
 
+  # A path in a line of tmpfiles.d.
+  tmpfilesPath = path: lib.replaceStrings [ "%" " " ] [ "%%" "\\x20" ] path;
+
   # An entry of LoadCredential=: its path extends to the end of the line and is
   # unescaped, while the file of a generated password has `\x2d` in its name.
   credential = id: file: "${id}:${lib.replaceStrings [ "%" "\\" ] [ "%%" "\\\\" ] file}";

@@ -17,7 +17,8 @@ EVALUATE = Path(__file__).with_name("evaluate.nix")
 
 def evaluate(file, select):
     expression = f"let it = import {EVALUATE} {{ file = {file}; }}; in {select}"
-    command = ["nix-instantiate", "--eval", "--strict", "--json", "--expr", expression]
+    # Read-write, so that a test may build what it reads.
+    command = ["nix-instantiate", "--eval", "--read-write-mode", "--strict", "--json", "--expr", expression]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -18,6 +18,7 @@
         user = "root";
         sourceDirectories = [ "/var/lib/small" ];
         repository.path = "/mnt/small/backup";
+        repository.mountPoint = "/mnt/small";
         guards.maxShrink = 50;
       };
     };

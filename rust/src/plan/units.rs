@@ -15,8 +15,9 @@ const OWN: [&str; 6] = [
     "drill",
     "probe",
 ];
-/// Types of units that a contract can list in `quiesce` and `restore`.
-const KINDS: [&str; 6] = ["service", "socket", "timer", "target", "path", "scope"];
+/// Types of units that a contract can list in `quiesce` and `restore`. A scope could not
+/// be started again.
+const KINDS: [&str; 5] = ["service", "socket", "timer", "target", "path"];
 
 impl Checker {
     /// Checks that the units to start belong to this instance and are unique.

@@ -1,7 +1,7 @@
 //! Backup programs behind one trait.
 
 pub mod borg;
-mod credentials;
+pub(crate) mod credentials;
 pub mod exit_table;
 pub mod restic;
 mod retention;

@@ -72,7 +72,30 @@ pub fn credentials(plan: &Plan, directory: &Path) -> Result<(), Failure> {
             remedy,
         ));
     }
-    Ok(())
+    given
+        .repository
+        .as_deref()
+        .map_or(Ok(()), |on_host| names_no_directory(directory, on_host))
+}
+
+/// The URL in `repository.pathFile` is not a directory of this machine: a unit sees only
+/// those that are in the plan, so it would find no repository there and create one that
+/// is gone when the unit ends.
+fn names_no_directory(directory: &Path, on_host: &Path) -> Result<(), Failure> {
+    let place = crate::provider::credentials::repository(directory)?;
+    if !place.starts_with('/') && !place.starts_with("local:") {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!(
+            "repository.pathFile {} contains the local path {place}, which backup units cannot see",
+            on_host.display()
+        ),
+        format!(
+            "set repository.path to {} instead of repository.pathFile",
+            place.trim_start_matches("local:")
+        ),
+    ))
 }
 
 /// Checks that every source exists, is no symlink and is not empty.
@@ -232,6 +255,43 @@ mod tests {
                 .unwrap()
                 .contains("backupservice-secrets.service")
         );
+    }
+
+    #[test]
+    fn a_local_path_in_a_path_file_is_refused() {
+        let mut plan = crate::plan::fixture::good();
+        plan["repository"]["path"] = serde_json::Value::Null;
+        plan["repository"]["credentials"]["repository"] = "/run/secrets/url".into();
+        let plan: Plan = serde_json::from_value(plan).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+        for name in ["password", "environment", "ssh-key", "ssh-known-hosts"] {
+            write(name, "content\n");
+        }
+        for url in [
+            "sftp:u@h:/srv/backup\n",
+            "ssh://u@h/srv/backup",
+            "b2:bucket",
+        ] {
+            write("repository", url);
+            credentials(&plan, directory.path()).unwrap();
+        }
+        for path in ["/srv/backup\n", "local:/srv/backup"] {
+            write("repository", path);
+            let failure = credentials(&plan, directory.path()).unwrap_err();
+            assert!(
+                failure
+                    .problem
+                    .message
+                    .starts_with("repository.pathFile /run/secrets/url contains the local path "),
+                "{path}: {}",
+                failure.problem.message
+            );
+            assert_eq!(
+                failure.problem.remedy.unwrap(),
+                "set repository.path to /srv/backup instead of repository.pathFile"
+            );
+        }
     }
 
     #[test]

@@ -203,6 +203,7 @@ fn units_are_the_instances_own_and_unique() {
         quiesce[1]: `/etc/passwd` is not the name of a unit that can be stopped. Write it in full, such as home-assistant.service.
         quiesce[2]: `a b.service` is not the name of a unit that can be stopped. Write it in full, such as home-assistant.service.
         quiesce[3]: `.service` is not the name of a unit that can be stopped. Write it in full, such as home-assistant.service.
+        quiesce[4]: `session-1.scope` is not the name of a unit that can be stopped. Write it in full, such as home-assistant.service.
         quiesce[0]: backupservice-other.service belongs to backupservice, which cannot stop itself. Name the units that write the data.
         restoreUnits[1]: a.service is listed twice. Remove one of them.
     "#]].assert_eq(&refusals([
@@ -227,7 +228,13 @@ fn units_are_the_instances_own_and_unique() {
         ("/streams/0/loadUnit", json!(dump)),
         (
             "/quiesce",
-            json!(["myservice", "/etc/passwd", "a b.service", ".service"]),
+            json!([
+                "myservice",
+                "/etc/passwd",
+                "a b.service",
+                ".service",
+                "session-1.scope"
+            ]),
         ),
         ("/quiesce", json!(["backupservice-other.service"])),
         ("/restoreUnits", json!(["a.service", "a.service"])),
