@@ -1,5 +1,6 @@
 //! Paths of all files, below a root that tests can change.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Paths of the host, below a root (`/` except in tests).
@@ -70,7 +71,7 @@ impl Host {
 /// `CacheDirectory=` of its units.
 #[derive(Clone, Debug)]
 pub struct InstancePaths {
-    /// Persistent: records, intent journal, staged dumps.
+    /// Persistent: records, intent journal of a backup.
     pub state: PathBuf,
     /// Until reboot: state of a run, lock, requests.
     pub runtime: PathBuf,
@@ -105,10 +106,42 @@ impl InstancePaths {
         self.runtime.join("maintenance-state.json")
     }
 
-    /// Intent journal: changes that must still be undone.
+    /// Intent journal of a backup: changes that must still be undone.
     #[must_use]
     pub fn intent(&self) -> PathBuf {
         self.state.join("intent.json")
+    }
+
+    /// Intent journal of a restore, where no backup can write.
+    #[must_use]
+    pub fn restore_intent(&self) -> PathBuf {
+        self.restores().join("intent.json")
+    }
+
+    /// Dumps that a restore loads, each named like its stream, where no backup can write.
+    #[must_use]
+    pub fn restored_dumps(&self) -> PathBuf {
+        self.restores().join("staging")
+    }
+
+    /// Directories of the provider of a restore. It has more rights than that
+    /// of a backup, and must not write through links in a cache that a backup has prepared.
+    #[must_use]
+    pub fn for_restore(&self) -> Self {
+        Self {
+            cache: self.cache.with_file_name(".restores").join(self.name()),
+            ..self.clone()
+        }
+    }
+
+    /// Name of the instance.
+    #[must_use]
+    pub fn name(&self) -> &OsStr {
+        self.state.file_name().unwrap_or_default()
+    }
+
+    fn restores(&self) -> PathBuf {
+        self.state.with_file_name(".restores").join(self.name())
     }
 
     /// Time span of the snapshots that a killed run may have left; the next run marks them.
@@ -123,10 +156,11 @@ impl InstancePaths {
         self.state.join("provider")
     }
 
-    /// Directory of dumps, each named like its stream.
+    /// Directory of dumps, each named like its stream. It belongs to root, and the files to
+    /// `backupservice`: systemd opens them as root, so nobody else may replace their names.
     #[must_use]
     pub fn staging(&self) -> PathBuf {
-        self.state.join("staging")
+        self.state.with_file_name(".staging").join(self.name())
     }
 
     /// State of the run in progress.
@@ -148,10 +182,10 @@ impl InstancePaths {
         self.runtime.join("lock")
     }
 
-    /// Environment file of the next hook.
+    /// Facts for the next hook.
     #[must_use]
-    pub fn hook_environment(&self) -> PathBuf {
-        self.runtime.join("hook.env")
+    pub fn hook_facts(&self) -> PathBuf {
+        self.runtime.join("hook.json")
     }
 
     /// Request to accept the current data size in the next run.

@@ -1,6 +1,5 @@
 //! Reading and writing of records and state files.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -12,9 +11,12 @@ use super::maintenance::MaintenanceRecord;
 use super::record::{Record, RunState, Totals};
 use crate::base::outcome::Outcome;
 use crate::base::paths::{InstancePaths, remove_if_there, write_atomically};
+use crate::base::untrusted;
 
 /// Number of records kept in the history.
 const HISTORY: usize = 100;
+/// More than any of these files needs, in bytes.
+const LIMIT: u64 = 16 << 20;
 
 /// The record of the last finished run, if there is one.
 ///
@@ -127,7 +129,7 @@ pub(super) fn remove(path: &Path) {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let json = match fs::read(path) {
+    let json = match untrusted::read(path, LIMIT) {
         Ok(json) => json,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => {

@@ -18,7 +18,7 @@ fn everything_happens_in_the_order_of_the_contract() {
         start before-backup-two.service
         stop app.service
         start dump-db.service
-        back up /srv/data /var/lib/backupservice/app/staging
+        back up /srv/data /var/lib/backupservice/.staging/app
         start app.service
         start after-backup-one.service success
         start after-backup-two.service success

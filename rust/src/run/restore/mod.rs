@@ -85,8 +85,11 @@ impl RestoreWork<'_> {
         guards::credentials(self.plan, &invocation.credentials)?;
         let _turn = locks::repository(self.plan, Mode::Shared, invocation, &mut self.report)?;
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
-        let provider =
-            (invocation.open)(self.plan, &invocation.credentials, &invocation.directories)?;
+        let provider = (invocation.open)(
+            self.plan,
+            &invocation.credentials,
+            &invocation.directories.for_restore(),
+        )?;
 
         self.report.phase("select");
         let snapshot = self.select(&*provider, &wanted)?;
@@ -157,7 +160,7 @@ impl RestoreWork<'_> {
         let directories = &self.invocation.directories;
         let started = self.report.started();
         let intent = Intent::new(self.plan, Operation::Restore, &self.invocation.id, started);
-        let mut journal = Journal::begin(&directories.intent(), intent)?;
+        let mut journal = Journal::begin(&directories.restore_intent(), intent)?;
         let result = self.replace(provider, snapshot, beside, &mut journal);
 
         let outcome = result
