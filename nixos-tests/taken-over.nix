@@ -149,10 +149,10 @@
             f"PATH={evil}\nBASH_ENV={evil}/env\nPERL5OPT=-M/evil\nNODE_OPTIONS=--require=/evil\n",
             "BACKUP_PHASE=\"x\nPATH=" + evil + "\"\n",
         ]
-        plant = f"mkdir -p {evil}; printf '#!/bin/sh\\ntouch /etc/victim/owned\\n' > {evil}/env; chmod +x {evil}/env; cd /run/backupservice/a; rm -f hook.env hook.json\n"
+        prepare = f"mkdir -p {evil}; printf '#!/bin/sh\\ntouch /var/lib/log/owned\\n' > {evil}/env; chmod +x {evil}/env; cd /run/backupservice/a; rm -f hook.env hook.json\n"
         for content in files + ["a link", "a fifo", "too much"]:
             begin()
-            attack = plant
+            attack = prepare
             for name in ("hook.env", "hook.json"):
                 attack += {
                     "a link": f"echo 'PATH={evil}' > {STATE}/facts; ln -s {STATE}/facts {name}\n",
@@ -195,6 +195,12 @@
             "snapshot": None, "steps": [dict(step, done=False) for step in steps],
         })
 
+    def plant(content):
+        """Leaves a journal as a maintenance could, which never reads one at its end."""
+        machine.succeed(
+            f"cat > {STATE}/intent.json <<'JSON'\n{content}\nJSON", f"chown backupservice:backupservice {STATE}/intent.json"
+        )
+
     with subtest("no journal that a backup has written makes recovery touch a file or a unit of others"):
         replace = {"from": f"{STATE}/evil", "to": "/etc/victim/file", "fresh": f"{STATE}/fresh", "existed": True}
         for operation, step in (
@@ -215,6 +221,7 @@
                 f"cp {STATE}/intent.json {place}; ln -s {STATE}/intent.json {place}"
             )
             machine.fail(f"test -e {place}")
+            plant(intent([step], operation))
             machine.fail("systemctl start backupservice-recover.service")
             assert harmed() == UNHARMED, harmed()
             machine.succeed("systemctl is-active other.service")
@@ -226,21 +233,19 @@
         # Recovery does what a journal may ask for.
         begin()
         machine.succeed("systemctl stop app.service")
-        take_over(f"cat > {STATE}/intent.json <<'JSON'\n{intent([{'action': 'start', 'unit': 'app.service'}])}\nJSON\n")
-        machine.execute("systemctl start backupservice-recover.service")
+        plant(intent([{"action": "start", "unit": "app.service"}]))
+        machine.succeed("systemctl start backupservice-recover.service")
         machine.succeed("systemctl is-active app.service", f"! test -e {STATE}/intent.json")
 
     with subtest("restores and recovery follow no link in what instances share"):
         begin()
         shared = "/run/backupservice"
-        plant = "\n".join([
+        take_over("\n".join([
             f"rm -rf {shared}/.stopped/* {shared}/.stopped/.lock",
             f"ln -s /etc/victim/file {shared}/.stopped/.lock; ln -s /etc/victim {shared}/.stopped/a",
             f"ln -sf /etc/victim/new {shared}/a/lock.new; ln -s /etc/victim/file {shared}/a/restore-state.json.new",
-            f"ln -s /etc/victim /var/cache/backupservice/a/planted",
-            f"cat > {STATE}/intent.json <<'JSON'\n{intent([{'action': 'start', 'unit': 'app.service'}])}\nJSON",
-        ])
-        take_over(plant)
+        ]))
+        plant(intent([{"action": "start", "unit": "app.service"}]))
         machine.execute("systemctl start backupservice-recover.service; backupservice restore a")
         machine.succeed(f"grep -x untouched {VICTIM}/file && test \"$(ls -A {VICTIM})\" = file")
         machine.succeed(f"rm -rf {shared}/.stopped/.lock {shared}/.stopped/a {STATE}/intent.json", "systemctl start app.service")

@@ -104,10 +104,9 @@ fn a_failing_load_names_the_safety_copies() {
     machine.units.fails("load-db.service");
     let restored = machine.restore(&Request::whole("latest"));
     let message = restored.error.unwrap().message;
-    assert!(
-        message
-            .starts_with("loading the stream \"db\" (load-db.service) failed with exit status 3")
-    );
+    assert!(message.starts_with(
+        "loading the stream \"db\" (backupservice-app-load-db.service) failed with exit status 3"
+    ));
     assert!(
         message.contains("; the data from before is in "),
         "{message}"

@@ -85,11 +85,14 @@ impl Machine {
         };
         let directories = machine.directories();
         let staging = directories.staging();
+        let restores = directories.restore_intent();
+        let restores = restores.parent().unwrap();
         for directory in [
-            &directories.state,
+            directories.state.as_path(),
             &directories.runtime,
             &directories.cache,
             &staging,
+            restores,
         ] {
             fs::create_dir_all(directory).unwrap();
         }
