@@ -22,8 +22,8 @@ let
         `command`, `user`, `timeout`, `credentials`, `readWritePaths` and `network`.
 
         Each hook runs as a systemd unit with its own user and sandbox. Its
-        environment contains `BACKUP_INSTANCE`, `BACKUP_RUN_ID` and `BACKUP_PHASE`,
-        and, once they are known, `BACKUP_OUTCOME` and `BACKUP_SNAPSHOT`.
+        environment contains `BACKUP_INSTANCE`, `BACKUP_RUN_ID`, `BACKUP_PHASE`,
+        `BACKUP_OUTCOME` and `BACKUP_SNAPSHOT`; what is not known is empty.
       '';
     };
 in

@@ -41,7 +41,8 @@ rec {
         name = streamName;
         dumpUnit = "${prefix name}-dump-${streamName}";
         loadUnit = "${prefix name}-load-${streamName}";
-        stagedFile = "${stateDirectory name}/staging/${streamName}";
+        dumpedFile = "${stagingDirectory name}/${streamName}";
+        loadedFile = "${restoreDirectory name}/staging/${streamName}";
         user = if stream.user == null then instance.user else stream.user;
       }
     ) instance.streams;
@@ -70,6 +71,12 @@ rec {
     );
 
   stateDirectory = name: "/var/lib/backupservice/${name}";
+
+  # Dumps of backups, and journal and dumps of restores: systemd and restores open them
+  # with more rights than backups have, so their parents belong to root.
+  stagingDirectory = name: "/var/lib/backupservice/.staging/${name}";
+  restoreDirectory = name: "/var/lib/backupservice/.restores/${name}";
+
   runtimeDirectory = name: "/run/backupservice/${name}";
   secretsDirectory = "/var/lib/backupservice-secrets";
 

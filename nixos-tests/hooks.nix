@@ -54,6 +54,27 @@
         afterBackup = [ (mkHook "after" (log "after")) ];
       };
 
+      # A service whose user exists only while one of its units runs.
+      backupservice.instances.dynamic = {
+        enable = true;
+        user = "dynamic";
+        sourceDirectories = [ "/var/lib/dynamic" ];
+        repository.path = "/srv/backup/dynamic";
+        hooks.beforeBackup = [ "id -nG > /var/lib/dynamic/groups-of-hook" ];
+      };
+      systemd.services.dynamic = {
+        wantedBy = [ "multi-user.target" ];
+        serviceConfig = {
+          DynamicUser = true;
+          Group = "media";
+          SupplementaryGroups = [ "video" ];
+          StateDirectory = "dynamic";
+          StateDirectoryMode = "0750";
+          ExecStart = "${pkgs.coreutils}/bin/sleep infinity";
+        };
+      };
+      users.groups.media = { };
+
       environment.systemPackages = [ pkgs.restic ];
 
       users.users.myservice = {
@@ -143,6 +164,17 @@
         machine.succeed("backupservice restore good")
         assert [line.split()[0] for line in log()] == ["four", "five"]
         assert machine.succeed("cat /var/lib/myservice/data") == "precious"
+
+    with subtest("a hook of a DynamicUser has its groups, and leaves its directory as it is"):
+        look = "stat -c '%U %G %a' /var/lib/private/dynamic"
+        machine.wait_for_unit("dynamic.service")
+        before = machine.succeed(look)
+        assert before == "dynamic media 750\n", before
+        machine.succeed("systemctl start backupservice-dynamic.service")
+        assert machine.succeed(look) == before
+        machine.succeed("systemctl is-active dynamic.service")
+        groups = machine.succeed("cat /var/lib/private/dynamic/groups-of-hook").split()
+        assert set(groups) >= {"media", "video"}, groups
 
     with subtest("what happened is in the journal, under the instance"):
         machine.succeed("journalctl --sync && journalctl BACKUP_INSTANCE=failing _SYSTEMD_UNIT=backupservice-failing.service | grep refuse")

@@ -120,7 +120,7 @@
         machine.execute(f"systemctl start backupservice-{instance}.service")
         state = f"/var/lib/backupservice/{instance}"
         machine.succeed("systemctl is-active app.service")
-        machine.succeed(f"test -z \"$(ls -A {state}/staging 2> /dev/null)\" && ! test -e {state}/intent.json")
+        machine.succeed(f"test -z \"$(find /var/lib/backupservice/.staging -type f -size +0)\" && ! test -e {state}/intent.json")
         return json.loads(machine.succeed(f"cat {state}/last-run.json"))
 
     def status(instance):
@@ -179,7 +179,7 @@
         record = run("dump-large")
         assert record["outcome"] == "success" and record["totals"]["bytes"] > 100000000, record
         machine.succeed("backupservice restore dump-large --target /srv/look")
-        size = machine.succeed("stat -c %s /srv/look/var/lib/backupservice/dump-large/staging/tested")
+        size = machine.succeed("stat -c %s /srv/look/var/lib/backupservice/.staging/dump-large/tested")
         assert size.strip() == "100000000", size
         assert run("dump-fine")["outcome"] == "success"
 

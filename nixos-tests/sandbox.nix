@@ -115,10 +115,11 @@
         machine.succeed("cat /var/lib/backupservice-secrets/* /srv/backup/myservice/config > /dev/null")
         machine.fail("test -e /etc/backupservice-was-here")
 
-    with subtest("the executor starts its own hooks, and no other unit"):
+    with subtest("the identity of the executor alone starts and stops nothing"):
         start = "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager {} ss {} replace"
         as_executor = "setpriv --reuid backupservice --regid backupservice --clear-groups "
-        machine.succeed(as_executor + start.format("StartUnit", "backupservice-myservice-before-spy.service"))
+        machine.fail(as_executor + start.format("StartUnit", "backupservice-myservice-before-spy.service"))
+        machine.succeed(start.format("StartUnit", "backupservice-myservice-before-spy.service"))
         machine.fail(as_executor + start.format("StopUnit", "bystander.service"))
         machine.fail(as_executor + start.format("StartUnit", "backupservice-myservice-restore@latest.service"))
         machine.succeed("systemctl is-active bystander.service")

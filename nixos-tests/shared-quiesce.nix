@@ -158,13 +158,14 @@
             ],
         }
         state = "/var/lib/backupservice/gone"
+        staging = "/var/lib/backupservice/.staging/gone"
         machine.succeed(
-            f"install -d -o backupservice {state} {state}/staging && touch {state}/staging/db",
+            f"install -d -o backupservice {state} && install -d {staging} && echo dump > {staging}/db",
             f"echo '{json.dumps(intent)}' > {state}/intent.json && chown -R backupservice {state}",
         )
         machine.fail("systemctl start backupservice-recover.service")
         assert units() == UP, units()
-        machine.succeed(f"test -z \"$(ls {state}/staging)\" && ! test -e {state}/intent.json")
+        machine.succeed(f"test -e {staging}/db && ! test -s {staging}/db && ! test -e {state}/intent.json")
         told = machine.succeed("journalctl --sync && journalctl --no-pager -u backupservice-recover.service")
         assert "systemctl start foreign.service" in told and "backupservice-gone-after-x.service" in told, told
         assert outcome("gone")["outcome"] == "failed", outcome("gone")

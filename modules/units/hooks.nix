@@ -5,6 +5,8 @@
   sandbox,
   step,
   forInstances,
+  backupservice,
+  script,
   ...
 }:
 let
@@ -14,10 +16,16 @@ let
       inherit (hook)
         unit
         user
-        command
         network
         readWritePaths
         ;
+      # The facts of the run come from another identity: this lets through only those.
+      execStart = backupservice [
+        "hook"
+        name
+        "--"
+        (script hook.unit hook.command)
+      ];
       description = "Hook ${hook.name} of the backup of ${name}";
       serviceConfig = {
         TimeoutStartSec = hook.timeout;

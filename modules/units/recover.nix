@@ -21,7 +21,10 @@
     startLimitIntervalSec = 0;
     environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
     unitConfig = {
-      ConditionPathExistsGlob = "/var/lib/backupservice/*/intent.json";
+      ConditionPathExistsGlob = [
+        "|/var/lib/backupservice/*/intent.json"
+        "|${layout.restoreDirectory "*"}/intent.json"
+      ];
       WantsMountsFor = map sandbox.word (
         lib.unique (lib.concatMap layout.sources (lib.attrValues enabled))
       );

@@ -42,6 +42,8 @@
               "--restore"
               name
             ];
+            # Not that of backups, which could put links into it.
+            CacheDirectory = "backupservice/.restores/${name}";
             KillMode = "mixed";
             TimeoutStopSec = "1h";
             ProtectSystem = true;
@@ -56,5 +58,10 @@
           };
       };
     }
+  );
+
+  # Writable for nothing that runs as `backupservice` but restores and recovery.
+  systemd.tmpfiles.rules = forInstances (
+    name: _: [ "d ${layout.restoreDirectory name} 0750 root backupservice - -" ]
   );
 }

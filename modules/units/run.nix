@@ -11,7 +11,11 @@
 }:
 {
   systemd.services = forInstances (
-    name: instance: {
+    name: instance:
+    let
+      view = executor.view name instance (layout.sources instance);
+    in
+    {
       ${layout.prefix name} = lib.recursiveUpdate (executor.withProvider name instance) {
         description = "Backup of ${name}";
         documentation = [ "man:backupservice-run(1)" ];
@@ -20,9 +24,10 @@
         onSuccess = executor.onSuccess name;
         onFailure = executor.recovery ++ executor.onFailure name;
         serviceConfig =
-          executor.view name instance (layout.sources instance)
+          view
           // sandbox.capabilities [ "CAP_DAC_READ_SEARCH" ]
           // {
+            BindPaths = view.BindPaths ++ sandbox.optional [ (layout.stagingDirectory name) ];
             ExecStart = backupservice [
               "run"
               "--plan"

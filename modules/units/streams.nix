@@ -4,6 +4,7 @@
   layout,
   step,
   forInstances,
+  script,
   ...
 }:
 let
@@ -12,22 +13,22 @@ let
     step name instance {
       inherit (stream) user;
       unit = stream.dumpUnit;
-      command = stream.dump;
+      execStart = script stream.dumpUnit stream.dump;
       description = "Dump ${stream.name} for the backup of ${name}";
       # systemd opens the file before switching to the user, who can write the dump
       # but not read it back. Error messages must not get into it.
       serviceConfig = {
-        StandardOutput = "truncate:${stream.stagedFile}";
+        StandardOutput = "truncate:${stream.dumpedFile}";
         StandardError = "journal";
       };
     }
     // step name instance {
       inherit (stream) user;
       unit = stream.loadUnit;
-      command = stream.load;
+      execStart = script stream.loadUnit stream.load;
       description = "Load ${stream.name} from a backup of ${name}";
       serviceConfig = {
-        StandardInput = "file:${stream.stagedFile}";
+        StandardInput = "file:${stream.loadedFile}";
         StandardOutput = "journal";
         StandardError = "journal";
       };
@@ -36,5 +37,15 @@ in
 {
   systemd.services = forInstances (
     name: instance: lib.mergeAttrsList (map (streamUnits name instance) (layout.streams name instance))
+  );
+
+  # Nobody but root can put a link in the place of a file that root opens. The executor
+  # empties the files.
+  systemd.tmpfiles.rules = forInstances (
+    name: instance:
+    [ "d ${layout.stagingDirectory name} 0750 root backupservice - -" ]
+    ++ map (stream: "f ${stream.dumpedFile} 0600 backupservice backupservice - -") (
+      layout.streams name instance
+    )
   );
 }

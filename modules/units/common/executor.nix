@@ -73,7 +73,8 @@ rec {
       BindReadOnlyPaths =
         sandbox.privateView.BindReadOnlyPaths
         ++ lib.optionals (!isLocal) sandbox.remoteView
-        ++ sandbox.optional readOnly;
+        # Whether a restore was interrupted.
+        ++ sandbox.optional ([ (layout.restoreDirectory name) ] ++ readOnly);
       BindPaths = [
         (layout.stateDirectory name)
         (layout.runtimeDirectory name)

@@ -39,7 +39,12 @@ in
         User = user;
         DynamicUser = true;
       }
-      // lib.optionalAttrs (service.serviceConfig ? StateDirectory) {
-        inherit (service.serviceConfig) StateDirectory;
-      };
+      # systemd gives the state directory the owner and mode that the unit asks for: both
+      # must be those of the service that uses it.
+      // lib.getAttrs (lib.filter (name: service.serviceConfig ? ${name}) [
+        "Group"
+        "SupplementaryGroups"
+        "StateDirectory"
+        "StateDirectoryMode"
+      ]) service.serviceConfig;
 }

@@ -6,7 +6,6 @@
   sandbox,
   identity,
   slice,
-  script,
   ...
 }:
 let
@@ -17,13 +16,13 @@ let
       [ layout.secretsDirectory ] ++ lib.optional (layout.isLocal instance) instance.repository.path
     );
 in
-# `unit` is the name, `command` the shell text.
+# `unit` is the name, `execStart` what it runs.
 name: instance:
 {
   unit,
   description,
   user,
-  command,
+  execStart,
   network ? false,
   readWritePaths ? [ ],
   serviceConfig ? { },
@@ -42,18 +41,7 @@ name: instance:
         Type = "oneshot";
         Slice = slice name;
         LogExtraFields = "BACKUP_INSTANCE=${name}";
-        ExecStart = script unit command;
-        EnvironmentFile = "-${layout.runtimeDirectory name}/hook.env";
-        # The facts in that file come from another identity: none of them
-        # may change which code runs.
-        UnsetEnvironment = [
-          "BASH_ENV"
-          "ENV"
-          "LD_AUDIT"
-          "LD_LIBRARY_PATH"
-          "LD_PRELOAD"
-          "PYTHONPATH"
-        ];
+        ExecStart = execStart;
         ProtectSystem = "strict";
         ProtectHome = "read-only";
         ReadWritePaths = sandbox.optional (layout.sources instance ++ readWritePaths);

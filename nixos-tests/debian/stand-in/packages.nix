@@ -183,6 +183,8 @@ plain
     serverBin = "/bin/redis-server";
   };
   restic = package "restic" { version = "0.18.0"; };
+  polkit = package "polkit" { version = "126"; };
+  dbus = package "dbus" { version = "1.16.2"; };
   # Debian has sftp-server elsewhere.
   openssh = package "openssh" {
     links = usr // {

@@ -1,6 +1,5 @@
 //! File locks between processes of this machine. [`crate::run::locks`] builds on them.
 
-use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use rustix::fs::FlockOperation;
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
+use crate::base::untrusted;
 
 /// Mode of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +49,7 @@ pub fn try_take(directories: &InstancePaths) -> anyhow::Result<Option<Lock>> {
 /// # Errors
 /// The lock file cannot be opened.
 pub fn try_file(path: &Path, mode: Mode) -> anyhow::Result<Option<Lock>> {
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
+    let file = untrusted::open_for_writing(path)
         .with_context(|| format!("cannot open the lock {}", path.display()))?;
     let file = OwnedFd::from(file);
     let operation = match mode {

@@ -10,3 +10,4 @@ pub mod paths;
 pub mod problem;
 pub mod process;
 pub mod unit_names;
+pub mod untrusted;

@@ -1,8 +1,14 @@
 //! Paths of all files, below a root that tests can change.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+
+use crate::base::untrusted;
+
+/// Largest JSON file that is read, in bytes: more than any of them needs.
+const LIMIT: u64 = 16 << 20;
 
 /// Paths of the host, below a root (`/` except in tests).
 #[derive(Clone, Debug)]
@@ -72,7 +78,7 @@ impl Host {
 /// `CacheDirectory=` of its units.
 #[derive(Clone, Debug)]
 pub struct InstancePaths {
-    /// Persistent: records, intent journal, staged dumps.
+    /// Persistent: records, intent journal of a backup.
     pub state: PathBuf,
     /// Until reboot: state of a run, lock, requests.
     pub runtime: PathBuf,
@@ -107,7 +113,7 @@ impl InstancePaths {
         self.runtime.join("maintenance-state.json")
     }
 
-    /// Intent journal: changes that must still be undone.
+    /// Intent journal of a backup: changes that must still be undone.
     #[must_use]
     pub fn intent(&self) -> PathBuf {
         self.state.join("intent.json")
@@ -125,6 +131,38 @@ impl InstancePaths {
         self.state.join("repository.json")
     }
 
+    /// Intent journal of a restore, where no backup can write.
+    #[must_use]
+    pub fn restore_intent(&self) -> PathBuf {
+        self.restores().join("intent.json")
+    }
+
+    /// Dumps that a restore loads, each named like its stream, where no backup can write.
+    #[must_use]
+    pub fn restored_dumps(&self) -> PathBuf {
+        self.restores().join("staging")
+    }
+
+    /// Directories of the provider of a restore. It has more rights than that
+    /// of a backup, and must not write through links in a cache that a backup has prepared.
+    #[must_use]
+    pub fn for_restore(&self) -> Self {
+        Self {
+            cache: self.cache.with_file_name(".restores").join(self.name()),
+            ..self.clone()
+        }
+    }
+
+    /// Name of the instance.
+    #[must_use]
+    pub fn name(&self) -> &OsStr {
+        self.state.file_name().unwrap_or_default()
+    }
+
+    fn restores(&self) -> PathBuf {
+        self.state.with_file_name(".restores").join(self.name())
+    }
+
     /// Time span of the snapshots that a killed run may have left; the next run marks them.
     #[must_use]
     pub fn unverified(&self) -> PathBuf {
@@ -137,10 +175,11 @@ impl InstancePaths {
         self.state.join("provider")
     }
 
-    /// Directory of dumps, each named like its stream.
+    /// Directory of dumps, each named like its stream. It belongs to root, and the files to
+    /// `backupservice`: systemd opens them as root, so nobody else may replace their names.
     #[must_use]
     pub fn staging(&self) -> PathBuf {
-        self.state.join("staging")
+        self.state.with_file_name(".staging").join(self.name())
     }
 
     /// State of the run in progress.
@@ -162,10 +201,10 @@ impl InstancePaths {
         self.runtime.join("lock")
     }
 
-    /// Environment file of the next hook.
+    /// Facts for the next hook.
     #[must_use]
-    pub fn hook_environment(&self) -> PathBuf {
-        self.runtime.join("hook.env")
+    pub fn hook_facts(&self) -> PathBuf {
+        self.runtime.join("hook.json")
     }
 
     /// Request to accept the current data size in the next run.
@@ -247,12 +286,12 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     sync_parent(path)
 }
 
-/// Reads a JSON file; none if it is not there.
+/// Reads a JSON file of ours; `None` if it does not exist. See [`untrusted::read`].
 ///
 /// # Errors
-/// It cannot be read, or is not of this form.
+/// The file cannot be read, is larger than 16 MiB, or is not of this form.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
-    let json = match std::fs::read(path) {
+    let json = match untrusted::read(path, LIMIT) {
         Ok(json) => json,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
@@ -260,7 +299,7 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<
         }
     };
     let value = serde_json::from_slice(&json)
-        .with_context(|| format!("{} is not what it should be", path.display()))?;
+        .with_context(|| format!("{} is damaged; move it elsewhere", path.display()))?;
     Ok(Some(value))
 }
 

@@ -1,5 +1,6 @@
 //! Arguments of the commands, and their validation.
 
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
@@ -161,6 +162,17 @@ pub struct WatchArguments {
     /// Only validate the configuration (used when the system is built)
     #[arg(long)]
     pub check: bool,
+}
+
+/// Arguments of `hook`.
+#[derive(Debug, Args)]
+pub struct HookArguments {
+    /// Name below `backupservice.instances`
+    #[arg(value_parser = instance_name)]
+    pub name: String,
+    /// The command and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
 }
 
 /// Arguments of `check-plan`.

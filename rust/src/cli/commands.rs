@@ -16,6 +16,7 @@ use crate::client::{Accepted, Client, Reader};
 use crate::client::{logs, status};
 use crate::plan::Plan;
 use crate::report::journal;
+use crate::run::hook;
 use crate::run::invocation::Invocation;
 use crate::run::recover::{self, ServiceResult};
 use crate::run::restore::{self, request};
@@ -49,6 +50,9 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         Command::NotifyDesktop => {
             journal::install();
             desktop::run(&host).map(|()| 0)
+        }
+        Command::Hook(args) => {
+            match hook::run(&host.instance(&args.name), &args.name, &args.command)? {}
         }
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),
         Command::Bus { idle } => {

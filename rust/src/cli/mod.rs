@@ -14,8 +14,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use args::{
-    CheckPlan, InstanceArgument, Logs, Maintain, Named, PlanArgument, Recover, Restore, Run,
-    Secrets, Snapshots, StatusArguments, WatchArguments,
+    CheckPlan, HookArguments, InstanceArgument, Logs, Maintain, Named, PlanArgument, Recover,
+    Restore, Run, Secrets, Snapshots, StatusArguments, WatchArguments,
 };
 
 /// Exit status after a wrong command line (`EX_USAGE`).
@@ -146,6 +146,9 @@ Example:
     /// Show new events as desktop notifications (called by a user unit)
     #[command(hide = true)]
     NotifyDesktop,
+    /// Run the command of a hook with the facts of its run (called by a unit)
+    #[command(hide = true)]
+    Hook(HookArguments),
     /// Check plans (called when the system is built)
     ///
     /// Prints one line per problem. Exit status: 0 valid, 78 at least one problem.

@@ -20,6 +20,7 @@ pub(crate) use repository::borg_location;
 
 pub use check::{Finding, Problems, StorePolicy, check_host_name, check_instance_name};
 pub use summary::PlanSummary;
+pub use units::is_unit_name;
 
 /// Version of the plan format that this executor understands.
 pub const VERSION: u32 = 1;

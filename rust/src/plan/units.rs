@@ -53,6 +53,13 @@ impl Checker {
             for (i, hook) in hooks.iter().enumerate() {
                 let field = format!("hooks.{phase}[{i}]");
                 self.name(&format!("{field}.name"), &hook.name, &mut names);
+                if phase.ends_with("Backup") && hook.name.starts_with("restore-") {
+                    self.add(
+                        &format!("{field}.name"),
+                        &format!("`{}` makes its unit look like one of a restore", hook.name),
+                        "Rename it",
+                    );
+                }
                 self.unit(&format!("{field}.unit"), &hook.unit, &prefix, &mut users);
             }
         }
@@ -108,10 +115,7 @@ impl Checker {
     pub(super) fn stopped(&mut self, list: &str, units: &[String]) {
         for (i, unit) in units.iter().enumerate() {
             let field = format!("{list}[{i}]");
-            let named = unit
-                .rsplit_once('.')
-                .is_some_and(|(stem, kind)| KINDS.contains(&kind) && is_unit_stem(stem));
-            if !named || unit.len() > 255 {
+            if !is_unit_name(unit) {
                 self.add(
                     &field,
                     &format!("`{unit}` is not the name of a unit that can be stopped"),
@@ -142,6 +146,14 @@ fn phases(plan: &Plan) -> [(&'static str, &[Hook]); 4] {
         ("beforeRestore", &hooks.before_restore),
         ("afterRestore", &hooks.after_restore),
     ]
+}
+
+/// Whether `unit` is the full name of a unit that can be stopped and started.
+#[must_use]
+pub fn is_unit_name(unit: &str) -> bool {
+    let split = unit.rsplit_once('.');
+    let named = split.is_some_and(|(stem, kind)| KINDS.contains(&kind) && is_unit_stem(stem));
+    named && unit.len() <= 255
 }
 
 fn is_unit_stem(stem: &str) -> bool {

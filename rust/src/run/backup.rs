@@ -189,7 +189,7 @@ fn work(
     let mut paths = plan.sources.clone();
     if !plan.streams.is_empty() {
         enter("dump", report, journal)?;
-        streams::make(&staging)?;
+        streams::prepare(&staging, &plan.streams)?;
         for stream in &plan.streams {
             invocation.cancel.check("dump")?;
             streams::dump(stream, &staging, units, invocation.cancel)?;

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod conditions;
 pub mod guards;
+pub mod hook;
 pub mod identity;
 pub mod invocation;
 pub mod locks;

@@ -1,12 +1,10 @@
 //! Runs hooks: units that receive facts about the run.
 
-use std::fmt::Write;
-use std::path::Path;
-
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, Outcome};
-use crate::base::paths::{InstancePaths, write_atomically};
+use crate::base::paths::InstancePaths;
 use crate::plan::Hook;
+use crate::steps::hook_facts::HookFacts;
 use crate::steps::journal::Action;
 use crate::systemd::units::{UnitError, Units};
 
@@ -64,7 +62,6 @@ pub fn before(
     units: &dyn Units,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    let environment = directories.hook_environment();
     for hook in hooks {
         cancel.check(phase)?;
         let call = Call {
@@ -72,7 +69,7 @@ pub fn before(
             name: &hook.name,
             unit: &hook.unit,
         };
-        run(units, &call, facts, &environment, cancel)?;
+        run(units, &call, facts, directories, cancel)?;
     }
     Ok(())
 }
@@ -95,12 +92,19 @@ pub fn run(
     units: &dyn Units,
     hook: &Call<'_>,
     facts: &HookEnvironment<'_>,
-    environment: &Path,
+    directories: &InstancePaths,
     cancel: &Cancel,
 ) -> Result<(), HookError> {
-    write_atomically(environment, variables(hook.phase, facts).as_bytes()).map_err(|error| {
+    let path = directories.hook_facts();
+    let facts = HookFacts {
+        run_id: facts.run_id.to_owned(),
+        phase: hook.phase.to_owned(),
+        outcome: facts.outcome,
+        snapshot: facts.snapshot.map(str::to_owned),
+    };
+    facts.write(&path).map_err(|error| {
         HookError::Failed(Failure::new(
-            format!("cannot write {}: {error}", environment.display()),
+            format!("cannot write {}: {error}", path.display()),
             "check that /run has space",
         ))
     })?;
@@ -109,52 +113,4 @@ pub fn run(
         .map_err(HookError::Unit)?;
     let what = format!("the hook {:?} of {}", hook.name, hook.phase);
     result.check(&what, hook.unit).map_err(HookError::Failed)
-}
-
-fn variables(phase: &str, facts: &HookEnvironment<'_>) -> String {
-    let mut text = String::new();
-    let mut add = |name: &str, value: &str| {
-        // The quoting of EnvironmentFile=; writing to a String cannot fail.
-        let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
-        let _ = writeln!(text, "{name}=\"{quoted}\"");
-    };
-    add("BACKUP_INSTANCE", facts.instance);
-    add("BACKUP_RUN_ID", facts.run_id);
-    add("BACKUP_PHASE", phase);
-    if let Some(outcome) = facts.outcome {
-        add("BACKUP_OUTCOME", outcome.as_str());
-    }
-    if let Some(snapshot) = facts.snapshot {
-        add("BACKUP_SNAPSHOT", snapshot);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_survive_the_syntax_of_environment_files() {
-        let facts = HookEnvironment {
-            instance: "my\"ser\\vice",
-            run_id: "0af",
-            outcome: Some(Outcome::Incomplete),
-            snapshot: Some("abc"),
-        };
-        let text = variables("after-backup", &facts);
-        let parsed = crate::base::env_file::parse(&text).unwrap();
-        let expected = [
-            ("BACKUP_INSTANCE", "my\"ser\\vice"),
-            ("BACKUP_RUN_ID", "0af"),
-            ("BACKUP_PHASE", "after-backup"),
-            ("BACKUP_OUTCOME", "incomplete"),
-            ("BACKUP_SNAPSHOT", "abc"),
-        ];
-        let expected: Vec<(String, String)> = expected
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        assert_eq!(parsed, expected);
-    }
 }

@@ -3,7 +3,6 @@
 //! Every action that must be undone is recorded durably before it is taken. The end of a
 //! run and `recover` undo the same list with the same code.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -13,10 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::outcome::Outcome;
 use crate::base::paths::{remove_if_there, sync_parent, write_atomically};
+use crate::base::untrusted;
 use crate::plan::Plan;
 
 /// The version of [`Intent`].
 pub const VERSION: u32 = 1;
+
+/// More than any journal needs, in bytes.
+const LIMIT: u64 = 64 << 20;
 
 /// The content of `intent.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -185,7 +188,7 @@ impl Journal {
     /// # Errors
     /// If the file cannot be read or has another format.
     pub fn load(path: &Path) -> Result<Option<Self>> {
-        let json = match fs::read(path) {
+        let json = match untrusted::read(path, LIMIT) {
             Ok(json) => json,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => {

@@ -2,50 +2,49 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-
-use anyhow::Context;
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::Failure;
+use crate::base::untrusted;
 use crate::plan::Stream;
 use crate::systemd::units::Units;
 
-/// Creates the directory, empty and with mode 0700.
+/// Empties the files of `streams` in the directory. Both exist beforehand: the directory
+/// belongs to root, so that what systemd opens there as root is what it seems to be.
 ///
 /// # Errors
-/// If it cannot be created.
-pub fn make(directory: &Path) -> anyhow::Result<()> {
-    let creating = || {
-        format!(
-            "cannot create the staging directory {}",
-            directory.display()
-        )
-    };
-    empty(directory).with_context(creating)?;
-    fs::create_dir_all(directory).with_context(creating)?;
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).with_context(creating)
+/// If a file is missing or cannot be opened.
+pub fn prepare(directory: &Path, streams: &[Stream]) -> Result<(), Failure> {
+    for stream in streams {
+        let file = directory.join(&stream.name);
+        truncate(&file).map_err(|error| {
+            Failure::new(
+                format!("cannot empty the staged file {}: {error}", file.display()),
+                "create it anew with `systemd-tmpfiles --create`",
+            )
+        })?;
+    }
+    Ok(())
 }
 
-/// Removes everything in the directory, if it exists.
+/// Empties every file in the directory, if it exists.
 ///
 /// # Errors
-/// If something cannot be removed.
+/// If something in it cannot be emptied.
 pub fn empty(directory: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
     for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
+        truncate(&entry?.path())?;
     }
     Ok(())
+}
+
+fn truncate(file: &Path) -> io::Result<()> {
+    untrusted::open_for_writing(file)?.set_len(0)
 }
 
 /// Dumps one stream into the directory.
@@ -75,7 +74,7 @@ pub fn dump(
     Ok(())
 }
 
-/// Loads one stream from the directory.
+/// Loads one stream from the directory of restored dumps.
 ///
 /// # Errors
 /// If the load fails.

@@ -83,7 +83,7 @@ impl Systemd {
                 Err(RecvTimeoutError::Timeout) if quiet.elapsed() > SILENCE => {
                     // The signal got lost, as when systemd was restarted.
                     if !self.has_job(unit)? && removed.try_recv().is_err() {
-                        return Ok(JobEnd::Removed("done".to_owned()));
+                        return Ok(JobEnd::Lost);
                     }
                     quiet = Instant::now();
                 }
@@ -101,15 +101,19 @@ impl Systemd {
         Ok(job.0 != 0)
     }
 
+    fn invocation_id(&self, unit: &str) -> Result<String, UnitError> {
+        let path = self.load(unit)?;
+        let id = self.property(&path, UNIT, "InvocationID");
+        id.map(client::invocation_id)
+            .map_err(|error| errors::of_unit(unit, &error))
+    }
+
     fn result(&self, unit: &str, job: String) -> Result<UnitResult, UnitError> {
         let path = self.load(unit)?;
-        let id: Vec<u8> = self
-            .property(&path, UNIT, "InvocationID")
-            .map_err(|error| errors::of_unit(unit, &error))?;
         let mut result = UnitResult {
             job,
             result: "success".to_owned(),
-            invocation_id: client::invocation_id(id),
+            invocation_id: self.invocation_id(unit)?,
             ..UnitResult::default()
         };
         if has_extension(unit, "service") {
@@ -149,8 +153,21 @@ impl Systemd {
 
 impl Units for Systemd {
     fn start_and_wait(&self, unit: &str, cancel: &Cancel) -> Result<UnitResult, UnitError> {
+        let before = self.invocation_id(unit).unwrap_or_default();
         match self.job("StartUnit", unit, cancel)? {
             JobEnd::Removed(job) => self.result(unit, job),
+            JobEnd::Lost => {
+                let result = self.result(unit, "done".to_owned())?;
+                let id = &result.invocation_id;
+                let ran = !id.is_empty() && *id != before;
+                if ran || self.activity(unit)? == Activity::Active {
+                    return Ok(result);
+                }
+                Ok(UnitResult {
+                    job: "lost".to_owned(),
+                    ..result
+                })
+            }
             JobEnd::Cancelled => {
                 self.stop_and_wait(unit)?;
                 let result = self.result(unit, "canceled".to_owned())?;
@@ -170,6 +187,8 @@ impl Units for Systemd {
                 }
                 Ok(())
             }
+            JobEnd::Lost if self.activity(unit)? == Activity::Inactive => Ok(()),
+            JobEnd::Lost => Err(errors::not_stopped(unit, "lost")),
             JobEnd::Removed(result) => Err(errors::not_stopped(unit, &result)),
             JobEnd::Cancelled => Err(errors::not_stopped(unit, "cancelled")),
         }
@@ -235,6 +254,8 @@ impl Units for Systemd {
 
 enum JobEnd {
     Removed(String),
+    /// The job is gone, and nobody said how it ended.
+    Lost,
     Cancelled,
 }
 

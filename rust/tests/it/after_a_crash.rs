@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use crate::common::{Machine, RUN_ID, killed};
 use backupservice::base::lock;
@@ -123,15 +124,55 @@ fn a_run_that_left_nothing_at_all_gets_a_record() {
 }
 
 #[test]
-fn an_unreadable_journal_is_set_aside_and_told() {
+fn a_journal_that_cannot_be_read_fails_every_run_until_it_is_acknowledged() {
     let machine = Machine::new();
-    write_atomically(&machine.directories().intent(), b"{").unwrap();
-    let failure = machine.recover(Operation::Backup, &killed()).unwrap_err();
-    assert!(
-        failure.problem.message.contains("is not an intent journal"),
-        "{failure}"
-    );
+    let intent = machine.directories().intent();
+    machine.log.dies_at(4);
+    catch_unwind(AssertUnwindSafe(|| machine.back_up())).unwrap_err();
+    assert!(!machine.units.runs("app.service"));
+    for bad in [
+        "{",
+        &planted("stop", "app.service"),
+        &planted_removal(machine.source()),
+    ] {
+        write_atomically(&intent, bad.as_bytes()).unwrap();
+        let failure = machine.recover(Operation::Backup, &killed()).unwrap_err();
+        assert!(
+            failure.problem.message.contains("is not an intent journal"),
+            "{failure}"
+        );
+        assert!(machine.units.runs("app.service"), "it is claimed in /run");
+        assert!(machine.source().exists());
+
+        let ended = machine.back_up();
+        assert_eq!(ended.exit_status(), 1);
+        let remedy = ended.record.error.unwrap().remedy.unwrap();
+        assert!(
+            remedy.ends_with(&format!("`rm {}`", intent.display())),
+            "{remedy}"
+        );
+        assert!(machine.maintain().record.outcome != Outcome::Success);
+        recover::all(&Host::new(machine.root.path()), &machine.units).unwrap_err();
+    }
+    fs::remove_file(&intent).unwrap();
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
+}
+
+fn planted(action: &str, unit: &str) -> String {
+    journal(&serde_json::json!({ "action": action, "unit": unit, "done": false }))
+}
+
+fn planted_removal(path: PathBuf) -> String {
+    journal(&serde_json::json!({ "action": "remove", "path": path, "done": false }))
+}
+
+fn journal(step: &serde_json::Value) -> String {
+    let journal = serde_json::json!({
+        "version": 1, "instance": "app", "provider": "restic", "operation": "backup",
+        "runId": RUN_ID, "started": "2026-11-21T03:47:01Z", "outcome": null, "snapshot": null,
+        "attempt": 1, "phase": "backup", "steps": [step],
+    });
+    journal.to_string()
 }
 
 #[test]
@@ -158,6 +199,7 @@ fn everything_that_any_instance_has_left_is_finished() {
         message.starts_with("the run was interrupted in phase "),
         "{message}"
     );
+    fs::remove_file(broken.intent()).unwrap();
     recover::all(&host, &machine.units).unwrap();
     assert!(!host.instance("idle").runtime.exists());
 }
@@ -234,8 +276,8 @@ fn a_backup_leaves_an_interrupted_restore_to_those_who_can_finish_it() {
         message,
         "a restore of app was interrupted and is not undone yet"
     );
-    machine.recover(Operation::Backup, &killed()).unwrap_err();
-    assert!(machine.directories().intent().exists());
+    machine.recover(Operation::Backup, &killed()).unwrap();
+    assert!(machine.directories().restore_intent().exists());
     recover::all(&Host::new(machine.root.path()), &machine.units).unwrap();
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
 }

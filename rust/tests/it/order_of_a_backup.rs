@@ -18,7 +18,7 @@ fn everything_happens_in_the_order_of_the_contract() {
         start before-backup-two.service
         stop app.service
         start dump-db.service
-        back up /srv/data /var/lib/backupservice/app/staging
+        back up /srv/data /var/lib/backupservice/.staging/app
         start app.service
         start after-backup-one.service success
         start after-backup-two.service success
@@ -38,7 +38,8 @@ fn everything_happens_in_the_order_of_the_contract() {
         .assert_eq(&phases.join(" "));
     let directories = machine.directories();
     assert!(!directories.intent().exists() && !directories.run_state().exists());
-    assert_eq!(fs::read_dir(directories.staging()).unwrap().count(), 0);
+    let dump = fs::metadata(directories.staging().join("db")).unwrap();
+    assert_eq!(dump.len(), 0, "it is emptied, and its name stays");
     assert_eq!(
         report::last_run(&directories).unwrap().unwrap(),
         ended.record
@@ -58,7 +59,7 @@ fn a_failing_hook_ends_the_run_before_anything_is_read() {
     .assert_eq(&machine.happened());
     let error = ended.record.error.unwrap();
     expect![[
-        r#"the hook "one" of before-backup (before-backup-one.service) failed with exit status 3"#
+        r#"the hook "one" of before-backup (backupservice-app-before-backup-one.service) failed with exit status 3"#
     ]]
     .assert_eq(&error.message);
     expect!["read its output with `journalctl _SYSTEMD_INVOCATION_ID=feed`"]
@@ -83,8 +84,10 @@ fn an_empty_dump_is_a_failed_one() {
     let machine = Machine::new();
     machine.units.dumps_nothing();
     let error = machine.back_up().record.error.unwrap();
-    expect![[r#"the dump of the stream "db" (dump-db.service) succeeded but is empty"#]]
-        .assert_eq(&error.message);
+    expect![[
+        r#"the dump of the stream "db" (backupservice-app-dump-db.service) succeeded but is empty"#
+    ]]
+    .assert_eq(&error.message);
     assert!(!machine.happened().contains("back up"));
 }
 
@@ -95,7 +98,10 @@ fn a_repository_is_created_only_if_there_is_none() {
     machine.script.borrow_mut().no_repository = true;
     assert_eq!(machine.back_up().record.outcome, Outcome::Success);
     let happened = machine.happened();
-    assert!(happened.contains("staging\ninit\nback up"), "{happened}");
+    assert!(
+        happened.contains(".staging/app\ninit\nback up"),
+        "{happened}"
+    );
 
     // Another instance made it meanwhile.
     let machine = Machine::new();

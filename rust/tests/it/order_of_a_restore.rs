@@ -20,7 +20,7 @@ fn everything_is_fetched_before_anything_is_replaced() {
         stop app.service
         start before-restore-one.service
         restore abc:/srv/data
-        restore abc:/var/lib/backupservice/app/staging/db
+        restore abc:/var/lib/backupservice/.staging/app/db
         start load-db.service
         start after-restore-one.service success
         start app.service
@@ -104,10 +104,9 @@ fn a_failing_load_names_the_safety_copies() {
     machine.units.fails("load-db.service");
     let restored = machine.restore(&Request::whole("latest"));
     let message = restored.error.unwrap().message;
-    assert!(
-        message
-            .starts_with("loading the stream \"db\" (load-db.service) failed with exit status 3")
-    );
+    assert!(message.starts_with(
+        "loading the stream \"db\" (backupservice-app-load-db.service) failed with exit status 3"
+    ));
     assert!(
         message.contains("; the data from before is in "),
         "{message}"
@@ -140,7 +139,7 @@ fn elsewhere_nothing_is_stopped_and_no_hook_runs() {
     let restored = machine.restore(&request);
     expect![[r"
         restore abc:/srv/data
-        restore abc:/var/lib/backupservice/app/staging/db
+        restore abc:/var/lib/backupservice/.staging/app/db
     "]]
     .assert_eq(&machine.happened());
     let below = |path: PathBuf| target.join(path.strip_prefix("/").unwrap());
@@ -221,7 +220,7 @@ fn a_restore_killed_at_any_step_has_the_old_data_or_the_new() {
             machine.units.runs("app.service"),
             "killed at {step}: {happened}"
         );
-        let is_new = happened.contains("staging/db");
+        let is_new = happened.contains(".staging/app/db");
         assert_eq!(
             content(&machine),
             if is_new { "restored" } else { "content" }
@@ -249,9 +248,11 @@ fn a_swap_is_rolled_back_after_a_crash() {
         "steps": [{ "action": "rollBack", "from": aside, "to": machine.source(),
                     "fresh": machine.path("srv/.fresh"), "existed": true, "done": false }],
     });
-    fs::write(machine.directories().intent(), intent.to_string()).unwrap();
+    let path = machine.directories().restore_intent();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, intent.to_string()).unwrap();
     machine
-        .recover(Operation::Backup, &recover::ServiceResult::default())
+        .recover(Operation::Restore, &recover::ServiceResult::default())
         .unwrap();
     assert_eq!(content(&machine), "content");
     assert!(report::last_run(&machine.directories()).unwrap().is_none());

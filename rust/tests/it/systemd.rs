@@ -47,6 +47,17 @@ fn a_failed_service_tells_its_exit_status() {
 }
 
 #[test]
+fn a_job_whose_end_nobody_reported_proves_nothing() {
+    let Some(bus) = Bus::start() else { return };
+    let result = bus
+        .systemd()
+        .start_and_wait("lost.service", &Cancel::never())
+        .unwrap();
+    assert!(!result.succeeded());
+    assert_eq!(result.to_string(), "was not started (job result \"lost\")");
+}
+
+#[test]
 fn a_cancel_request_stops_what_was_being_started() {
     let Some(bus) = Bus::start() else { return };
     let cancel = Cancel::default();

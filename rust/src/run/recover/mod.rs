@@ -1,12 +1,14 @@
 //! `recover`: undoes what an interrupted run has not undone.
 //!
-//! Reads only the journal, never the plan: after a change of the configuration the plan may
+//! Reads only the journals, never the plan: after a change of the configuration the plan may
 //! be another one or gone.
 
+mod check;
 mod record;
 mod service_result;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::Context;
 
@@ -40,7 +42,7 @@ pub fn recover(
     fs::create_dir_all(&directories.runtime)
         .with_context(|| format!("cannot make {}", directories.runtime.display()))?;
     let lock = lock::try_take(directories)?;
-    let journal = Journal::load(&directories.intent());
+    let journal = load(directories, operation);
     let owner = journal.as_ref().ok().and_then(Option::as_ref);
     let owner = owner.map(|journal| journal.intent().run_id.clone());
     if lock.is_none() && (ended.invocation.is_none() || ended.invocation == owner) {
@@ -50,21 +52,19 @@ pub fn recover(
     let problem = match journal {
         _ if lock.is_none() => None,
         Ok(Some(journal)) => {
-            if ended.is_of_unit() && !can_undo(operation, &journal) {
-                Some(needs_rights(instance))
-            } else {
-                let own = ended.invocation.is_none() || ended.invocation == owner;
-                let unseen = ServiceResult::default();
-                let how = if own { ended } else { &unseen };
-                let mut on_phase = |phase: &str| log::info!("recovering: {phase}");
-                first(undo_run(journal, directories, how, units, &mut on_phase))
-            }
+            let own = ended.invocation.is_none() || ended.invocation == owner;
+            let unseen = ServiceResult::default();
+            let how = if own { ended } else { &unseen };
+            let mut on_phase = |phase: &str| log::info!("recovering: {phase}");
+            first(undo_run(journal, directories, how, units, &mut on_phase))
         }
         Ok(None) => {
-            claims::forget(directories);
+            if !is_there(directories, other(operation)) {
+                claims::forget(directories);
+            }
             None
         }
-        Err(error) => first(unreadable(directories, &error)),
+        Err(error) => first(unreadable(directories, operation, &error, units)),
     };
     if let (Operation::Backup, Some(run_id)) = (operation, &ended.invocation) {
         let left = InterruptedRun {
@@ -92,19 +92,19 @@ pub fn all(host: &Host, units: &dyn Units) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for name in names {
         let directories = host.instance(&name);
-        if !directories.intent().exists() {
-            continue;
+        // Files first: services start with the data that they belong to.
+        let operations = [Operation::Restore, Operation::Backup];
+        let interrupted = operations.map(|one| is_there(&directories, one).then_some(one));
+        let mut undone = true;
+        for operation in interrupted.into_iter().flatten() {
+            log::info!("recovering the last run of {name}");
+            let ended = ServiceResult::default();
+            if let Err(failure) = recover(&directories, &name, operation, &ended, units) {
+                log::error!("{name}: {failure}");
+                undone = false;
+            }
         }
-        log::info!("recovering the last run of {name}");
-        let done = recover(
-            &directories,
-            &name,
-            Operation::Backup,
-            &ServiceResult::default(),
-            units,
-        );
-        if let Err(failure) = done {
-            log::error!("{name}: {failure}");
+        if !undone {
             failed.push(name);
         }
     }
@@ -126,41 +126,75 @@ pub(crate) fn leftovers(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let directories = &invocation.directories;
-    let finished = match Journal::load(&directories.intent()) {
-        Ok(None) => {
-            claims::forget(directories);
-            return Ok(());
+    for interrupted in [Operation::Restore, Operation::Backup] {
+        let undone = match load(directories, interrupted) {
+            Ok(None) => continue,
+            // A backup cannot change its sources.
+            Ok(Some(journal)) if operation == Operation::Backup && interrupted != operation => {
+                let problem = needs_rights(&journal.intent().instance);
+                return Err(Failure::of(FailureKind::Failed, problem));
+            }
+            Ok(Some(journal)) => {
+                report.phase("recover");
+                let ended = ServiceResult::default();
+                undo_run(journal, directories, &ended, invocation.units, &mut |_| ())
+            }
+            Err(error) => {
+                let mut report = unreadable(directories, interrupted, &error, invocation.units);
+                let problem = report.problems.remove(0);
+                report
+                    .problems
+                    .iter()
+                    .for_each(|problem| log::error!("{problem}"));
+                return Err(Failure::of(FailureKind::Failed, problem));
+            }
+        };
+        for problem in &undone.problems {
+            report.problem(problem);
         }
-        Ok(Some(journal)) if !can_undo(operation, &journal) => {
-            let problem = needs_rights(&journal.intent().instance);
-            return Err(Failure::of(FailureKind::Failed, problem));
+        if undone.postponed {
+            return Err(Failure::of(
+                FailureKind::Transient,
+                Problem::new(
+                    "units that an earlier run has stopped cannot be started now",
+                    "wait until the machine has booted and systemd can be reached",
+                ),
+            ));
         }
-        Ok(Some(journal)) => {
-            report.phase("recover");
-            let units = invocation.units;
-            undo_run(
-                journal,
-                directories,
-                &ServiceResult::default(),
-                units,
-                &mut |_| (),
-            )
-        }
-        Err(error) => unreadable(directories, &error),
-    };
-    for problem in &finished.problems {
-        report.problem(problem);
     }
-    if finished.postponed {
-        return Err(Failure::of(
-            FailureKind::Transient,
-            Problem::new(
-                "units that an earlier run has stopped cannot be started now",
-                "wait until the machine has booted and systemd can be reached",
-            ),
-        ));
-    }
+    claims::forget(directories);
     Ok(())
+}
+
+/// Reads the journal of an interrupted run, as hostile input.
+fn load(directories: &InstancePaths, operation: Operation) -> anyhow::Result<Option<Journal>> {
+    let path = path(directories, operation);
+    let journal = Journal::load(&path)?;
+    if let Some(journal) = &journal {
+        let instance = directories.name().to_string_lossy();
+        check::check(journal.intent(), &instance, operation)
+            .with_context(|| format!("{} is not an intent journal of ours", path.display()))?;
+    }
+    Ok(journal)
+}
+
+fn path(directories: &InstancePaths, operation: Operation) -> PathBuf {
+    match operation {
+        Operation::Backup => directories.intent(),
+        Operation::Restore => directories.restore_intent(),
+    }
+}
+
+/// Also one that is a link, which [`load`] refuses.
+fn is_there(directories: &InstancePaths, operation: Operation) -> bool {
+    path(directories, operation).symlink_metadata().is_ok()
+}
+
+fn other(operation: Operation) -> Operation {
+    match operation {
+        Operation::Backup => Operation::Restore,
+        Operation::Restore => Operation::Backup,
+    }
 }
 
 fn undo_run(
@@ -206,12 +240,6 @@ fn undo_run(
     finished
 }
 
-/// Whether a unit that does `operation` has the rights to undo `journal`: a backup cannot
-/// change its sources.
-fn can_undo(operation: Operation, journal: &Journal) -> bool {
-    operation == Operation::Restore || journal.intent().operation == Operation::Backup
-}
-
 fn needs_rights(instance: &str) -> Problem {
     Problem::new(
         format!("a restore of {instance} was interrupted and is not undone yet"),
@@ -227,19 +255,25 @@ fn first(finished: UndoReport) -> Option<Problem> {
     first
 }
 
-/// Sets a journal that cannot be read aside, which lets the next run begin.
-fn unreadable(directories: &InstancePaths, error: &anyhow::Error) -> UndoReport {
-    let path = directories.intent();
-    let aside = path.with_extension("unreadable");
-    let moved = match fs::rename(&path, &aside) {
-        Ok(()) => format!("it is now {}", aside.display()),
-        Err(error) => format!("it cannot be moved aside: {error}"),
-    };
-    UndoReport {
+/// Starts the units that are known to be stopped. Nobody can tell what else there was to
+/// undo: the journal stays and no run begins until somebody has removed it.
+fn unreadable(
+    directories: &InstancePaths,
+    operation: Operation,
+    error: &anyhow::Error,
+    units: &dyn Units,
+) -> UndoReport {
+    let path = path(directories, operation);
+    let mut report = UndoReport {
         problems: vec![Problem::new(
-            format!("{error:#}; {moved}"),
-            "check by hand that every unit it names runs again",
+            format!("cannot undo an interrupted run: {error:#}"),
+            format!(
+                "check that all units and data are as they should be, then acknowledge it with `rm {}`",
+                path.display()
+            ),
         )],
         postponed: false,
-    }
+    };
+    undo::start_claimed(directories, units, &mut report);
+    report
 }

@@ -31,11 +31,6 @@ impl ServiceResult {
         }
     }
 
-    /// Whether this process is the `ExecStopPost=` of a unit, and has that unit's rights.
-    pub(super) fn is_of_unit(&self) -> bool {
-        self.result.is_some()
-    }
-
     pub(crate) fn outcome(&self) -> Outcome {
         match self.status.as_deref() {
             Some("TERM" | "INT" | "HUP") => Outcome::Cancelled,

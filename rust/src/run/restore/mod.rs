@@ -89,7 +89,8 @@ impl RestoreWork<'_> {
         if let Some(host) = &self.request.host {
             host.clone_into(&mut plan.host);
         }
-        let provider = (invocation.open)(&plan, &invocation.credentials, &invocation.directories)?;
+        let directories = invocation.directories.for_restore();
+        let provider = (invocation.open)(&plan, &invocation.credentials, &directories)?;
 
         self.report.phase("select");
         let snapshot = self.select(&*provider, &wanted)?;
@@ -160,7 +161,7 @@ impl RestoreWork<'_> {
         let directories = &self.invocation.directories;
         let started = self.report.started();
         let intent = Intent::new(self.plan, Operation::Restore, &self.invocation.id, started);
-        let mut journal = Journal::begin(&directories.intent(), intent)?;
+        let mut journal = Journal::begin(&directories.restore_intent(), intent)?;
         let result = self.replace(provider, snapshot, beside, &mut journal);
 
         let outcome = result

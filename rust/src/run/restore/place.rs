@@ -1,8 +1,11 @@
 //! What is restored, and where it goes.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
+use anyhow::Context;
 use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
 
 use super::request::Request;
@@ -79,6 +82,21 @@ pub fn below(target: &Path, path: &Path) -> Result<(PathBuf, PathBuf), Failure> 
         )
     })?;
     Ok((directory, restored))
+}
+
+/// Creates `directory` anew, with mode 0700.
+pub fn empty_private(directory: &Path) -> anyhow::Result<()> {
+    let creating = || format!("cannot create {}", directory.display());
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(creating)?,
+        _ => {}
+    }
+    let parent = directory.parent().unwrap_or(directory);
+    fs::create_dir_all(parent).with_context(creating)?;
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(directory)
+        .with_context(creating)
 }
 
 /// Where `path` really is. A source may be a link to its directory, as that of a service

@@ -10,7 +10,7 @@ use crate::steps::journal::{Action, Journal};
 use crate::steps::{quiesce, streams};
 
 use super::swap::{Beside, Swap};
-use super::{RestoreWork, request};
+use super::{RestoreWork, place, request};
 
 impl RestoreWork<'_> {
     pub(super) fn replace(
@@ -138,15 +138,16 @@ impl RestoreWork<'_> {
         snapshot: &Snapshot,
         names: impl Iterator<Item = &'s String>,
     ) -> Result<(), Failure> {
-        let directory = self.invocation.directories.staging();
+        let staging = self.invocation.directories.staging();
+        let directory = self.invocation.directories.restored_dumps();
         let mut made = false;
         for name in names {
             if !made {
-                streams::make(&directory)?;
+                place::empty_private(&directory)?;
                 made = true;
             }
             observed(&mut self.report, self.invocation.cancel, |job| {
-                provider.restore(snapshot, &directory.join(name), &directory, job)
+                provider.restore(snapshot, &staging.join(name), &directory, job)
             })?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 mod files;
 
-use super::journal::{Action, Journal};
+use super::journal::{Action, Journal, Operation};
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, Outcome};
 use crate::base::paths::InstancePaths;
@@ -44,7 +44,9 @@ impl UndoReport {
 /// the run and then closes the journal.
 pub fn undo(journal: &mut Journal, context: &mut UndoContext<'_>) -> UndoReport {
     let mut report = UndoReport::default();
-    stop_own_units(journal, context, &mut report);
+    if !stop_own_units(journal, context, &mut report) {
+        return report;
+    }
     let mut phase = String::new();
     for index in (0..journal.intent.steps.len()).rev() {
         let step = journal.intent.steps[index].clone();
@@ -75,27 +77,71 @@ pub fn undo(journal: &mut Journal, context: &mut UndoContext<'_>) -> UndoReport 
     }
     if !report.postponed {
         claims::forget(context.directories);
-        let staging = context.directories.staging();
-        if let Err(error) = streams::empty(&staging) {
-            report.problems.push(Problem::new(
-                format!("cannot remove the dumps of this run: {error}"),
-                format!("remove what is in {}", staging.display()),
-            ));
-        }
+        report
+            .problems
+            .extend(clear_dumps(journal.intent.operation, context.directories).err());
     }
     report
 }
 
-/// Stops hooks and dumps that outlived a killed executor, before anything is undone.
-fn stop_own_units(journal: &mut Journal, context: &UndoContext<'_>, report: &mut UndoReport) {
+fn clear_dumps(operation: Operation, directories: &InstancePaths) -> Result<(), Problem> {
+    match operation {
+        Operation::Restore => files::remove(&directories.restored_dumps()),
+        Operation::Backup => {
+            let staging = directories.staging();
+            streams::empty(&staging).map_err(|error| {
+                Problem::new(
+                    format!("cannot empty the dumps of this run: {error}"),
+                    format!("empty the files in {}", staging.display()),
+                )
+            })
+        }
+    }
+}
+
+/// Starts the units that an instance has claimed, as far as that is known without its
+/// journal. Problems are added to `report`.
+pub fn start_claimed(directories: &InstancePaths, units: &dyn Units, report: &mut UndoReport) {
+    for unit in claims::claimed(directories) {
+        match start_for_the_last(&unit, directories, units) {
+            Undone::Yes => {}
+            Undone::No(problem) => report.problems.push(problem),
+            Undone::NotNow => report.postponed = true,
+        }
+    }
+}
+
+/// Stops hooks and dumps that outlived a killed executor. Returns false if one may still
+/// run, so that nothing may be undone yet.
+fn stop_own_units(
+    journal: &mut Journal,
+    context: &UndoContext<'_>,
+    report: &mut UndoReport,
+) -> bool {
     let units = context.units;
     for step in &mut journal.intent.steps {
         let Action::Stop { unit } = &step.action else {
             continue;
         };
-        if step.done || units.activity(unit) != Ok(Activity::Active) {
-            step.done = true;
+        if step.done {
             continue;
+        }
+        match units.activity(unit) {
+            Ok(Activity::Active | Activity::Stopping) => {}
+            Ok(Activity::Inactive) => {
+                step.done = true;
+                continue;
+            }
+            // After a change of the configuration.
+            Err(error) if error.reason == Reason::NotFound => {
+                step.done = true;
+                continue;
+            }
+            Err(error) => {
+                log::error!("{unit} may still run: {error}");
+                report.postponed = true;
+                continue;
+            }
         }
         log::info!("stopping {unit}, which is left from a killed run");
         let Err(error) = units.stop_and_wait(unit) else {
@@ -110,6 +156,7 @@ fn stop_own_units(journal: &mut Journal, context: &UndoContext<'_>, report: &mut
             _ => report.postponed = true,
         }
     }
+    !report.postponed
 }
 
 enum Undone {
@@ -120,7 +167,7 @@ enum Undone {
 
 fn undo_action(action: &Action, journal: &Journal, context: &mut UndoContext<'_>) -> Undone {
     match action {
-        Action::Start { unit } => start_for_the_last(unit, context),
+        Action::Start { unit } => start_for_the_last(unit, context.directories, context.units),
         Action::Stop { .. } => Undone::Yes,
         Action::Load { name, unit } => {
             let result = streams::load(name, unit, context.units, &Cancel::never());
@@ -148,9 +195,8 @@ fn of_result(result: Result<(), Problem>) -> Undone {
 }
 
 /// Starts a unit, unless another instance still needs it to be stopped and starts it.
-fn start_for_the_last(unit: &str, context: &UndoContext<'_>) -> Undone {
-    let units = context.units;
-    let claims = match claims::claims(context.directories, "resume", &Cancel::never()) {
+fn start_for_the_last(unit: &str, directories: &InstancePaths, units: &dyn Units) -> Undone {
+    let claims = match claims::claims(directories, "resume", &Cancel::never()) {
         Ok(claims) => claims,
         Err(failure) => {
             log::warn!(
@@ -219,8 +265,13 @@ fn run_hook(hook: &hooks::Call<'_>, journal: &Journal, context: &mut UndoContext
         outcome: Some(intent.outcome.unwrap_or(Outcome::Failed)),
         snapshot: intent.snapshot.as_deref(),
     };
-    let environment = context.directories.hook_environment();
-    match hooks::run(context.units, hook, &facts, &environment, &Cancel::never()) {
+    match hooks::run(
+        context.units,
+        hook,
+        &facts,
+        context.directories,
+        &Cancel::never(),
+    ) {
         Ok(()) => Undone::Yes,
         Err(hooks::HookError::Unit(error)) => of_error(context.units, error),
         Err(hooks::HookError::Failed(failure)) => {

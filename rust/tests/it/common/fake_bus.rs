@@ -106,7 +106,7 @@ async fn serve(address: &str, calls: &Calls, ended: Receiver<()>) -> zbus::Resul
     let mut builder = connection::Builder::address(address)
         .serve_at(MANAGER_PATH, manager)
         .name("org.freedesktop.systemd1");
-    for name in ["slow", "fast", "failing", "endless"] {
+    for name in ["slow", "fast", "failing", "endless", "lost"] {
         let path = format!("{MANAGER_PATH}/unit/{name}");
         let unit = Unit {
             name,
@@ -177,7 +177,7 @@ impl Manager {
         // Somebody else's job ends first.
         Self::job_removed(&emitter, 0, &path("/job/other"), "other.service", "failed").await?;
         match name.as_str() {
-            "endless.service" => {}
+            "endless.service" | "lost.service" => {}
             "slow.service" => {
                 let emitter = emitter.to_owned();
                 let (job, calls, ended) = (job.clone(), self.calls.clone(), self.ended.clone());
@@ -243,6 +243,11 @@ impl Unit {
     }
 
     #[zbus(property)]
+    fn job(&self) -> (u32, OwnedObjectPath) {
+        (0, path("/"))
+    }
+
+    #[zbus(property)]
     fn load_state(&self) -> &str {
         "loaded"
     }
@@ -252,6 +257,7 @@ impl Unit {
         let stopped = format!("stop {}.service", self.name);
         match self.name {
             "failing" => "failed",
+            "lost" => "inactive",
             _ if self.calls.lock().unwrap().contains(&stopped) => "inactive",
             _ => "active",
         }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use backupservice::base::cancel::Cancel;
 use backupservice::base::paths::InstancePaths;
 use backupservice::base::problem::Problem;
+use backupservice::steps::hook_facts::HookFacts;
 use backupservice::systemd::units::{Activity, Reason, UnitError, UnitResult, Units};
 
 use super::Log;
@@ -22,7 +23,8 @@ pub struct FakeUnits {
     failing: RefCell<BTreeMap<String, UnitResult>>,
     cancelling: RefCell<BTreeSet<String>>,
     staging: RefCell<PathBuf>,
-    hook_environment: RefCell<PathBuf>,
+    restored: RefCell<PathBuf>,
+    hook_facts: RefCell<PathBuf>,
     empty_dumps: Cell<bool>,
     pub shutdown: Cell<bool>,
     pub restarts: Cell<u32>,
@@ -40,7 +42,8 @@ impl FakeUnits {
             failing: RefCell::default(),
             cancelling: RefCell::default(),
             staging: RefCell::default(),
-            hook_environment: RefCell::default(),
+            restored: RefCell::default(),
+            hook_facts: RefCell::default(),
             empty_dumps: Cell::new(false),
             shutdown: Cell::new(false),
             restarts: Cell::new(0),
@@ -48,6 +51,7 @@ impl FakeUnits {
     }
 
     pub fn run(&self, unit: &str) {
+        let unit = short(unit);
         self.active.borrow_mut().insert(unit.to_owned());
         let mut activations = self.activations.borrow_mut();
         *activations.entry(unit.to_owned()).or_default() += 1;
@@ -60,6 +64,7 @@ impl FakeUnits {
     }
 
     pub fn runs(&self, unit: &str) -> bool {
+        let unit = short(unit);
         self.active.borrow().contains(unit)
     }
 
@@ -81,6 +86,7 @@ impl FakeUnits {
     }
 
     pub fn fails(&self, unit: &str) {
+        let unit = short(unit);
         let result = UnitResult {
             job: "failed".to_owned(),
             result: "exit-code".to_owned(),
@@ -101,12 +107,14 @@ impl FakeUnits {
 
     /// A cancel request comes while `unit` is started.
     pub fn is_cancelled_in(&self, unit: &str) {
+        let unit = short(unit);
         self.cancelling.borrow_mut().insert(unit.to_owned());
     }
 
     pub fn belongs_to(&self, directories: &InstancePaths) {
         *self.staging.borrow_mut() = directories.staging();
-        *self.hook_environment.borrow_mut() = directories.hook_environment();
+        *self.restored.borrow_mut() = directories.restored_dumps();
+        *self.hook_facts.borrow_mut() = directories.hook_facts();
     }
 
     pub fn dumps_nothing(&self) {
@@ -124,8 +132,14 @@ impl FakeUnits {
     }
 }
 
+/// Hooks, dumps and loads without what their instance is called.
+fn short(unit: &str) -> &str {
+    unit.strip_prefix("backupservice-app-").unwrap_or(unit)
+}
+
 impl Units for FakeUnits {
     fn start_and_wait(&self, unit: &str, cancel: &Cancel) -> Result<UnitResult, UnitError> {
+        let unit = short(unit);
         self.check(unit)?;
         if self.cancelling.borrow().contains(unit) {
             self.cancel.request();
@@ -138,15 +152,12 @@ impl Units for FakeUnits {
                 ..UnitResult::default()
             });
         }
-        let told = fs::read_to_string(&*self.hook_environment.borrow()).unwrap_or_default();
-        let outcome = told
-            .lines()
-            .find_map(|line| line.strip_prefix("BACKUP_OUTCOME="))
-            .map(|outcome| outcome.trim_matches('"'));
+        let facts = HookFacts::read(&self.hook_facts.borrow()).unwrap();
+        let outcome = facts.and_then(|facts| facts.outcome);
         let is_after = unit.starts_with("after-");
         let outcome = outcome
             .filter(|_| is_after)
-            .map(|outcome| format!(" {outcome}"));
+            .map(|outcome| format!(" {}", outcome.as_str()));
         self.log
             .happens(format!("start {unit}{}", outcome.unwrap_or_default()));
         if let Some(stream) = unit
@@ -157,7 +168,7 @@ impl Units for FakeUnits {
             fs::write(self.staging.borrow().join(stream), content).unwrap();
         }
         if unit.starts_with("load-") {
-            let content = fs::read_to_string(self.staging.borrow().join("db")).unwrap();
+            let content = fs::read_to_string(self.restored.borrow().join("db")).unwrap();
             assert_eq!(content, "dump", "what is loaded is what was dumped");
         }
         if let Some(result) = self.failing.borrow().get(unit) {
@@ -175,6 +186,7 @@ impl Units for FakeUnits {
     }
 
     fn stop_and_wait(&self, unit: &str) -> Result<(), UnitError> {
+        let unit = short(unit);
         self.check(unit)?;
         self.log.happens(format!("stop {unit}"));
         let mut down = vec![unit.to_owned()];
@@ -186,6 +198,7 @@ impl Units for FakeUnits {
     }
 
     fn forget_starts(&self, unit: &str) -> Result<(), UnitError> {
+        let unit = short(unit);
         self.log.happens(format!("forget starts of {unit}"));
         self.failing.borrow_mut().remove(unit);
         Ok(())

@@ -84,7 +84,16 @@ impl Machine {
             root,
         };
         let directories = machine.directories();
-        for directory in [&directories.state, &directories.runtime, &directories.cache] {
+        let staging = directories.staging();
+        let restores = directories.restore_intent();
+        let restores = restores.parent().unwrap();
+        for directory in [
+            directories.state.as_path(),
+            &directories.runtime,
+            &directories.cache,
+            &staging,
+            restores,
+        ] {
             fs::create_dir_all(directory).unwrap();
         }
         fs::create_dir_all(machine.source()).unwrap();
@@ -219,7 +228,7 @@ pub fn killed() -> recover::ServiceResult {
 }
 
 fn plan(root: &Path) -> Value {
-    let hook = |phase: &str, name: &str| json!({ "name": name, "unit": format!("{phase}-{name}.service") });
+    let hook = |phase: &str, name: &str| json!({ "name": name, "unit": format!("backupservice-app-{phase}-{name}.service") });
     json!({
         "version": 1,
         "instance": "app",
@@ -240,7 +249,7 @@ fn plan(root: &Path) -> Value {
         "sources": [root.join("srv/data")],
         "exclude": ["*.tmp"],
         "oneFileSystem": false,
-        "streams": [{ "name": "db", "dumpUnit": "dump-db.service", "loadUnit": "load-db.service" }],
+        "streams": [{ "name": "db", "dumpUnit": "backupservice-app-dump-db.service", "loadUnit": "backupservice-app-load-db.service" }],
         "hooks": {
             "beforeBackup": [hook("before-backup", "one"), hook("before-backup", "two")],
             "afterBackup": [hook("after-backup", "one"), hook("after-backup", "two")],
