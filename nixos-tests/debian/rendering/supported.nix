@@ -18,6 +18,7 @@ let
     "services.openssh"
     "services.postgresql"
     "services.radicale"
+    "system.checks"
     "system.stateVersion"
     "systemd.mounts"
     "systemd.paths"
