@@ -41,7 +41,13 @@
     late = shlex.join(late.split())
     machine.succeed("echo there > /mnt/tiny/precious/note")
     there = describe("/mnt/tiny/precious")
-    restoring = "backupservice-precious-restore@latest.service"
+    restoring = "backupservice-precious-restore@request.service"
+
+
+    def ask():
+        directory = "/run/backupservice/.requests/precious"
+        request = json.dumps({"version": 1, "snapshot": "latest", "target": None, "path": None})
+        machine.succeed(f"mkdir -p {directory} && echo '{request}' > {directory}/request.json")
 
 
     def is_as_before():
@@ -58,6 +64,7 @@
     ]:
         with case(f"after {name} during a restore, everything is as before"):
             hold(late)
+            ask()
             machine.succeed(f"systemctl start --no-block {restoring}")
             wait_until_held()
             machine.wait_until_succeeds("test -n \"$(find /mnt/tiny/.precious.* -name data -size +0)\"")

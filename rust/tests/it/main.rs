@@ -13,6 +13,7 @@ mod bus;
 mod cli;
 mod excludes;
 mod fidelity;
+mod hostile_restore;
 mod layers;
 mod maintenance;
 mod order_of_a_backup;
