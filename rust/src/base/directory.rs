@@ -74,15 +74,15 @@ pub fn make(path: &Path, mode: u32) -> io::Result<OwnedFd> {
 pub fn make_in(above: impl AsFd, name: &OsStr, mode: u32) -> io::Result<OwnedFd> {
     rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o700))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let made = rustix::fs::openat(&above, name, flags, Mode::empty())?;
+    let new = rustix::fs::openat(&above, name, flags, Mode::empty())?;
     // Whoever may change names here can have put another directory in its place.
-    if rustix::fs::fstat(&made)?.st_uid != rustix::process::geteuid().as_raw() {
+    if rustix::fs::fstat(&new)?.st_uid != rustix::process::geteuid().as_raw() {
         return Err(io::Error::other(
             "somebody else has put another directory in its place",
         ));
     }
-    rustix::fs::fchmod(&made, Mode::from_raw_mode(mode))?;
-    Ok(made)
+    rustix::fs::fchmod(&new, Mode::from_raw_mode(mode))?;
+    Ok(new)
 }
 
 /// Gives a directory another owner; without the right to, it stays with the own user.

@@ -281,8 +281,16 @@ mod tests {
 
     #[test]
     fn a_mount_point_and_a_loop_are_known() {
-        assert!(resolve(Path::new("/proc"), LastLink::Keep).unwrap().is_mount_point);
-        assert!(!resolve(Path::new("/usr"), LastLink::Keep).unwrap().is_mount_point);
+        assert!(
+            resolve(Path::new("/proc"), LastLink::Keep)
+                .unwrap()
+                .is_mount_point
+        );
+        assert!(
+            !resolve(Path::new("/usr"), LastLink::Keep)
+                .unwrap()
+                .is_mount_point
+        );
         let (_kept, root) = root();
         symlink("loop", root.join("loop")).unwrap();
         resolve(&root.join("loop/x"), LastLink::Keep).unwrap_err();

@@ -151,6 +151,10 @@ impl Provider for FakeProvider {
         Ok(self.script.borrow().missing.clone())
     }
 
+    fn size(&self, _: &Snapshot, _: &[PathBuf], _: &mut Job<'_>) -> Result<u64, Failure> {
+        Ok(self.script.borrow().bytes.unwrap_or(7))
+    }
+
     /// Everything it restores is a directory with one file, but for dumps.
     fn restore(
         &self,
