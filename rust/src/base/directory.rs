@@ -6,27 +6,36 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Uid};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 
-/// Opens a directory.
+/// Opens a directory, one component after the other: sandboxes that forbid setuid forbid
+/// `openat2`, which could do it at once.
 ///
 /// # Errors
 /// It is not there, a component of its path is a link, or whatever else the kernel says.
 pub fn open(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::NO_SYMLINKS;
-    Ok(rustix::fs::openat2(
-        CWD,
-        path,
-        flags,
-        Mode::empty(),
-        resolve,
-    )?)
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let open_in = |above: BorrowedFd<'_>, name: &OsStr, last: bool| {
+        let access = if last { OFlags::RDONLY } else { OFlags::PATH };
+        rustix::fs::openat(above, name, flags | access, Mode::empty())
+    };
+    let mut names = path.components().peekable();
+    if names.next() != Some(Component::RootDir) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut here = open_in(CWD, OsStr::new("/"), names.peek().is_none())?;
+    while let Some(name) = names.next() {
+        let Component::Normal(name) = name else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        here = open_in(here.as_fd(), name, names.peek().is_none())?;
+    }
+    Ok(here)
 }
 
 /// Whether there is something at a path, a link included.
