@@ -128,6 +128,7 @@
         )
         saved = looks(data)
         keeper = machine.get_unit_property("keeper", "InvocationID")
+        attack = f"cd {data} && for new in .{name}.backupservice-*; do mv $new away-$new && ln -s /srv/victim $new; done"
 
         with subtest(f"{name}: a link that the service's user has made is not followed"):
             machine.succeed(as_app(name, f"cd {data} && mv sub away && ln -s /srv/victim sub"))
@@ -142,16 +143,25 @@
             machine.succeed("rm -r /tmp/x")
 
         with subtest(f"{name}: what is mounted below a source stays there"):
-            machine.succeed(f"mkdir {data}/media && mount -t tmpfs tmpfs {data}/media && echo live > {data}/media/file")
-            refused(f"backupservice restore {name}", f"{data}/media is mounted below {data}")
-            machine.succeed(f"grep live {data}/media/file && umount {data}/media && rmdir {data}/media")
+            for source in (data, f"/srv/{name}/deep/data"):
+                media = f"{source}/media"
+                machine.succeed(f"mkdir {media} && mount -t tmpfs tmpfs {media} && echo live > {media}/file")
+                refused(f"backupservice restore {name}", f"{media} is mounted below {source}")
+                machine.succeed(f"grep live {media}/file && umount {media} && rmdir {media}")
 
         with subtest(f"{name}: names beside the data cannot be exchanged while the provider writes"):
+            begin(f"backupservice restore {name}")
+            machine.fail(as_app(name, attack))
+            assert end()
+            assert_untouched()
+            assert machine.succeed(f"ls -A {data} | grep -v before-restore").split() == ["note", "sub"]
+            machine.succeed(f"rm -r {data}/.{name}.before-restore-* /srv/{name}/deep/.data.before-restore-*")
+
+        with subtest(f"{name}: nor are they when it is killed"):
             machine.succeed(f"touch -d '2011-02-03 04:05:06' {data}")
             before = looks(data)
             begin(f"backupservice restore {name}")
-            attack = f"cd {data} && for new in .{name}.backupservice-*; do mv $new away-$new && ln -s /srv/victim $new; done"
-            machine.execute(as_app(name, attack))
+            machine.fail(as_app(name, attack))
             machine.execute(f"systemctl kill --signal=KILL --kill-whom=all 'backupservice-{name}-restore@*.service'")
             assert not end()
             assert_untouched()

@@ -83,6 +83,21 @@ fn an_unknown_snapshot_stops_nothing() {
 }
 
 #[test]
+fn an_unknown_unit_stops_nothing() {
+    for unit in ["restoreUnits", "streams"] {
+        let mut machine = Machine::new();
+        match unit {
+            "streams" => machine.plan[unit][0]["loadUnit"] = "nonexistent.service".into(),
+            _ => machine.plan[unit] = serde_json::json!(["app.service", "nonexistent.service"]),
+        }
+        let restored = machine.restore(&Request::whole("latest"));
+        assert_eq!(machine.happened(), "");
+        let message = restored.error.unwrap().message;
+        assert_eq!(message, "there is no unit nonexistent.service");
+    }
+}
+
+#[test]
 fn a_failure_while_fetching_leaves_the_old_data_where_it_is() {
     let machine = Machine::new();
     machine.script.borrow_mut().fails_to_restore = true;
