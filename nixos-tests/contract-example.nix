@@ -129,8 +129,12 @@
         assert contents() == first, contents() + first
         machine.succeed("grep third /var/lib/.myservice.before-restore-*/note")
 
-    with subtest("plain systemctl restores as well"):
-        machine.succeed("systemctl start backupservice-myservice-restore@latest.service")
+    with subtest("without a request nothing is restored"):
+        machine.fail("systemctl start backupservice-myservice-restore@latest.service")
+        assert contents() == first
+        machine.succeed("journalctl -u 'backupservice-myservice-restore@*' | grep 'nothing is restored: there is no request'")
+        machine.succeed("test -z \"$(find /run/backupservice/.requests -type f)\"")
+        machine.succeed("backupservice restore myservice")
         assert contents() == second
 
     with subtest("a restore elsewhere changes nothing here"):

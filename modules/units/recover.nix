@@ -35,9 +35,11 @@
       sandbox.base
       // sandbox.network { isLocal = true; }
       // sandbox.capabilities [
+        "CAP_CHOWN"
         "CAP_DAC_OVERRIDE"
         "CAP_DAC_READ_SEARCH"
         "CAP_FOWNER"
+        "CAP_FSETID"
       ]
       // {
         Type = "oneshot";
@@ -53,6 +55,12 @@
         ProtectSystem = true;
         ReadOnlyPaths = [ builtins.storeDir ];
         PrivateTmp = false;
+        RestrictSUIDSGID = false;
+        SystemCallFilter = [
+          "@system-service"
+          "~@privileged @resources"
+          "@chown"
+        ];
       };
   };
 }

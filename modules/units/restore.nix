@@ -15,7 +15,7 @@
   systemd.services = forInstances (
     name: instance: {
       "${layout.prefix name}-restore@" = lib.recursiveUpdate (executor.withProvider name instance) {
-        description = "Restore of ${name} from snapshot %i";
+        description = "Restore of ${name} (request %i)";
         documentation = [ "man:backupservice-restore(1)" ];
         onFailure = executor.recovery;
         serviceConfig =
@@ -34,7 +34,7 @@
                 "restore"
                 "--plan"
                 (plan name)
-                "--snapshot"
+                "--request"
               ]
               + " %i";
             ExecStopPost = backupservice [

@@ -41,7 +41,13 @@
     late = shlex.join(late.split())
     machine.succeed("echo there > /mnt/tiny/precious/note")
     there = describe("/mnt/tiny/precious")
-    restoring = "backupservice-precious-restore@latest.service"
+    restoring = "backupservice-precious-restore@request.service"
+
+
+    def ask():
+        directory = "/run/backupservice/.requests/precious"
+        request = json.dumps({"version": 1, "snapshot": "latest", "target": None, "path": None})
+        machine.succeed(f"mkdir -p {directory} && echo '{request}' > {directory}/request.json")
 
 
     def is_as_before():
@@ -58,6 +64,7 @@
     ]:
         with case(f"after {name} during a restore, everything is as before"):
             hold(late)
+            ask()
             machine.succeed(f"systemctl start --no-block {restoring}")
             wait_until_held()
             machine.wait_until_succeeds("test -n \"$(find /mnt/tiny/.precious.* -name data -size +0)\"")
@@ -66,13 +73,26 @@
             wait_for_end(restoring)
             is_as_before()
 
-    with case("a full disk fails the restore, which says so, and everything is as before"):
+    with case("what does not fit is refused before anything is stopped"):
         machine.succeed("mount -o remount,size=200M /mnt/tiny")
-        restore_fails("precious", words=["there is no space left"])
+        running = machine.get_unit_property("keeper", "InvocationID")
+        restore_fails("precious", words=["the file system of /mnt/tiny has room for"])
+        assert machine.get_unit_property("keeper", "InvocationID") == running
+        is_as_before()
+        machine.succeed("mount -o remount,size=400M /mnt/tiny")
+
+    with case("a disk that fills up meanwhile fails the restore, which says so, and everything is as before"):
+        hold(late)
+        ask()
+        machine.succeed(f"systemctl start --no-block {restoring}")
+        wait_until_held()
+        machine.execute("cat /dev/zero > /mnt/tiny/filler")
+        let_go()
+        wait_for_end(restoring)
+        machine.succeed("rm /mnt/tiny/filler", f"journalctl --sync && journalctl -u {restoring} | grep 'there is no space left'")
         is_as_before()
 
     with case("the next restore succeeds"):
-        machine.succeed("mount -o remount,size=400M /mnt/tiny")
         restore("precious")
         machine.succeed("grep -qx saved /mnt/tiny/precious/note")
         machine.succeed("grep -qx there /mnt/tiny/.precious.before-restore-*/note")

@@ -2,7 +2,7 @@ import collections
 import json
 
 UNIT = "backupservice-app.service"
-RESTORE = "backupservice-app-restore@latest.service"
+RESTORE = "backupservice-app-restore@request.service"
 GATES = "/run/backupservice/app/gates"
 STATE = "/var/lib/backupservice/app"
 
@@ -89,7 +89,7 @@ def trace(unit):
 
     dropin = STRACE.replace("@run@", command("ExecStart", "KILL_AT"))
     dropin = dropin.replace("@recover@", command("ExecStopPost", "KILL_RECOVERY_AT"))
-    directory = "/etc/systemd/system/" + unit.replace("@latest", "@") + ".d"
+    directory = "/etc/systemd/system/" + unit.replace("@request", "@") + ".d"
     machine.succeed(
         f"mkdir -p {directory} && cat > {directory}/50-strace.conf <<'END'\n{dropin}END\nsystemctl daemon-reload"
     )
@@ -97,6 +97,13 @@ def trace(unit):
 
 def kill_at(run=65535, recovery=65535):
     machine.succeed(f"printf 'KILL_AT={run}\\nKILL_RECOVERY_AT={recovery}\\n' > /run/kill-at")
+
+
+def ask_for_restore():
+    """Leaves the request that RESTORE takes."""
+    directory = "/run/backupservice/.requests/app"
+    request = json.dumps({"version": 1, "snapshot": "latest", "target": None, "path": None})
+    machine.succeed(f"mkdir -p {directory} && echo '{request}' > {directory}/request.json")
 
 
 def shut(*gates):

@@ -27,6 +27,7 @@ def check(before, wanted=None):
 
     machine.succeed("rm -f /var/lib/app-log/hooks")
     change()
+    ask_for_restore()
     machine.succeed(f"systemctl start {RESTORE}")
     assert machine.succeed(f"cat {FILES}").split() == [NEW] * 3
     machine.succeed("rm -rf /var/lib/.app.before-restore-* /var/lib/.other.before-restore-* /var/lib/app-log/hooks")
@@ -54,6 +55,7 @@ for gate, wait, wanted in POINTS:
         for kind in KILLS:
             change()
             shut(gate)
+            ask_for_restore()
             machine.succeed(f"systemctl start --no-block {RESTORE}")
             wait()
             strike(kind, RESTORE)
@@ -66,6 +68,7 @@ with subtest("killed before each thing that it writes"):
         at += 1
         change()
         kill_at(run=at)
+        ask_for_restore()
         if machine.execute(f"systemctl start {RESTORE}")[0] == 0:
             break
         quiet()
@@ -84,6 +87,7 @@ with subtest("what puts old data back is killed, too"):
         change()
         kill_at(recovery=at)
         shut("after-restore")
+        ask_for_restore()
         machine.succeed(f"systemctl start --no-block {RESTORE}")
         wait_for_provider()
         strike("kills of the executor", RESTORE)

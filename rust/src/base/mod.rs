@@ -1,6 +1,8 @@
 //! Foundation of all other modules: outcomes, paths, processes, locks.
 
+pub mod attributes;
 pub mod cancel;
+pub mod directory;
 pub mod env_file;
 pub mod lock;
 pub mod measure;
@@ -9,5 +11,6 @@ pub mod outcome;
 pub mod paths;
 pub mod problem;
 pub mod process;
+pub mod real_path;
 pub mod unit_names;
 pub mod untrusted;

@@ -25,6 +25,39 @@ pub fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
     Ok(is_mounted_in(&mounts(&table), mount_point))
 }
 
+/// Mount points below a directory, which renaming it would move. What shows the same with
+/// and without its mount does not count.
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn below(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let table = std::fs::read("/proc/self/mountinfo").map_err(|error| {
+        Problem::new(
+            format!(
+                "cannot read /proc/self/mountinfo to look for what is mounted below {}: {error}",
+                directory.display()
+            ),
+            "Mount /proc, so that it can be seen",
+        )
+    })?;
+    Ok(below_in(&mounts(&table), directory))
+}
+
+fn below_in(mounts: &[Mount], directory: &Path) -> Vec<PathBuf> {
+    let points = mounts.iter().map(|mount| &mount.point);
+    let below = points.filter(|point| *point != directory && point.starts_with(directory));
+    let mut points: Vec<PathBuf> = below
+        .filter(|point| {
+            let waits = |mount: &Mount| mount.point == **point && mount.file_system == b"autofs";
+            is_mounted_in(mounts, point) || mounts.iter().any(waits)
+        })
+        .cloned()
+        .collect();
+    points.sort();
+    points.dedup();
+    points
+}
+
 fn is_mounted_in(mounts: &[Mount], mount_point: &Path) -> bool {
     // What contains the directory itself, as a name in its parent.
     let around = mounts
@@ -137,6 +170,17 @@ mod tests {
         ] {
             assert!(!found(path), "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_mounted_below_is_found() {
+        let below = |path: &str| below_in(&mounts(TABLE.as_bytes()), Path::new(path));
+        assert_eq!(below("/mnt/sub"), [] as [PathBuf; 0]);
+        assert_eq!(below("/mnt/waiting"), [] as [PathBuf; 0]);
+        let all = ["back up\\disk", "both", "sub", "used", "waiting"];
+        let all = all.map(|name| Path::new("/mnt").join(name));
+        assert_eq!(below("/mnt"), all);
+        assert_eq!(below("/mn"), [] as [PathBuf; 0]);
     }
 
     #[test]

@@ -231,10 +231,13 @@ impl InstancePaths {
         self.runtime.join("prepare.json")
     }
 
-    /// Request for a restore.
+    /// Request for one restore, which its unit is named after. It says where a unit with
+    /// many rights writes: only root may change its directory, unlike those of the instance.
     #[must_use]
-    pub fn restore_request(&self) -> PathBuf {
-        self.runtime.join("restore-request.json")
+    pub fn restore_request(&self, id: &str) -> PathBuf {
+        let requests = self.runtime.with_file_name(".requests");
+        let instance = self.runtime.file_name().unwrap_or_default();
+        requests.join(instance).join(format!("{id}.json"))
     }
 
     /// State of the restore in progress.

@@ -140,6 +140,9 @@ pub struct Restore {
     /// Restore only this path, as recorded in the snapshot
     #[arg(long, value_name = "PATH", value_parser = saved_path)]
     pub path: Option<PathBuf>,
+    /// The request to carry out, inside of the unit
+    #[arg(long, value_name = "ID", hide = true, requires = "plan")]
+    pub request: Option<String>,
     /// Print the record as JSON
     #[arg(long, conflicts_with = "plan")]
     pub json: bool,

@@ -86,8 +86,9 @@ fn run(host: &Host, args: &cli::Run) -> anyhow::Result<u8> {
 
 fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
     if let Some(file) = &args.instance.plan {
+        let id = args.request.context("--plan needs --request")?;
         return in_unit(host, file, |plan, invocation| {
-            let request = request::Request::take(&invocation.directories, &args.snapshot)?;
+            let request = request::Request::take(&invocation.directories, &id)?;
             let _awake = inhibitor::inhibit(&format!("restore of {}", plan.instance));
             Ok(restore::run(plan, &request, invocation).exit_status())
         });

@@ -81,6 +81,9 @@ fn help_shows_commands_and_examples() {
 
                   [default: latest]
 
+              --host <HOST>
+                  Restore a snapshot of this host, such as one that this machine replaces
+
               --target <DIR>
                   Write the restored files below this directory instead of in place
 

@@ -74,11 +74,11 @@ impl Client<'_> {
         let requests = requests.into_iter().filter(|(wanted, _)| *wanted);
         let requests: Vec<_> = requests.map(|(_, file)| file).collect();
         for request in &requests {
-            leave(&directories, request, b"")?;
+            leave(request, b"")?;
         }
         let demand = directories.demand();
         if report::running(&directories)?.is_some_and(|state| state.phase == "waiting") {
-            leave(&directories, &demand, b"")?;
+            leave(&demand, b"")?;
         }
         let started = self.start(&unit, &directories.run_state());
         // They are meant for this run, not for a later one.
@@ -112,7 +112,7 @@ impl Client<'_> {
         let before = report::last_maintenance(&directories)?.map(|record| record.run_id);
         let only = directories.check_only();
         if only_check {
-            leave(&directories, &only, b"")?;
+            leave(&only, b"")?;
         }
         let started = self.start(&unit, &directories.maintenance_state());
         // Valid for this maintenance only.
@@ -135,14 +135,16 @@ impl Client<'_> {
     /// There is no such instance, or systemd did not start the restore.
     pub fn restore(&mut self, name: &str, request: &Request) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
-        let unit = restore_unit(name, &request.snapshot)?;
+        let id = request_id(name, &request.snapshot)?;
+        let unit = unit_names::service(name, &format!("-restore@{id}"));
+        let file = directories.restore_request(&id);
         let before: Option<Restored> = read(&directories.restore_result())?;
         let before = before.map(|restored| restored.run_id);
         let json = serde_json::to_vec(request).map_err(anyhow::Error::from)?;
-        leave(&directories, &directories.restore_request(), &json)?;
+        leave(&file, &json)?;
         let started = self.start(&unit, &directories.restore_state());
-        // A later restore must not take a request that was left behind.
-        remove_if_there(&directories.restore_request()).map_err(anyhow::Error::from)?;
+        // A request that was not taken must not be carried out later.
+        remove_if_there(&file).map_err(anyhow::Error::from)?;
         let result = started?;
         let restored: Option<Restored> = read(&directories.restore_result())?;
         let Some(restored) = restored.filter(|restored| is_of(&restored.run_id, before, &result))
@@ -285,7 +287,8 @@ fn is_of(run_id: &str, before: Option<String>, result: &UnitResult) -> bool {
     }
 }
 
-fn restore_unit(name: &str, snapshot: &str) -> Result<String, Failure> {
+/// Names a request: the snapshot, for people who look at units, and a random number.
+fn request_id(name: &str, snapshot: &str) -> Result<String, Failure> {
     // Other characters would have to be escaped in a unit name, and occur in no id.
     if snapshot.is_empty() || !snapshot.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(Failure::new(
@@ -296,12 +299,17 @@ fn restore_unit(name: &str, snapshot: &str) -> Result<String, Failure> {
             ),
         ));
     }
-    Ok(unit_names::service(name, &format!("-restore@{snapshot}")))
+    let random = fs::read_to_string("/proc/sys/kernel/random/uuid")
+        .context("cannot read /proc/sys/kernel/random/uuid")?;
+    let random: String = random.chars().take(8).collect();
+    Ok(format!("{snapshot}-{random}"))
 }
 
-fn leave(directories: &InstancePaths, path: &Path, content: &[u8]) -> anyhow::Result<()> {
+fn leave(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let leaving = || format!("cannot write {}", path.display());
-    fs::create_dir_all(&directories.runtime).with_context(leaving)?;
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).with_context(leaving)?;
+    }
     write_atomically(path, content).with_context(leaving)
 }
 

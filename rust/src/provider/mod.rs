@@ -90,6 +90,18 @@ pub trait Provider {
         job: &mut Job<'_>,
     ) -> Result<Vec<PathBuf>, Failure>;
 
+    /// Bytes that the files of `paths` and below need on a disk, at most: a file with
+    /// several names counts once, holes may count.
+    ///
+    /// # Errors
+    /// The repository cannot be read.
+    fn size(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        job: &mut Job<'_>,
+    ) -> Result<u64, Failure>;
+
     /// Writes `path` of the snapshot, a directory with all below it or a file, as
     /// `into/<last component of path>`, with owners, modes, times, ACLs and extended
     /// attributes, its own included. `into` exists, and neither it nor anything else in

@@ -28,6 +28,7 @@ pub fn doing(phase: &str) -> &str {
         "init" => "creating the repository",
         "mark" => "marking the snapshot as incomplete",
         "select" => "finding the snapshot",
+        "preflight" => "checking that it can be restored",
         "stop" => "stopping units for the restore",
         "before-restore" => "running the beforeRestore hooks",
         "restore" => "restoring",

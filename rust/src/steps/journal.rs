@@ -134,6 +134,16 @@ pub enum Action {
         /// Whether there was old data.
         existed: bool,
     },
+    /// Give a directory in which a restore worked its attributes: those from before or,
+    /// once that is committed, those that were restored.
+    Attributes {
+        /// The directory.
+        path: PathBuf,
+        /// A directory in it that holds both, as empty directories.
+        notes: PathBuf,
+        /// Whether the restored ones are meant.
+        committed: bool,
+    },
     /// Load a dump into its database, which has to match the restored files.
     Load {
         /// Name of the stream.
@@ -157,7 +167,7 @@ impl Action {
             Self::Stop { .. } => "stop",
             Self::Load { .. } => "load",
             Self::Hook { phase, .. } => phase,
-            Self::RollBack { .. } | Self::Remove { .. } => "clean",
+            Self::RollBack { .. } | Self::Attributes { .. } | Self::Remove { .. } => "clean",
         }
     }
 }
@@ -250,6 +260,9 @@ impl Journal {
         let before = self.intent.clone();
         for step in &mut self.intent.steps {
             step.done |= matches!(step.action, Action::RollBack { .. });
+            if let Action::Attributes { committed, .. } = &mut step.action {
+                *committed = true;
+            }
         }
         self.intent.outcome = Some(Outcome::Success);
         self.intent.snapshot = Some(snapshot.to_owned());

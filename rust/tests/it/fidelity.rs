@@ -16,6 +16,7 @@ with_each_provider! {
     attributes_survive
     names_that_are_not_utf_8_survive
     one_file_can_be_restored
+    the_space_that_is_needed_is_told
     what_a_snapshot_does_not_hold_is_not_restored
     only_what_was_asked_for_is_restored
 }
@@ -117,6 +118,32 @@ fn names_that_are_not_utf_8_survive(program: Program) {
             .unwrap();
     });
     assert!(target.join("data").join(odd).exists());
+}
+
+fn the_space_that_is_needed_is_told(program: Program) {
+    let Some(machine) = machine(program) else {
+        return;
+    };
+    let source = machine.source();
+    fs::create_dir_all(source.join("a/b")).unwrap();
+    fs::write(source.join("a/b/file"), [1; 1000]).unwrap();
+    fs::hard_link(source.join("a/b/file"), source.join("a/link")).unwrap();
+    fs::write(source.join("ab"), [1; 30_000]).unwrap();
+    let snapshot = back_up(&machine, &[source.clone()]).unwrap().saved.snapshot;
+    let size = |paths: &[&str]| {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| source.join(path)).collect();
+        let mut size = 0;
+        with(&machine, |provider, job| {
+            let snapshot = only(provider, job, &snapshot);
+            size = provider.size(&snapshot, &paths, job).unwrap();
+        });
+        size
+    };
+    // "content" is in the file that each machine has.
+    assert_eq!(size(&[""]), 31_007);
+    assert_eq!(size(&["a"]), 1000);
+    assert_eq!(size(&["a/b/file"]), 1000);
+    assert_eq!(size(&["a", "file"]), 1007);
 }
 
 fn one_file_can_be_restored(program: Program) {

@@ -13,6 +13,7 @@ mod bus;
 mod cli;
 mod excludes;
 mod fidelity;
+mod hostile_restore;
 mod hosts;
 mod layers;
 mod maintenance;

@@ -83,6 +83,21 @@ fn an_unknown_snapshot_stops_nothing() {
 }
 
 #[test]
+fn an_unknown_unit_stops_nothing() {
+    for unit in ["restoreUnits", "streams"] {
+        let mut machine = Machine::new();
+        match unit {
+            "streams" => machine.plan[unit][0]["loadUnit"] = "nonexistent.service".into(),
+            _ => machine.plan[unit] = serde_json::json!(["app.service", "nonexistent.service"]),
+        }
+        let restored = machine.restore(&Request::whole("latest"));
+        assert_eq!(machine.happened(), "");
+        let message = restored.error.unwrap().message;
+        assert_eq!(message, "there is no unit nonexistent.service");
+    }
+}
+
+#[test]
 fn a_failure_while_fetching_leaves_the_old_data_where_it_is() {
     let machine = Machine::new();
     machine.script.borrow_mut().fails_to_restore = true;
@@ -259,26 +274,25 @@ fn a_swap_is_rolled_back_after_a_crash() {
 }
 
 #[test]
-fn a_request_is_taken_once_and_only_for_its_snapshot() {
+fn each_restore_has_a_request_of_its_own_and_takes_it_once() {
     let machine = Machine::new();
     let directories = machine.directories();
     let request = Request {
         path: Some("/srv/data/sub".into()),
         ..Request::whole("abc")
     };
-    let leave = || {
-        let json = serde_json::to_vec(&request).unwrap();
-        fs::write(directories.restore_request(), json).unwrap();
-    };
-    leave();
-    assert_eq!(Request::take(&directories, "abc").unwrap(), request);
-    assert_eq!(
-        Request::take(&directories, "abc").unwrap(),
-        Request::whole("abc")
-    );
-    leave();
-    assert!(Request::take(&directories, "latest").is_err());
-    assert!(!directories.restore_request().exists());
+    let other = Request::whole("abc");
+    for (id, request) in [("abc-1", &request), ("abc-2", &other)] {
+        let path = directories.restore_request(id);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, serde_json::to_vec(request).unwrap()).unwrap();
+    }
+    assert_eq!(Request::take(&directories, "abc-1").unwrap(), request);
+    assert_eq!(Request::take(&directories, "abc-2").unwrap(), other);
+    for taken in ["abc-1", "abc", "latest"] {
+        let error = Request::take(&directories, taken).unwrap_err().to_string();
+        assert!(error.starts_with("nothing is restored: "), "{error}");
+    }
 }
 
 fn content(machine: &Machine) -> String {

@@ -229,6 +229,27 @@ impl Provider for Borg {
             .collect())
     }
 
+    fn size(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        job: &mut Job<'_>,
+    ) -> Result<u64, Failure> {
+        let name = self.name_of(&snapshot.id, job)?;
+        // Of the names of one file, all but the first have no size.
+        let done = Call::new(&self.settings, ProviderOperation::Contents)
+            .arguments(["list", "--format", "{size}{NUL}", "--"])
+            .arguments([format!("::{name}")])
+            .arguments(paths.iter().map(|path| styled("pp", path)))
+            .run(job)?;
+        done.check()?;
+        let text = String::from_utf8_lossy(&done.text);
+        let sizes = text
+            .split('\0')
+            .filter_map(|size| size.trim().parse::<u64>().ok());
+        Ok(sizes.sum())
+    }
+
     fn restore(
         &self,
         snapshot: &Snapshot,

@@ -1,6 +1,6 @@
 //! One call of restic, from its arguments to its exit.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -46,6 +46,24 @@ pub struct Done<'a> {
     pub text: Vec<u8>,
     /// The paths that did not turn up.
     pub sought: Vec<PathBuf>,
+    /// What was listed.
+    pub listed: Listed,
+}
+
+/// The files of a listing.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// Their size in bytes, that of a file with several names once.
+    pub bytes: u64,
+    inodes: HashSet<u64>,
+}
+
+impl Listed {
+    fn add(&mut self, size: u64, inode: u64) {
+        if size > 0 && (inode == 0 || self.inodes.insert(inode)) {
+            self.bytes += size;
+        }
+    }
 }
 
 impl<'a> Call<'a> {
@@ -94,6 +112,7 @@ impl<'a> Call<'a> {
             changed: None,
             text: Vec::new(),
             sought: self.sought,
+            listed: Listed::default(),
         };
         let mut gave_up = None;
         done.exit = process::run_while(&command, job.cancel, &mut |line| {
@@ -219,7 +238,10 @@ impl Done<'_> {
             Some(Message::ExitError { message }) => self.fatal = Some(message),
             Some(Message::Initialized) => self.initialized = true,
             Some(Message::Changed { new_snapshot_id }) => self.changed = Some(new_snapshot_id),
-            Some(Message::Node { path }) => self.sought.retain(|sought| sought != Path::new(&path)),
+            Some(Message::Node { path, size, inode }) => {
+                self.sought.retain(|sought| sought != Path::new(&path));
+                self.listed.add(size, inode);
+            }
             Some(Message::Other) => {}
             None if is_error => {
                 let text = String::from_utf8_lossy(&line).trim().to_owned();

@@ -33,6 +33,12 @@ pub enum Message {
     Node {
         /// Path in the snapshot.
         path: String,
+        /// Size of a file in bytes.
+        #[serde(default)]
+        size: u64,
+        /// Number of the file on its file system; 0 if the snapshot does not tell.
+        #[serde(default)]
+        inode: u64,
     },
     /// Something else.
     #[serde(other)]
@@ -223,7 +229,9 @@ mod tests {
         assert_eq!(
             parse(node),
             Some(Message::Node {
-                path: "/a/f".into()
+                path: "/a/f".into(),
+                size: 0,
+                inode: 0,
             })
         );
         let verbose = br#"{"message_type":"verbose_status","action":"new","item":"/x"}"#;

@@ -138,6 +138,21 @@ impl Provider for Restic {
         Ok(done.sought)
     }
 
+    fn size(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        job: &mut Job<'_>,
+    ) -> Result<u64, Failure> {
+        let done = Call::new(&self.settings, ProviderOperation::Contents)
+            .arguments(["ls", "--json", "--no-lock", "--recursive", "--"])
+            .arguments([&snapshot.id])
+            .arguments(paths)
+            .run(job)?;
+        done.check()?;
+        Ok(done.listed.bytes)
+    }
+
     fn restore(
         &self,
         snapshot: &Snapshot,

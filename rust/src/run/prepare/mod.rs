@@ -6,15 +6,18 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Context;
+use rustix::fs::{Gid, Uid};
 use serde::{Deserialize, Serialize};
 
+use crate::base::directory;
 use crate::base::mounts;
 use crate::base::paths::{Host, write_atomically};
 use crate::base::problem::Problem;
+use crate::base::real_path::{self, LastLink, RealPath};
 use crate::plan::Plan;
 
 /// What `prepare` found: `prepare.json`.
@@ -69,23 +72,28 @@ fn prepare(plan: &Plan) -> Result<(), Problem> {
             format!("Mount it (`mount {shown}`), or connect the disk"),
         ));
     }
-    match fs::symlink_metadata(repository) {
-        Ok(_) => existing(repository),
-        Err(error) if is_missing(&error) => create(repository, 0o700),
-        Err(error) => Err(refused("look at", repository, &error)),
+    let mut ancestors = repository.ancestors();
+    let nearest = ancestors.find(|above| above.symlink_metadata().is_ok());
+    let nearest = nearest.unwrap_or(Path::new("/"));
+    match fs::metadata(nearest) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(not_a_directory(nearest)),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(not_a_directory(nearest)),
+        Err(error) => return Err(refused("look at", nearest, &error)),
+    }
+    let real = real_path::resolve(repository, LastLink::Follow).map_err(|problem| Problem {
+        message: format!("repository.path: {}", problem.message),
+        ..problem
+    })?;
+    if real.exists {
+        existing(&real.path)
+    } else {
+        create(&real)
     }
 }
 
 /// A repository outlives a machine, and may come from one where the user had another uid.
 fn existing(repository: &Path) -> Result<(), Problem> {
-    match fs::metadata(repository) {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return Err(not_a_directory(repository)),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(not_a_directory(repository));
-        }
-        Err(error) => return Err(refused("look at", repository, &error)),
-    }
     let uid = rustix::process::geteuid().as_raw();
     let Some(owner) =
         foreign_owner(repository, uid).map_err(|error| refused("list", repository, &error))?
@@ -118,31 +126,24 @@ fn foreign_owner(directory: &Path, uid: u32) -> std::io::Result<Option<u32>> {
 
 /// Creates a directory and what is missing above it. Directories above belong to
 /// whom the next existing one belongs, as if its owner had made them.
-fn create(directory: &Path, mode: u32) -> Result<(), Problem> {
-    let failed = |error| refused("create", directory, &error);
-    let parent = directory.parent().unwrap_or(Path::new("/"));
-    match fs::metadata(parent) {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return Err(not_a_directory(parent)),
-        Err(error) if is_missing(&error) => {
-            if fs::symlink_metadata(parent).is_ok() {
-                return Err(not_a_directory(parent));
-            }
-            create(parent, 0o755)?;
-            let above = parent.parent().unwrap_or(Path::new("/"));
-            let owner = fs::metadata(above).map_err(failed)?;
-            std::os::unix::fs::chown(parent, Some(owner.uid()), Some(owner.gid()))
-                .map_err(failed)?;
-        }
-        Err(error) => return Err(refused("look at", parent, &error)),
+fn create(real: &RealPath) -> Result<(), Problem> {
+    let failed = |error| refused("create", &real.path, &error);
+    let existing = &real.nearest()?.path;
+    let mut above = directory::open(existing).map_err(failed)?;
+    let owner = rustix::fs::fstat(&above).map_err(|error| failed(error.into()))?;
+    let missing = real.path.strip_prefix(existing).unwrap_or(&real.path);
+    let mut parents = Vec::new();
+    for part in missing {
+        let is_last = parents.len() + 1 == missing.iter().count();
+        let made = directory::make_in(&above, part, if is_last { 0o700 } else { 0o755 });
+        parents.push(std::mem::replace(&mut above, made.map_err(failed)?));
     }
-    fs::create_dir(directory).map_err(failed)?;
-    fs::set_permissions(directory, fs::Permissions::from_mode(mode)).map_err(failed)
-}
-
-/// Not there, or not there because something above it is a file.
-fn is_missing(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+    // Given away last, and by descriptor: until then nobody else can exchange names in them.
+    for parent in parents.iter().skip(1).rev() {
+        let (uid, gid) = (Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid));
+        rustix::fs::fchown(parent, Some(uid), Some(gid)).map_err(|error| failed(error.into()))?;
+    }
+    Ok(())
 }
 
 fn not_a_directory(path: &Path) -> Problem {

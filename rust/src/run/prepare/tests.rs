@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt;
+
 use expect_test::{Expect, expect};
 use serde_json::json;
 use tempfile::TempDir;
@@ -147,4 +149,19 @@ fn no_verdict_is_none_and_a_bad_one_is_an_error() {
     assert_eq!(PrepareResult::read(&path).unwrap(), None);
     fs::write(&path, "{").unwrap();
     PrepareResult::read(&path).unwrap_err();
+}
+
+#[test]
+fn a_link_that_others_could_make_is_not_followed() {
+    let machine = Machine::new();
+    let (home, victim) = (machine.path("home"), machine.path("victim"));
+    for directory in [&home, &victim] {
+        fs::create_dir(directory).unwrap();
+    }
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o777)).unwrap();
+    std::os::unix::fs::symlink(&victim, home.join("link")).unwrap();
+    for repository in ["home/link/repository", "home/link"] {
+        machine.refuses(&machine.plan(repository), &expect!["repository.path: /home/link is a link in a directory that others can change: it may lead anywhere. Name the directory that is meant by its real path."]);
+    }
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
 }

@@ -53,6 +53,9 @@ fn allowed(action: &Action, instance: &str, operation: Operation) -> bool {
         Action::Hook { phase, unit, .. } => phase == "after-backup" && own(unit, &["after-"]),
         Action::Load { unit, .. } => is_restore && own(unit, &["load-"]),
         Action::Remove { path } => is_restore && is_plain(path),
+        Action::Attributes { path, notes, .. } => {
+            is_restore && [path, notes].into_iter().all(|path| is_plain(path))
+        }
         Action::RollBack {
             from, to, fresh, ..
         } => is_restore && [from, to, fresh].into_iter().all(|path| is_plain(path)),

@@ -1,6 +1,9 @@
 //! The order of a restore. Nothing else knows it.
 
+mod held;
+mod incoming;
 mod place;
+mod preflight;
 mod replace;
 pub mod request;
 pub mod select;
@@ -19,8 +22,8 @@ use crate::run::observer::observed;
 use crate::run::{guards, locks, recover, unverified};
 use crate::steps::journal::{Intent, Journal, Operation};
 use crate::steps::undo::{self, UndoReport};
+use incoming::Incoming;
 use request::{Request, Restored};
-use swap::Beside;
 
 /// Restores what is asked for, in place or elsewhere, and leaves the result for the
 /// command line.
@@ -99,12 +102,22 @@ impl RestoreWork<'_> {
             self.report.phase("restore");
             return self.elsewhere(&*provider, &snapshot, &wanted, target);
         }
-        let beside = wanted
+        self.report.phase("preflight");
+        let incoming = wanted
             .paths
             .iter()
-            .map(|path| Beside::plan(path, &self.plan.sources, &invocation.id))
+            .map(|path| Incoming::plan(path, &self.plan.sources, &invocation.id))
             .collect::<Result<Vec<_>, _>>()?;
-        self.in_place(&*provider, &snapshot, &beside)
+        preflight::check(
+            self.plan,
+            &incoming,
+            &wanted,
+            &invocation.directories.restored_dumps(),
+            &snapshot,
+            &*provider,
+            (invocation.units, invocation.cancel, &mut self.report),
+        )?;
+        self.in_place(&*provider, &snapshot, &incoming)
     }
 
     fn select(
@@ -156,13 +169,13 @@ impl RestoreWork<'_> {
         &mut self,
         provider: &dyn Provider,
         snapshot: &Snapshot,
-        beside: &[Beside],
+        incoming: &[Incoming],
     ) -> Result<(), Failure> {
         let directories = &self.invocation.directories;
         let started = self.report.started();
         let intent = Intent::new(self.plan, Operation::Restore, &self.invocation.id, started);
         let mut journal = Journal::begin(&directories.restore_intent(), intent)?;
-        let result = self.replace(provider, snapshot, beside, &mut journal);
+        let result = self.replace(provider, snapshot, incoming, &mut journal);
 
         let outcome = result
             .as_ref()

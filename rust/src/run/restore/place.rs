@@ -6,10 +6,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
-use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
 
 use super::request::Request;
-use crate::base::outcome::Failure;
+use crate::base::directory;
+use crate::base::outcome::{Failure, FailureKind};
+use crate::base::problem::Problem;
+use crate::base::real_path::{self, Directory, LastLink};
 use crate::plan::Plan;
 
 /// What of a snapshot is restored.
@@ -65,22 +67,62 @@ fn outermost(sources: &[PathBuf]) -> Vec<PathBuf> {
 
 /// The directory below `target` into which `path` is restored, which is made, and what
 /// will be in it.
+///
+/// # Errors
+/// Others can change the way there, or it exists already.
 pub fn below(target: &Path, path: &Path) -> Result<(PathBuf, PathBuf), Failure> {
-    let relative = path.strip_prefix("/").unwrap_or(path);
-    let restored = target.join(relative);
-    if restored.symlink_metadata().is_ok() {
+    const REMEDY: &str = "give a directory that does not exist yet, in one that only root can change, such as /srv or /root";
+    let in_target = |problem: Problem| {
+        let message = format!("--target: {}", problem.message);
+        Failure::of(FailureKind::Failed, Problem { message, ..problem })
+    };
+    let target = real_path::resolve(target, LastLink::Follow).map_err(in_target)?;
+    let target = target.path;
+    let restored = target.join(path.strip_prefix("/").unwrap_or(path));
+    let real = real_path::resolve(&restored, LastLink::Keep).map_err(in_target)?;
+    if real.path != restored {
+        return Err(Failure::new(
+            format!(
+                "--target: a link leads from {} to {}",
+                restored.display(),
+                real.path.display()
+            ),
+            REMEDY,
+        ));
+    }
+    // In /tmp others may add names, but not below a directory that is made in it now.
+    let is_foreign =
+        |above: &&Directory| !above.trusted || (above.shared && above.path.starts_with(&target));
+    if let Some(foreign) = real.above.iter().find(is_foreign) {
+        return Err(Failure::new(
+            format!(
+                "--target: {} (owner: uid {}) can be changed by others, who could exchange what is restored into it",
+                foreign.path.display(),
+                foreign.owner
+            ),
+            REMEDY,
+        ));
+    }
+    if real.exists {
         return Err(Failure::new(
             format!("--target: {} exists already", restored.display()),
             "give a directory that is empty or does not exist",
         ));
     }
-    let directory = restored.parent().unwrap_or(target).to_owned();
-    fs::create_dir_all(&directory).map_err(|error| {
-        Failure::new(
-            format!("--target: cannot make {}: {error}", directory.display()),
-            "give a directory that the restore unit may write to",
-        )
-    })?;
+    let existing = real.nearest().map_err(in_target)?.path.clone();
+    let directory = restored.parent().unwrap_or(&target).to_owned();
+    let missing: Vec<&Path> = directory
+        .ancestors()
+        .take_while(|above| **above != *existing)
+        .collect();
+    for above in missing.into_iter().rev() {
+        directory::make(above, 0o700).map_err(|error| {
+            Failure::new(
+                format!("--target: cannot make {}: {error}", above.display()),
+                "give a directory that the restore unit may write to",
+            )
+        })?;
+    }
     Ok((directory, restored))
 }
 
@@ -99,28 +141,42 @@ pub fn empty_private(directory: &Path) -> anyhow::Result<()> {
         .with_context(creating)
 }
 
-/// Where `path` really is. A source may be a link to its directory, as that of a service
-/// with `DynamicUser`; what is below it is meant as it is.
-pub fn resolve(path: &Path, is_source: bool) -> PathBuf {
-    if is_source {
-        if let Ok(real) = path.canonicalize() {
-            return real;
-        }
-        if let (Ok(link), Some(parent)) = (path.read_link(), path.parent()) {
-            return parent.join(link);
-        }
-    }
-    match (path.parent().map(Path::canonicalize), path.file_name()) {
-        (Some(Ok(parent)), Some(name)) => parent.join(name),
-        _ => path.to_owned(),
-    }
+/// Where the provider can restore to before the restored data takes its place.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Workplace {
+    /// The directory.
+    pub path: PathBuf,
+    /// Others can change names in it, as long as it is not closed to them.
+    pub is_foreign: bool,
 }
 
-/// Whether something is mounted there: then it cannot be renamed.
-pub fn is_mount_point(destination: &Path) -> bool {
-    let flags = AtFlags::SYMLINK_NOFOLLOW;
-    let status = rustix::fs::statx(CWD, destination, flags, StatxFlags::TYPE);
-    status.is_ok_and(|status| status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+/// The innermost of the directories `above` a destination on its file system in which
+/// others cannot exchange names, or else the root of that file system.
+pub fn workplace(destination: &Path, above: &[Directory]) -> Result<Workplace, Failure> {
+    let file_system = above.last().map(|nearest| nearest.file_system);
+    let mut near = above
+        .iter()
+        .filter(|directory| Some(directory.file_system) == file_system);
+    let outermost = near.clone().next();
+    let (place, is_foreign) = match (near.rfind(|directory| directory.trusted), outermost) {
+        (Some(trusted), _) => (trusted, false),
+        (None, Some(root)) if root.path_trusted => (root, true),
+        (None, other) => {
+            let place = other.map_or(destination, |other| &other.path);
+            return Err(Failure::new(
+                format!(
+                    "{} cannot be restored in place safely: others can change the way to {}, where its file system begins",
+                    destination.display(),
+                    place.display()
+                ),
+                "restore elsewhere with --target, and copy it from there as its owner",
+            ));
+        }
+    };
+    Ok(Workplace {
+        path: place.path.clone(),
+        is_foreign,
+    })
 }
 
 fn absolute(option: &str, path: &Path) -> Result<(), Failure> {
@@ -143,28 +199,38 @@ fn absolute(option: &str, path: &Path) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_linked_source_is_resolved_but_a_link_below_it_is_not() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().canonicalize().unwrap();
-        fs::create_dir_all(root.join("private/x")).unwrap();
-        std::os::unix::fs::symlink("private/x", root.join("x")).unwrap();
-        std::os::unix::fs::symlink("elsewhere", root.join("private/x/link")).unwrap();
-        assert_eq!(resolve(&root.join("x"), true), root.join("private/x"));
-        assert_eq!(
-            resolve(&root.join("x/link"), false),
-            root.join("private/x/link")
-        );
-        fs::remove_dir_all(root.join("private/x")).unwrap();
-        assert_eq!(resolve(&root.join("x"), true), root.join("private/x"));
-        assert_eq!(resolve(&root.join("none/y"), true), root.join("none/y"));
+    fn directory(path: &str, trusted: bool, file_system: u32) -> Directory {
+        Directory {
+            path: path.into(),
+            owner: 0,
+            path_trusted: trusted,
+            trusted,
+            shared: false,
+            file_system: (file_system, 0, 0),
+        }
     }
 
     #[test]
-    fn a_mount_point_is_known() {
-        assert!(is_mount_point(Path::new("/proc")));
-        assert!(!is_mount_point(Path::new("/usr")));
-        assert!(!is_mount_point(Path::new("/nonexistent")));
+    fn the_provider_works_where_others_cannot_exchange_names() {
+        let found = |above: &[Directory]| workplace(Path::new("/x"), above);
+        let root = directory("/", true, 1);
+        let own = directory("/var/lib", true, 1);
+        let foreign = directory("/var/lib/app", false, 1);
+        let inner = directory("/var/lib/app/sub", false, 1);
+        let place = |path: &str, is_foreign| Workplace {
+            path: path.into(),
+            is_foreign,
+        };
+        let above = [root.clone(), own.clone()];
+        assert_eq!(found(&above), Ok(place("/var/lib", false)));
+        let above = [root.clone(), own, foreign, inner];
+        assert_eq!(found(&above), Ok(place("/var/lib", false)));
+        let mut mounted = directory("/mnt", false, 2);
+        assert!(found(&[root.clone(), mounted.clone()]).is_err());
+        mounted.path_trusted = true;
+        let below = directory("/mnt/sub", false, 2);
+        let above = [root, mounted, below];
+        assert_eq!(found(&above), Ok(place("/mnt", true)));
     }
 
     #[test]

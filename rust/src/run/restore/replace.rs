@@ -9,7 +9,8 @@ use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::journal::{Action, Journal};
 use crate::steps::{quiesce, streams};
 
-use super::swap::{Beside, Swap};
+use super::incoming::Incoming;
+use super::swap::Swap;
 use super::{RestoreWork, place, request};
 
 impl RestoreWork<'_> {
@@ -17,7 +18,7 @@ impl RestoreWork<'_> {
         &mut self,
         provider: &dyn Provider,
         snapshot: &Snapshot,
-        beside: &[Beside],
+        incoming: &[Incoming],
         journal: &mut Journal,
     ) -> Result<(), Failure> {
         let invocation = self.invocation;
@@ -56,7 +57,7 @@ impl RestoreWork<'_> {
         )?;
 
         self.enter("restore", journal)?;
-        for item in beside {
+        for item in incoming {
             invocation.cancel.check("restore")?;
             item.make(journal)?;
             observed(&mut self.report, invocation.cancel, |job| {
@@ -77,7 +78,7 @@ impl RestoreWork<'_> {
         invocation.cancel.check("restore")?;
 
         self.enter("swap", journal)?;
-        let swapped = self.swap(beside, streams, snapshot, journal);
+        let swapped = self.swap(incoming, streams, snapshot, journal);
         if swapped.is_err() {
             // The journal puts everything back.
             self.done.restored.clear();
@@ -89,17 +90,17 @@ impl RestoreWork<'_> {
 
     fn swap(
         &mut self,
-        beside: &[Beside],
+        incoming: &[Incoming],
         streams: &[Stream],
         snapshot: &Snapshot,
         journal: &mut Journal,
     ) -> Result<(), Failure> {
-        let swaps = beside
+        let swaps = incoming
             .iter()
-            .map(Beside::swaps)
+            .map(Incoming::swaps)
             .collect::<Result<Vec<_>, _>>()?;
-        journal.add(swaps.iter().flatten().map(Swap::put_back))?;
-        for (item, swaps) in beside.iter().zip(&swaps) {
+        journal.add(swaps.iter().flatten().map(Swap::roll_back))?;
+        for (item, swaps) in incoming.iter().zip(&swaps) {
             item.swap(swaps, &mut self.done)?;
         }
         let loads = streams.iter().rev().map(|stream| Action::Load {

@@ -15,7 +15,7 @@ use crate::base::problem::Problem;
 /// The version of [`Request`] and [`Restored`].
 pub const VERSION: u32 = 1;
 
-/// What to restore: `restore-request.json`.
+/// What to restore: a file of its own for each restore, see [`InstancePaths::restore_request`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
@@ -44,16 +44,21 @@ impl Request {
         }
     }
 
-    /// The request that was left for this restore of `snapshot`, which is then removed;
-    /// without one everything is restored in place.
+    /// Reads and removes the request with this id.
     ///
     /// # Errors
-    /// There is one that cannot be understood, or that is for another snapshot.
-    pub fn take(directories: &InstancePaths, snapshot: &str) -> anyhow::Result<Self> {
-        let path = directories.restore_request();
+    /// There is none, or it cannot be understood: then nothing may be restored.
+    pub fn take(directories: &InstancePaths, id: &str) -> anyhow::Result<Self> {
+        let path = directories.restore_request(id);
         let json = match fs::read(&path) {
             Ok(json) => json,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::whole(snapshot)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Problem::new(
+                    format!("nothing is restored: there is no request {}", path.display()),
+                    "start a restore with `backupservice restore`, which says what to restore and where to",
+                )
+                .into());
+            }
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
@@ -62,10 +67,10 @@ impl Request {
         let request: Self = serde_json::from_slice(&json)
             .with_context(|| format!("{} is not a restore request", path.display()))?;
         anyhow::ensure!(
-            request.version == VERSION && request.snapshot == snapshot,
-            "{} is a request for the snapshot {}, and this is a restore of {snapshot}; start it again",
+            request.version == VERSION,
+            "{} has version {}, and this executor understands {VERSION}",
             path.display(),
-            request.snapshot
+            request.version
         );
         Ok(request)
     }

@@ -2,6 +2,8 @@
 
 mod files;
 
+pub use files::{AFTER, BEFORE};
+
 use super::journal::{Action, Journal, Operation};
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, Outcome};
@@ -186,6 +188,11 @@ fn undo_action(action: &Action, journal: &Journal, context: &mut UndoContext<'_>
             fresh,
             existed,
         } => of_result(files::roll_back(from, to, fresh, *existed)),
+        Action::Attributes {
+            path,
+            notes,
+            committed,
+        } => of_result(files::give_attributes(path, notes, *committed)),
         Action::Remove { path } => of_result(files::remove(path)),
     }
 }

@@ -25,6 +25,8 @@ pub struct Script {
     pub backups: VecDeque<Result<Option<Problem>, FailureKind>>,
     pub during_backup: Option<Box<dyn Fn()>>,
     pub fails_to_restore: bool,
+    /// Is told the directory into which is restored.
+    pub during_restore: Option<Box<dyn Fn(&Path)>>,
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
     /// An `unlock` is worth trying again for.
@@ -154,6 +156,10 @@ impl Provider for FakeProvider {
         Ok(self.script.borrow().missing.clone())
     }
 
+    fn size(&self, _: &Snapshot, _: &[PathBuf], _: &mut Job<'_>) -> Result<u64, Failure> {
+        Ok(self.script.borrow().bytes.unwrap_or(7))
+    }
+
     /// Everything it restores is a directory with one file, but for dumps.
     fn restore(
         &self,
@@ -171,6 +177,9 @@ impl Provider for FakeProvider {
                 fs::remove_dir_all(lost).unwrap();
             }
             return Ok(());
+        }
+        if let Some(during) = &self.script.borrow().during_restore {
+            during(into);
         }
         fs::create_dir(&restored).unwrap();
         if self.script.borrow().fails_to_restore {

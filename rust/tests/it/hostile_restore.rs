@@ -1,0 +1,138 @@
+//! Restores where somebody else may change the directories on the way.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::common::Machine;
+use backupservice::base::outcome::Outcome;
+use backupservice::run::restore::request::Request;
+
+/// A directory in which everybody may change names.
+fn open_to_all(path: &Path) {
+    fs::create_dir_all(path).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+}
+
+/// A directory outside of what is restored, and what is in it afterwards.
+fn victim(machine: &Machine) -> PathBuf {
+    let victim = machine.path("victim");
+    fs::create_dir(&victim).unwrap();
+    fs::write(victim.join("file"), "precious").unwrap();
+    victim
+}
+
+fn assert_untouched(victim: &Path) {
+    let names: Vec<_> = fs::read_dir(victim)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["file"]);
+    let content = fs::read_to_string(victim.join("file"));
+    assert_eq!(content.ok().as_deref(), Some("precious"));
+}
+
+fn one_path(path: PathBuf) -> Request {
+    Request {
+        path: Some(path),
+        ..Request::whole("latest")
+    }
+}
+
+#[test]
+fn a_link_below_a_source_is_not_followed() {
+    let machine = Machine::new();
+    let victim = victim(&machine);
+    open_to_all(&machine.source());
+    symlink(&victim, machine.source().join("sub")).unwrap();
+    let restored = machine.restore(&one_path(machine.source().join("sub/file")));
+    assert_untouched(&victim);
+    assert_eq!(machine.happened(), "");
+    let error = restored.error.unwrap().to_string();
+    assert!(error.contains("is a link in a directory"), "{error}");
+}
+
+#[test]
+fn a_source_that_others_made_a_link_is_not_followed() {
+    let machine = Machine::new();
+    let victim = victim(&machine);
+    open_to_all(&machine.path("srv"));
+    fs::remove_dir_all(machine.source()).unwrap();
+    symlink(&victim, machine.source()).unwrap();
+    let restored = machine.restore(&Request::whole("latest"));
+    assert_untouched(&victim);
+    assert_eq!(machine.happened(), "");
+    assert_eq!(restored.outcome, Outcome::Failed);
+}
+
+#[test]
+fn a_directory_exchanged_for_a_link_meanwhile_is_not_followed() {
+    let machine = Machine::new();
+    let victim = victim(&machine);
+    let sub = machine.source().join("sub");
+    open_to_all(&machine.source());
+    open_to_all(&sub);
+    fs::write(sub.join("file"), "old").unwrap();
+    let (away, place) = (machine.source().join("away"), sub.clone());
+    let link = victim.clone();
+    machine.script.borrow_mut().during_restore = Some(Box::new(move |_| {
+        fs::rename(&place, &away).unwrap();
+        symlink(&link, &place).unwrap();
+    }));
+    let restored = machine.restore(&one_path(sub.join("file")));
+    assert_untouched(&victim);
+    assert_eq!(restored.outcome, Outcome::Failed);
+    let kept = fs::read_to_string(machine.source().join("away/file"));
+    assert_eq!(kept.unwrap(), "old");
+}
+
+#[test]
+fn the_provider_writes_where_nobody_else_can_exchange_names() {
+    let machine = Machine::new();
+    let hostile = machine.source();
+    let sub = hostile.join("sub");
+    open_to_all(&hostile);
+    open_to_all(&sub);
+    machine.script.borrow_mut().during_restore = Some(Box::new(move |into| {
+        assert!(!into.starts_with(&hostile), "writes to {}", into.display());
+    }));
+    let restored = machine.restore(&one_path(sub.join("new")));
+    assert_eq!(restored.outcome, Outcome::Success, "{restored}");
+    let content = fs::read_to_string(sub.join("new/file"));
+    assert_eq!(content.unwrap(), "restored");
+}
+
+#[test]
+fn a_target_that_somebody_else_prepared_is_refused() {
+    let machine = Machine::new();
+    let victim = victim(&machine);
+    let target = machine.path("target");
+    open_to_all(&target);
+    let request = Request {
+        target: Some(target.clone()),
+        ..Request::whole("latest")
+    };
+    let first = machine.source();
+    let first = first.components().nth(1).unwrap();
+    symlink(&victim, target.join(first)).unwrap();
+    let restored = machine.restore(&request);
+    assert_untouched(&victim);
+    assert_eq!(machine.happened(), "");
+    let error = restored.error.unwrap().to_string();
+    assert!(error.starts_with("--target: "), "{error}");
+
+    // Without the link, others could still put one there.
+    fs::remove_file(target.join(first)).unwrap();
+    assert_eq!(machine.restore(&request).outcome, Outcome::Failed);
+    assert_eq!(machine.happened(), "");
+}
+
+#[test]
+fn a_restore_that_does_not_fit_stops_nothing() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().bytes = Some(1 << 60);
+    let restored = machine.restore(&Request::whole("latest"));
+    assert_eq!(machine.happened(), "");
+    let error = restored.error.unwrap().to_string();
+    assert!(error.contains("has room for"), "{error}");
+}
