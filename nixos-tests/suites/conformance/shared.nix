@@ -81,7 +81,7 @@ in
     with case("so is a path that the snapshot does not hold, or the instance does not promise"):
         restore_fails("app", "--path", "/var/lib/app/not-there", words=["does not hold"])
         restore_fails("app", "--path", "/var/lib/app-2/file", words=["not inside a source of app"])
-        restore_fails("app", "--path", "/var/lib/app/../app-2/file", words=["absolute path"])
+        restore_fails("app", "--path", "/var/lib/app/../app-2/file", words=["must be absolute"])
         assert everything() == untouched
 
     with case("a restore elsewhere stops nothing and overwrites nothing"):

@@ -56,6 +56,7 @@ pub struct Maintain {
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each a switch of its own
 pub struct Run {
     /// Instance to back up.
     #[command(flatten)]
