@@ -53,7 +53,7 @@
         check(lambda plan: plan["repository"].update(pasword="x"), "pasword")
 
     with subtest("another version"):
-        check(lambda plan: plan.update(version=2), "version 2", "1")
+        check(lambda plan: plan.update(version=2), "version: is 2", "1")
 
     with subtest("a relative source"):
         check(lambda plan: plan.update(sources=["var/lib"]), "sources", "var/lib")

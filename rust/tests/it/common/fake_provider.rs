@@ -26,7 +26,7 @@ pub struct Script {
     pub during_backup: Option<Box<dyn Fn()>>,
     pub fails_to_restore: bool,
     /// Is told the directory into which is restored.
-    pub during_restore: Option<Box<dyn Fn(&Path)>>,
+    pub during_restore: Option<DuringRestore>,
     pub missing: Vec<PathBuf>,
     pub no_snapshots: bool,
     /// An `unlock` is worth trying again for.
@@ -41,6 +41,8 @@ pub struct Script {
     /// What is not there any more after everything was restored.
     pub loses: Option<PathBuf>,
 }
+
+type DuringRestore = Box<dyn Fn(&Path)>;
 
 pub struct FakeProvider {
     script: Rc<RefCell<Script>>,
