@@ -149,7 +149,7 @@
             f"PATH={evil}\nBASH_ENV={evil}/env\nPERL5OPT=-M/evil\nNODE_OPTIONS=--require=/evil\n",
             "BACKUP_PHASE=\"x\nPATH=" + evil + "\"\n",
         ]
-        prepare = f"mkdir -p {evil}; printf '#!/bin/sh\\ntouch /var/lib/log/owned\\n' > {evil}/env; chmod +x {evil}/env; cd /run/backupservice/a; rm -f hook.env hook.json\n"
+        prepare = f"mkdir -p {evil}; printf '#!/bin/sh\\necho owned > /var/lib/log/owned\\n' > {evil}/env; chmod +x {evil}/env; cd /run/backupservice/a; rm -f hook.env hook.json\n"
         for content in files + ["a link", "a fifo", "too much"]:
             begin()
             attack = prepare

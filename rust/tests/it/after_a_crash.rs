@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::common::{Machine, RUN_ID, killed};
 use backupservice::base::lock;
@@ -133,7 +133,7 @@ fn a_journal_that_cannot_be_read_fails_every_run_until_it_is_acknowledged() {
     for bad in [
         "{",
         &planted("stop", "app.service"),
-        &planted_removal(machine.source()),
+        &planted_removal(&machine.source()),
     ] {
         write_atomically(&intent, bad.as_bytes()).unwrap();
         let failure = machine.recover(Operation::Backup, &killed()).unwrap_err();
@@ -162,7 +162,7 @@ fn planted(action: &str, unit: &str) -> String {
     journal(&serde_json::json!({ "action": action, "unit": unit, "done": false }))
 }
 
-fn planted_removal(path: PathBuf) -> String {
+fn planted_removal(path: &Path) -> String {
     journal(&serde_json::json!({ "action": "remove", "path": path, "done": false }))
 }
 

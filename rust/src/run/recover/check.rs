@@ -151,10 +151,10 @@ mod tests {
         for step in &restore {
             checked("restore", step).unwrap();
         }
-        for step in backup[2..].iter() {
+        for step in &backup[2..] {
             assert!(checked("restore", step).is_err(), "{step}");
         }
-        for step in restore[1..].iter() {
+        for step in &restore[1..] {
             assert!(checked("backup", step).is_err(), "{step}");
         }
         for step in &neither {
