@@ -191,7 +191,7 @@
     def intent(steps, operation="backup"):
         return json.dumps({
             "version": 1, "instance": "a", "provider": "restic", "operation": operation, "runId": "0af",
-            "started": "2026-01-01T00:00:00Z", "attempt": 1, "phase": "backup", "outcome": None,
+            "started": machine.succeed("date -u +%FT%TZ").strip(), "attempt": 1, "phase": "backup", "outcome": None,
             "snapshot": None, "steps": [dict(step, done=False) for step in steps],
         })
 
