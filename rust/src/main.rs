@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What went wrong, and on a line of its own what to do.
+/// Formats an error, with the remedy on a line of its own.
 fn explain(error: &anyhow::Error) -> String {
     let failure = error
         .downcast_ref::<Failure>()

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 
-/// What programs and users set. The rest belongs to the kernel and its security modules.
+/// Namespaces that programs and users set. The others belong to the kernel.
 const KEPT: [&[u8]; 2] = [b"user.", b"system.posix_acl_"];
 
 /// Gives `to` the owner, mode, ACLs and extended attributes of `from`.

@@ -19,7 +19,7 @@ use super::problem::Problem;
 /// As many links the kernel follows in one path.
 const MAX_LINKS: usize = 40;
 
-/// What to do if the path names a link itself.
+/// Treatment of a path that names a link itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastLink {
     /// The path is that of the link's target.
@@ -55,7 +55,7 @@ pub struct Directory {
     pub trusted: bool,
     /// Others may add names.
     pub shared: bool,
-    /// What can be renamed into it: the same in two directories of one mount.
+    /// Id of the mount: files can be renamed between directories with the same one.
     pub file_system: FileSystem,
 }
 

@@ -1,6 +1,6 @@
 //! Files that another identity may have written, or whose names it may have replaced.
 //!
-//! What runs as `backupservice` may be taken over. Units with more rights open its files
+//! A unit that runs as `backupservice` may be taken over. Units with more rights open its files
 //! with these functions alone: no link is followed in the last component, nothing but a
 //! regular file is opened, and nothing larger than expected is read.
 

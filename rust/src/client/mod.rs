@@ -35,7 +35,7 @@ pub enum Reader {
     Program,
 }
 
-/// What a backup is to accept for once.
+/// Changes that one backup accepts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accepted {
     /// Data that shrank.

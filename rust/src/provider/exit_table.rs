@@ -87,13 +87,13 @@ pub enum ExitClass {
 pub struct Row {
     /// For which operations; none means all.
     pub operations: &'static [ProviderOperation],
-    /// What it is recognised by.
+    /// Sign by which it is recognised.
     pub sign: Sign,
-    /// What follows.
+    /// Class of the exit.
     pub class: ExitClass,
-    /// What it means, for people.
+    /// Meaning, for people.
     pub meaning: &'static str,
-    /// What to do about it.
+    /// Remedy, for people.
     pub remedy: &'static str,
 }
 

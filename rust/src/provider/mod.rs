@@ -168,8 +168,8 @@ pub struct Selection<'a> {
     pub staging: Option<&'a Path>,
     /// Patterns in the contract's syntax.
     pub exclude: &'a [String],
-    /// What is mounted below one of the paths is left out. The directory on which it is
-    /// mounted may be there, empty.
+    /// Whether to leave out file systems mounted below the paths. A mount point itself may be
+    /// in the snapshot, empty.
     pub one_file_system: bool,
     /// The instance's last snapshot, if it has had one: only the repository that holds it
     /// is the right one.
@@ -231,7 +231,7 @@ pub struct Snapshot {
     pub complete: bool,
     /// The paths that were selected.
     pub paths: Vec<PathBuf>,
-    /// What was counted, if the provider still knows.
+    /// Totals, if the provider still knows them.
     pub totals: Option<Totals>,
 }
 

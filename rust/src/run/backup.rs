@@ -141,7 +141,7 @@ fn attempt(
     result
 }
 
-/// What is known of the run before.
+/// Baseline from earlier runs.
 struct Before {
     identity: Option<Identity>,
     totals: Option<Totals>,

@@ -13,7 +13,7 @@ use crate::provider::{LastSnapshot, OTHER_REPOSITORY};
 /// The version of [`Identity`].
 const VERSION: u32 = 1;
 
-/// What is known of the repository: `repository.json`.
+/// Identity of the repository: `repository.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {

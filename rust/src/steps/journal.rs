@@ -31,7 +31,7 @@ pub struct Intent {
     pub instance: String,
     /// Provider name.
     pub provider: String,
-    /// What the run does.
+    /// Kind of run.
     pub operation: Operation,
     /// systemd's invocation id of the unit.
     pub run_id: String,

@@ -1,4 +1,4 @@
-//! What every provider promises, with the real programs.
+//! The contract of the trait `Provider`, with the real programs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

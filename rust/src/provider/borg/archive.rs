@@ -12,7 +12,7 @@ const TIME_PATTERN: &str = "dddd-dd-ddTdd:dd:dd.ddddddZ";
 const INCOMPLETE: &str = ".incomplete";
 const CHECKPOINT: &str = ".checkpoint";
 
-/// What the name of an archive says.
+/// Parsed name of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meaning {
     pub time: Timestamp,
@@ -30,7 +30,7 @@ pub fn incomplete(name: &str) -> String {
     format!("{name}{INCOMPLETE}")
 }
 
-/// What the name says, if it is the name of one of the owner's archives.
+/// Parses the name of an archive; `None` if the archive is not the owner's.
 pub fn meaning(owner: &str, name: &str) -> Option<Meaning> {
     let rest = name.strip_prefix(owner)?.strip_prefix('-')?;
     let (time, complete) = match rest.strip_suffix(INCOMPLETE) {

@@ -13,8 +13,8 @@ use crate::base::process::{self, Command, Exit, Line};
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 use crate::provider::{Job, Observer};
 
-/// So many seconds a lock is waited for. Services may be stopped meanwhile, and what
-/// cannot wait is tried again later.
+/// Seconds to wait for a lock. Services may be stopped meanwhile, so the rest of the waiting
+/// is left to another attempt.
 const LOCK_WAIT: &str = "10";
 const NOT_A_REPOSITORY: i32 = 15;
 const WRONG_PASSWORD: i32 = 52;

@@ -26,7 +26,7 @@ pub struct Settings {
     pub local: Option<PathBuf>,
     /// Log of ssh, if ssh is used.
     pub ssh_log: Option<ssh::Log>,
-    /// What borg remembers to notice that a repository was replaced.
+    /// State by which borg notices that a repository was replaced.
     pub security: PathBuf,
     /// The password's file on the host, for messages.
     pub password_file: PathBuf,

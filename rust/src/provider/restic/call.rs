@@ -46,7 +46,7 @@ pub struct Done<'a> {
     pub text: Vec<u8>,
     /// The paths that did not turn up.
     pub sought: Vec<PathBuf>,
-    /// What was listed.
+    /// Output of a listing.
     pub listed: Listed,
 }
 
@@ -175,7 +175,7 @@ impl Done<'_> {
         exit_table::shortened(text)
     }
 
-    /// What a prune says that it freed.
+    /// Space freed by a prune, as restic prints it.
     pub fn freed(&self) -> Option<u64> {
         messages::freed(&self.text)
     }

@@ -10,7 +10,7 @@ use crate::provider::Snapshot;
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(tag = "message_type", rename_all = "snake_case")]
 pub enum Message {
-    /// How far it is.
+    /// Progress.
     Status(StatusMessage),
     /// It came to the end of its work.
     Summary(Summary),
@@ -79,7 +79,7 @@ impl StatusMessage {
 pub struct Summary {
     /// Missing if no snapshot was made.
     pub snapshot_id: String,
-    /// Of a backup that only pretended.
+    /// Whether it was a dry run.
     pub dry_run: bool,
     total_files_processed: u64,
     total_bytes_processed: u64,

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How long restic may retry without success.
+/// Maximum time for which restic may retry without success.
 const LIMIT: Duration = Duration::from_mins(2);
 /// [`LIMIT`] in restic's syntax, for a server that is there and says nothing.
 pub const STUCK: &str = "2m";

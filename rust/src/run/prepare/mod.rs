@@ -20,7 +20,7 @@ use crate::base::problem::Problem;
 use crate::base::real_path::{self, LastLink, RealPath};
 use crate::plan::Plan;
 
-/// What `prepare` found: `prepare.json`.
+/// Result of `prepare`: `prepare.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrepareResult {
     /// Why the repository cannot be used, if it cannot.
@@ -109,7 +109,7 @@ fn existing(repository: &Path) -> Result<(), Problem> {
     ))
 }
 
-/// Who else the directory, or something directly in it, belongs to.
+/// Another owner of the directory, or of something directly in it.
 fn foreign_owner(directory: &Path, uid: u32) -> std::io::Result<Option<u32>> {
     let own = fs::metadata(directory)?.uid();
     if own != uid {

@@ -8,7 +8,7 @@ use crate::report::{self, End, Report};
 use crate::steps::journal::Intent;
 use crate::steps::undo::UndoReport;
 
-/// What is known about a run that may have no record.
+/// An interrupted run, which may have no record.
 pub struct InterruptedRun<'a> {
     pub instance: &'a str,
     pub run_id: &'a str,

@@ -1,4 +1,4 @@
-//! What is restored in place, until it takes the place of what is there.
+//! Restored data, until it takes the place of the present data.
 //!
 //! The provider works by name. It therefore writes where nobody else can change names: in
 //! a new directory beside the destination or, if others own that place, further up on the
@@ -19,7 +19,7 @@ use crate::base::outcome::{Failure, FailureKind};
 use crate::base::real_path::{self, Directory, LastLink, RealPath};
 use crate::steps::journal::{Action, Journal};
 
-/// What the names of safety copies have after that of their data.
+/// Suffix of safety copies, after the name of their data.
 pub const SAFETY: &str = ".before-restore-";
 
 /// One path on its way from the snapshot to its place.

@@ -1,4 +1,4 @@
-//! What is restored, and where it goes.
+//! Paths to restore, and their destinations.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,7 +14,7 @@ use crate::base::problem::Problem;
 use crate::base::real_path::{self, Directory, LastLink};
 use crate::plan::Plan;
 
-/// What of a snapshot is restored.
+/// Parts of a snapshot to restore.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Directories and files.
@@ -23,7 +23,7 @@ pub struct Wanted {
     pub dumps: Vec<PathBuf>,
 }
 
-/// What the request means for the plan.
+/// Selects the parts of the plan that the request asks for.
 pub fn wanted(plan: &Plan, request: &Request, staging: &Path) -> Result<Wanted, Failure> {
     if let Some(target) = &request.target {
         absolute("--target", target)?;

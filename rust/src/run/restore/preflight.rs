@@ -1,4 +1,4 @@
-//! What has to be right before anything is stopped.
+//! Checks before anything is stopped.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

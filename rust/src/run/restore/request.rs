@@ -1,4 +1,4 @@
-//! What the command line asks a restore unit for, and what it answers.
+//! Requests of the command line to a restore unit, and their results.
 
 use std::fmt;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::base::problem::Problem;
 /// The version of [`Request`] and [`Restored`].
 pub const VERSION: u32 = 1;
 
-/// What to restore: a file of its own for each restore, see [`InstancePaths::restore_request`].
+/// Request of one restore, in a file of its own; see [`InstancePaths::restore_request`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
@@ -76,7 +76,7 @@ impl Request {
     }
 }
 
-/// How a restore ended: `restore-result.json`.
+/// Result of a restore: `restore-result.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Restored {
@@ -84,7 +84,7 @@ pub struct Restored {
     pub version: u32,
     /// systemd's invocation id of the unit.
     pub run_id: String,
-    /// How it ended.
+    /// Outcome.
     pub outcome: Outcome,
     /// It failed for something that may pass by itself.
     pub transient: bool,
@@ -94,7 +94,7 @@ pub struct Restored {
     pub error: Option<Problem>,
     /// The snapshot that was chosen.
     pub snapshot: Option<String>,
-    /// What is there now.
+    /// Restored paths.
     pub restored: Vec<PathBuf>,
     /// Where the data from before is.
     pub safety_copies: Vec<PathBuf>,
@@ -115,7 +115,7 @@ impl Restored {
         }
     }
 
-    /// What the process exits with.
+    /// Exit status of the process.
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match outcome::exit_status(self.outcome, self.transient) {

@@ -25,7 +25,7 @@ pub struct Swap {
 }
 
 impl Swap {
-    /// How it is undone, to be written down before it.
+    /// Action that undoes the swap, to be recorded before it.
     pub fn roll_back(&self) -> Action {
         Action::RollBack {
             from: self.safety.clone(),

@@ -13,7 +13,7 @@ use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::{claims, streams};
 use crate::systemd::units::{Activity, Reason, UnitError, Units};
 
-/// What [`undo`] works with.
+/// Context of [`undo`].
 pub struct UndoContext<'a> {
     /// systemd.
     pub units: &'a dyn Units,

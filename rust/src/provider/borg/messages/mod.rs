@@ -10,9 +10,9 @@ use crate::base::measure::{Progress, Totals};
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Message {
-    /// How far a backup is; what there is to do is not known.
+    /// Progress of a backup, whose total is not known.
     ArchiveProgress(Counted),
-    /// How far a restore is.
+    /// Progress of a restore.
     ProgressPercent(Percent),
     /// A warning or an error.
     #[serde(rename = "log_message")]
@@ -103,7 +103,7 @@ impl Said {
     }
 }
 
-/// How a `check --verbose` ends that found nothing.
+/// Last message of a `check --verbose` that found no damage.
 pub const SOUND: &str = "Archive consistency check complete, no problems found";
 
 /// The bytes that `compact` says it freed, in the units of SI.
@@ -124,7 +124,7 @@ pub fn freed(message: &str) -> Option<u64> {
     Some((number * factor).round().max(0.0) as u64)
 }
 
-/// What `create --json` prints once the archive is saved.
+/// Output of `create --json`, printed once the archive is saved.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct Created {
     pub archive: CreatedArchive,
@@ -161,7 +161,7 @@ impl CreatedArchive {
     }
 }
 
-/// What `list --json` prints.
+/// Output of `list --json`.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct List {
     pub archives: Vec<Listed>,

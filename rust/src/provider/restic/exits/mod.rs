@@ -202,7 +202,7 @@ const fn network(words: &'static str, meaning: &'static str) -> Row {
     row(&[], Sign::Says(words), TRANSIENT, meaning, NETWORK)
 }
 
-/// What an S3 server says of keys that it does not accept.
+/// Errors of an S3 server that does not accept the keys.
 const fn key(words: &'static str) -> Row {
     row(
         &[],
