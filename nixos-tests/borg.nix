@@ -6,7 +6,7 @@
   nodes.machine =
     { ... }:
     let
-      promise = {
+      contract = {
         enable = true;
         provider = "borg";
         user = "myservice";
@@ -23,8 +23,8 @@
     {
       imports = [ ../modules ];
 
-      backupservice.instances.myservice = promise;
-      backupservice.instances.failing = promise // {
+      backupservice.instances.myservice = contract;
+      backupservice.instances.failing = contract // {
         hooks.beforeBackup = [ "exit 3" ];
       };
 

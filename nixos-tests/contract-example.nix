@@ -114,7 +114,7 @@
         assert len(snapshots()) == 2
     second = contents()
 
-    with subtest("the same promise goes to a second repository"):
+    with subtest("the same contract is backed up to a second repository"):
         machine.succeed("systemctl start backupservice-myservice_2.service")
         machine.succeed("test -f /srv/mirror/myservice/config")
 

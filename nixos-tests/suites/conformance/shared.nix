@@ -78,7 +78,7 @@ in
         restore_fails("ap", words=["no snapshot of ap"])
         assert everything() == untouched
 
-    with case("so is a path that the snapshot does not hold, or the instance does not promise"):
+    with case("so is a path that the snapshot does not hold, or is not in the contract"):
         restore_fails("app", "--path", "/var/lib/app/not-there", words=["does not hold"])
         restore_fails("app", "--path", "/var/lib/app-2/file", words=["not inside a source of app"])
         restore_fails("app", "--path", "/var/lib/app/../app-2/file", words=["must be absolute"])

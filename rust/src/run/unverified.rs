@@ -6,16 +6,15 @@
 //! snapshots; nothing believes them from then on, and the next run marks them. The same
 //! note tells it that there may be stale locks.
 
-use std::fs;
-use std::io::ErrorKind;
-
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, FailureKind};
-use crate::base::paths::{InstancePaths, remove_if_there, sync_parent, write_atomically};
+use crate::base::paths::{
+    InstancePaths, read_json, remove_if_there, sync_parent, write_atomically,
+};
 use crate::provider::{Provider, Snapshot};
 use crate::report::Report;
 use crate::run::identity;
@@ -112,19 +111,13 @@ impl Unverified {
 }
 
 fn read(directories: &InstancePaths) -> Result<Option<Unverified>> {
-    let path = directories.unverified();
-    let json = match fs::read(&path) {
-        Ok(json) => json,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
-    let unverified = serde_json::from_slice(&json)
-        .with_context(|| format!("{} is not what it should be", path.display()))?;
-    Ok(Some(unverified))
+    read_json(&directories.unverified())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::base::paths::Host;
 
