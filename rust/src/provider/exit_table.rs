@@ -187,3 +187,34 @@ fn fits(sign: Sign, exit: &ProgramExit<'_>) -> bool {
         Sign::Other => true,
     }
 }
+/// Text of a line of output, without the escapes by which programs steer terminals, and
+/// with other control characters replaced: journald would show such a message as a blob.
+#[must_use]
+pub fn printable(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let mut plain = String::with_capacity(text.len());
+    let mut parts = text.trim().split("\u{1b}[");
+    plain.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let end = part.find(|c: char| ('@'..='~').contains(&c));
+        plain.push_str(end.map_or("", |end| &part[end + 1..]));
+    }
+    let plain = plain.trim().chars();
+    plain
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_printable() {
+        let line = b"\r\x1b[2Ksignal terminated \x1b[1;31mreceived\x1b[0m\x07, \x1b]cleaning up";
+        assert_eq!(
+            printable(line),
+            "signal terminated received\u{fffd}, \u{fffd}]cleaning up"
+        );
+    }
+}

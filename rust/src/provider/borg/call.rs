@@ -215,7 +215,7 @@ impl Done<'_> {
             Some(Message::Words(said)) => self.hear(&said, observer),
             Some(Message::Other) => {}
             None => {
-                let text = String::from_utf8_lossy(&line).trim().to_owned();
+                let text = exit_table::printable(&line);
                 if !text.is_empty() {
                     observer.note(&text);
                     self.remember(text);

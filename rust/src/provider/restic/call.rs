@@ -244,7 +244,7 @@ impl Done<'_> {
             }
             Some(Message::Other) => {}
             None if is_error => {
-                let text = String::from_utf8_lossy(&line).trim().to_owned();
+                let text = exit_table::printable(&line);
                 if !text.is_empty() {
                     self.retry_limit.hear(&text, Instant::now());
                     observer.note(&text);

@@ -8,7 +8,8 @@ mod record;
 mod service_result;
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -39,8 +40,8 @@ pub fn recover(
     ended: &ServiceResult,
     units: &dyn Units,
 ) -> Result<(), Failure> {
-    fs::create_dir_all(&directories.runtime)
-        .with_context(|| format!("cannot make {}", directories.runtime.display()))?;
+    create_readable(&directories.runtime)
+        .with_context(|| format!("cannot create {}", directories.runtime.display()))?;
     let lock = lock::try_take(directories)?;
     let journal = load(directories, operation);
     let owner = journal.as_ref().ok().and_then(Option::as_ref);
@@ -78,6 +79,16 @@ pub fn recover(
     problem.map_or(Ok(()), |problem| {
         Err(Failure::from(anyhow::Error::from(problem)))
     })
+}
+
+/// Creates a directory that all can read, whatever the umask: hooks read the facts of the
+/// run in it, each as its own user.
+fn create_readable(directory: &Path) -> std::io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(directory)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755))
 }
 
 /// Recovers all instances, also those that are no longer configured; goes on when one
