@@ -66,7 +66,7 @@
 
     def renew():
         """New data; whoever has read a part of it is held, and once more."""
-        machine.execute("systemctl stop hold hold-later 2>&1")
+        machine.succeed("systemctl stop 'hold*.service'")
         machine.succeed("cd /var/lib/my-app && for file in a b c; do head -c 1M /dev/urandom >$file; done")
         hold("/var/lib/my-app/b")
         hold("/var/lib/my-app/c", name="hold-later")
