@@ -48,6 +48,6 @@ in
   };
 
   config.backupservice.notify.config =
-    checkedJson "backupservice-watch.json" "watch --check --config"
+    checkedJson "backupservice-watch.json" "unit watch --check --config"
       document;
 }

@@ -239,6 +239,10 @@
         maintained = json.loads(machine.succeed("backupservice check my-app --json"))
         assert maintained["check"] == "sound" and maintained["removed"] is None, maintained
         assert shown("LastMaintenance") == "success"
+        ask = "BACKUPSERVICE_COMPLETE=fish backupservice -- backupservice"
+        assert machine.succeed(f"{ask} run m") == "my-app\n"
+        assert record["snapshot"][:8] in machine.succeed(f'{ask} restore my-app --snapshot ""')
+        assert machine.succeed("backupservice") == machine.succeed("backupservice status")
         renew()
         # On a terminal of its own, which has room for a bar.
         machine.succeed(

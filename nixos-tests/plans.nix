@@ -20,7 +20,7 @@
       systemd.services.with-bad-plan = {
         serviceConfig = {
           Type = "oneshot";
-          ExecStart = "/usr/local/bin/backupservice run --plan /srv/plan.json";
+          ExecStart = "/usr/local/bin/backupservice unit run --plan /srv/plan.json";
         };
       };
     };

@@ -12,7 +12,7 @@
 {
   systemd.services.backupservice-recover = forMachine {
     description = "Clean up after interrupted backups and restores";
-    documentation = [ "man:backupservice-recover(1)" ];
+    documentation = [ "man:backupservice(1)" ];
     wantedBy = [ "multi-user.target" ];
     # The timers themselves cannot be listed: they start before basic.target, and
     # this starts after it.

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use backupservice::base::outcome::Failure;
 use backupservice::base::problem::Problem;
 use backupservice::cli::commands;
-use backupservice::cli::{self, Cli};
+use backupservice::cli::{self, Cli, complete};
 use backupservice::plan::Problems;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    complete::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

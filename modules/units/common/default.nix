@@ -31,9 +31,16 @@ let
     forInstances = f: lib.mkMerge (lib.mapAttrsToList f enabled);
     forMachine = lib.mkIf (enabled != { });
 
-    # A command line of the executor.
+    # A command line of the executor, of those that are for units.
     backupservice =
-      arguments: utils.escapeSystemdExecArgs ([ (lib.getExe' cfg.package "backupservice") ] ++ arguments);
+      arguments:
+      utils.escapeSystemdExecArgs (
+        [
+          (lib.getExe' cfg.package "backupservice")
+          "unit"
+        ]
+        ++ arguments
+      );
 
     # Shell text as a program.
     script =

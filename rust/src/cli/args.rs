@@ -1,30 +1,20 @@
 //! Arguments of the commands, and their validation.
 
-use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
+use clap_complete::ArgValueCompleter;
 
+use super::complete;
 use crate::plan::{Finding, StorePolicy, check_host_name, check_instance_name};
 
-/// An instance, given by name or by plan.
-#[derive(Debug, Args)]
-pub struct InstanceArgument {
-    /// Instance name, as in `backupservice.instances.<name>`
-    #[arg(required_unless_present = "plan", value_parser = instance_name)]
-    pub name: Option<String>,
-    /// Plan of the instance; only valid inside its unit
-    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "name")]
-    pub plan: Option<PathBuf>,
-}
-
-/// An instance, given by name only.
+/// Arguments of commands about one instance that need nothing else.
 #[derive(Debug, Args)]
 pub struct Named {
     /// Instance name, as in `backupservice.instances.<name>`
-    #[arg(value_parser = instance_name)]
+    #[arg(value_parser = instance_name, add = ArgValueCompleter::new(complete::instances))]
     pub name: String,
-    /// Print the record as JSON
+    /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -33,7 +23,7 @@ pub struct Named {
 #[derive(Debug, Args)]
 pub struct Logs {
     /// Instance name, as in `backupservice.instances.<name>`
-    #[arg(value_parser = instance_name)]
+    #[arg(value_parser = instance_name, add = ArgValueCompleter::new(complete::instances))]
     pub name: String,
     /// Follow new messages
     #[arg(short, long)]
@@ -43,82 +33,35 @@ pub struct Logs {
     pub lines: Option<u32>,
 }
 
-/// Arguments of `maintain`.
-#[derive(Debug, Args)]
-pub struct Maintain {
-    /// Instance to maintain.
-    #[command(flatten)]
-    pub instance: InstanceArgument,
-    /// Print the record as JSON
-    #[arg(long, conflicts_with = "plan")]
-    pub json: bool,
-}
-
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each a switch of its own
 pub struct Run {
-    /// Instance to back up.
-    #[command(flatten)]
-    pub instance: InstanceArgument,
+    /// Instance name, as in `backupservice.instances.<name>`
+    #[arg(value_parser = instance_name, add = ArgValueCompleter::new(complete::instances))]
+    pub name: String,
     /// Start now, regardless of the schedule (always the case)
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long)]
     pub now: bool,
     /// Print the record as JSON
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long)]
     pub json: bool,
     /// Accept the current data size as the new baseline
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long)]
     pub accept_shrink: bool,
     /// Accept the repository as it is, or create it, although it is not the one that holds
     /// the last snapshot
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long)]
     pub new_repository: bool,
 }
 
-/// Arguments of `recover`.
-#[derive(Debug, Args)]
-pub struct Recover {
-    /// Instance name, as in `backupservice.instances.<name>`
-    #[arg(required_unless_present = "all", value_parser = instance_name)]
-    pub name: Option<String>,
-    /// Clean up for all instances, including those no longer configured
-    #[arg(long, conflicts_with_all = ["name", "restore", "maintenance"])]
-    pub all: bool,
-    /// The interrupted run was a restore: clean up without writing a record
-    #[arg(long)]
-    pub restore: bool,
-    /// The interrupted run was a maintenance: only write its record
-    #[arg(long, conflicts_with = "restore")]
-    pub maintenance: bool,
-}
-
-/// Arguments of `prepare`.
-#[derive(Debug, Args)]
-pub struct PlanArgument {
-    /// Plan of the instance
-    #[arg(long, value_name = "FILE")]
-    pub plan: PathBuf,
-}
-
 /// Arguments of `status`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct StatusArguments {
     /// Show the last runs of this instance
-    #[arg(value_parser = instance_name)]
+    #[arg(value_parser = instance_name, add = ArgValueCompleter::new(complete::instances))]
     pub name: Option<String>,
     /// Print a JSON array with one object per instance
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `snapshots`.
-#[derive(Debug, Args)]
-pub struct Snapshots {
-    /// Instance whose snapshots are listed.
-    #[command(flatten)]
-    pub instance: InstanceArgument,
-    /// Print a JSON array
     #[arg(long)]
     pub json: bool,
 }
@@ -126,57 +69,25 @@ pub struct Snapshots {
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// Instance to restore.
-    #[command(flatten)]
-    pub instance: InstanceArgument,
+    /// Instance name, as in `backupservice.instances.<name>`
+    #[arg(value_parser = instance_name, add = ArgValueCompleter::new(complete::instances))]
+    pub name: String,
     /// Snapshot to restore: its id, or `latest` for the last complete one
-    #[arg(long, value_name = "ID", default_value = "latest", value_parser = snapshot_id)]
+    #[arg(long, value_name = "ID", default_value = "latest", value_parser = snapshot_id,
+          add = ArgValueCompleter::new(complete::snapshots))]
     pub snapshot: String,
     /// Restore a snapshot of this host, such as one that this machine replaces
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub host: Option<String>,
     /// Write the restored files below this directory instead of in place
-    #[arg(long, value_name = "DIR", value_parser = absolute)]
+    #[arg(long, value_name = "DIR", value_parser = absolute, value_hint = ValueHint::DirPath)]
     pub target: Option<PathBuf>,
     /// Restore only this path, as recorded in the snapshot
-    #[arg(long, value_name = "PATH", value_parser = saved_path)]
+    #[arg(long, value_name = "PATH", value_parser = saved_path, value_hint = ValueHint::AnyPath)]
     pub path: Option<PathBuf>,
-    /// The request to carry out, inside of the unit
-    #[arg(long, value_name = "ID", hide = true, requires = "plan")]
-    pub request: Option<String>,
     /// Print the record as JSON
-    #[arg(long, conflicts_with = "plan")]
-    pub json: bool,
-}
-
-/// Arguments of `secrets`.
-#[derive(Debug, Args)]
-pub struct Secrets {
-    /// JSON list of repositories and their password files
-    #[arg(long, value_name = "FILE")]
-    pub spec: PathBuf,
-}
-
-/// Arguments of `watch`.
-#[derive(Debug, Args)]
-pub struct WatchArguments {
-    /// Configuration of the notification channels
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
-    /// Only validate the configuration (used when the system is built)
     #[arg(long)]
-    pub check: bool,
-}
-
-/// Arguments of `hook`.
-#[derive(Debug, Args)]
-pub struct HookArguments {
-    /// Name below `backupservice.instances`
-    #[arg(value_parser = instance_name)]
-    pub name: String,
-    /// The command and its arguments
-    #[arg(last = true, required = true)]
-    pub command: Vec<OsString>,
+    pub json: bool,
 }
 
 /// Arguments of `check-plan`.
@@ -202,7 +113,8 @@ impl CheckPlan {
     }
 }
 
-fn instance_name(name: &str) -> Result<String, String> {
+/// Accepts what can be part of a unit name.
+pub(super) fn instance_name(name: &str) -> Result<String, String> {
     checked(name, check_instance_name)
 }
 

@@ -1,22 +1,19 @@
 //! The command line: definition and help texts.
-//!
-//! Users give the name of an instance. Units give `--plan FILE`, which is hidden from the
-//! help since it only works inside the unit's sandbox.
 
 mod args;
 pub mod check_plan;
 pub mod commands;
+pub mod complete;
+pub mod manual;
 pub mod outcomes_page;
+pub mod unit;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{Parser, Subcommand, ValueEnum};
 
-pub use args::{
-    CheckPlan, HookArguments, InstanceArgument, Logs, Maintain, Named, PlanArgument, Recover,
-    Restore, Run, Secrets, Snapshots, StatusArguments, WatchArguments,
-};
+pub use args::{CheckPlan, Logs, Named, Restore, Run, StatusArguments};
+pub use unit::UnitCommand;
 
 /// Exit status after a wrong command line (`EX_USAGE`).
 pub const USAGE: u8 = 64;
@@ -27,6 +24,7 @@ pub const BAD_PLAN: u8 = 78;
 ///
 /// Instances are defined by the NixOS options below `backupservice.instances`. systemd runs
 /// them on schedule. This program shows their status, starts a run now, and restores data.
+/// Without a command, it shows the status.
 #[derive(Debug, Parser)]
 #[command(
     name = "backupservice",
@@ -45,9 +43,9 @@ pub struct Cli {
     /// Directory that stands for `/`, for tests
     #[arg(long, hide = true, global = true, default_value = "/")]
     pub root: PathBuf,
-    /// Command to execute.
+    /// Command to execute; `status` if there is none.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// The commands.
@@ -77,7 +75,7 @@ Examples:
 Examples:
   backupservice snapshots nextcloud
   backupservice snapshots nextcloud --json | jq -r '.[-1].id'")]
-    Snapshots(Snapshots),
+    Snapshots(Named),
     /// Restore the data of one instance from a snapshot
     ///
     /// Without --target, restores in place: stops the units that use the data, keeps the
@@ -99,7 +97,7 @@ Examples:
 Examples:
   backupservice maintain nextcloud
   backupservice status nextcloud             the result of the last maintenance")]
-    Maintain(Maintain),
+    Maintain(Named),
     /// Check the repository of one instance now
     ///
     /// Runs only the check of a maintenance: reads `maintenance.readData` percent of the
@@ -124,31 +122,6 @@ Examples:
   backupservice logs nextcloud
   backupservice logs nextcloud --follow")]
     Logs(Logs),
-    /// Clean up after an interrupted run (called by units)
-    ///
-    /// Starts the units that the run had stopped and runs its afterBackup hooks. Does nothing
-    /// after a run that ended normally. backupservice-recover.service does this for all
-    /// instances at boot.
-    #[command(after_help = "\
-Example:
-  systemctl start backupservice-recover    clean up for all instances, as the right user")]
-    Recover(Recover),
-    /// Create the directory of a local repository (called by units)
-    Prepare(PlanArgument),
-    /// Generate missing repository passwords (called by a unit)
-    ///
-    /// The file is a JSON list of {"repository": PATH, "passwordFile": FILE}. Never replaces a
-    /// password, and generates none for a repository that already exists.
-    Secrets(Secrets),
-    /// Find failed and overdue backups and send notifications (called by a unit)
-    #[command(hide = true)]
-    Watch(WatchArguments),
-    /// Show new events as desktop notifications (called by a user unit)
-    #[command(hide = true)]
-    NotifyDesktop,
-    /// Run the command of a hook with the facts of its run (called by a unit)
-    #[command(hide = true)]
-    Hook(HookArguments),
     /// Check plans (called when the system is built)
     ///
     /// Prints one line per problem. Exit status: 0 valid, 78 at least one problem.
@@ -156,13 +129,6 @@ Example:
 Example:
   backupservice check-plan --no-nix-store /etc/backupservice/plans/*.json")]
     CheckPlan(CheckPlan),
-    /// Provide the instances on D-Bus (called by a unit)
-    #[command(hide = true)]
-    Bus {
-        /// Exit after this many seconds without a call or a run
-        #[arg(long, value_name = "SECONDS", default_value_t = crate::bus::IDLE.as_secs())]
-        idle: u64,
-    },
     /// Print the completion script for a shell
     #[command(after_help = "\
 Example:
@@ -172,27 +138,38 @@ Example:
         shell: Shell,
     },
     /// Write the manual pages of all commands to a directory
+    #[command(hide = true)]
     Man {
         /// Directory; created if missing
         dir: PathBuf,
     },
+    /// Commands of units; they only work there
+    #[command(subcommand, hide = true)]
+    Unit(UnitCommand),
 }
 
-/// Generates the completion script for a shell.
-#[must_use]
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "backupservice", &mut script);
-    script
+/// Shells whose completion scripts can be printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash.
+    Bash,
+    /// Elvish.
+    Elvish,
+    /// fish.
+    Fish,
+    /// Z shell.
+    Zsh,
 }
 
-/// Writes a manual page for the program and one for each command.
-///
-/// # Errors
-/// The directory cannot be created or written.
-pub fn manual_pages(directory: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    clap_mangen::generate_to(Cli::command(), directory)
+impl Shell {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Elvish => "elvish",
+            Self::Fish => "fish",
+            Self::Zsh => "zsh",
+        }
+    }
 }
 
 #[cfg(test)]

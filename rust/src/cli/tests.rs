@@ -1,3 +1,4 @@
+use clap::CommandFactory;
 use expect_test::expect;
 
 use super::*;
@@ -6,7 +7,7 @@ use crate::plan::StorePolicy;
 fn parse(line: &str) -> Result<Command, String> {
     let words = std::iter::once("backupservice").chain(line.split(' '));
     Cli::try_parse_from(words)
-        .map(|cli| cli.command)
+        .map(|cli| cli.command.unwrap())
         .map_err(|error| error.to_string())
 }
 
@@ -21,7 +22,7 @@ fn help_shows_commands_and_examples() {
     expect![[r#"
         Back up and restore services
 
-        Usage: backupservice <COMMAND>
+        Usage: backupservice [COMMAND]
 
         Commands:
           status       Show the last run and the current state of each instance
@@ -32,12 +33,8 @@ fn help_shows_commands_and_examples() {
           check        Check the repository of one instance now
           cancel       Stop the running backup or maintenance of one instance
           logs         Show the journal messages of one instance
-          recover      Clean up after an interrupted run (called by units)
-          prepare      Create the directory of a local repository (called by units)
-          secrets      Generate missing repository passwords (called by a unit)
           check-plan   Check plans (called when the system is built)
           completions  Print the completion script for a shell
-          man          Write the manual pages of all commands to a directory
           help         Print this message or the help of the given subcommand(s)
 
         Options:
@@ -69,10 +66,10 @@ fn help_shows_commands_and_examples() {
         beside the restored one, loads the database dumps, and starts the units again. With --target, only
         writes the files below that directory.
 
-        Usage: restore [OPTIONS] [NAME]
+        Usage: restore [OPTIONS] <NAME>
 
         Arguments:
-          [NAME]
+          <NAME>
                   Instance name, as in `backupservice.instances.<name>`
 
         Options:
@@ -104,38 +101,45 @@ fn help_shows_commands_and_examples() {
 }
 
 #[test]
-fn units_give_plans_and_people_names() {
-    let Ok(Command::Run(run)) = parse("run --plan /p.json") else {
-        panic!();
-    };
-    assert_eq!(
-        (run.instance.name, run.instance.plan),
-        (None, Some("/p.json".into()))
+fn people_give_names_and_units_plans() {
+    for line in [
+        "run nextcloud --now --json",
+        "snapshots nextcloud --json",
+        "logs nextcloud -f -n 20",
+        "cancel nextcloud",
+        "check nextcloud --json",
+        "unit run --plan /p.json",
+        "unit restore --plan /p.json --request 1",
+        "unit recover nextcloud",
+        "unit recover --all",
+        "unit prepare --plan /p.json",
+        "unit secrets --spec /s.json",
+    ] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+    for line in [
+        "run",
+        "run --plan /p.json",
+        "cancel",
+        "check ../x",
+        "unit run nextcloud",
+        "unit restore --plan /p.json",
+        "unit recover",
+        "unit recover --all nextcloud",
+        "unit prepare",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn without_a_command_the_status_is_shown() {
+    assert!(
+        Cli::try_parse_from(["backupservice"])
+            .unwrap()
+            .command
+            .is_none()
     );
-    let Ok(Command::Run(run)) = parse("run nextcloud") else {
-        panic!();
-    };
-    assert_eq!(
-        (run.instance.name.as_deref(), run.instance.plan),
-        (Some("nextcloud"), None)
-    );
-    parse("run").unwrap_err();
-    parse("run nextcloud --plan /p.json").unwrap_err();
-    parse("recover nextcloud").unwrap();
-    parse("recover --all").unwrap();
-    parse("recover").unwrap_err();
-    parse("recover --all nextcloud").unwrap_err();
-    parse("prepare").unwrap_err();
-    parse("prepare --plan /p.json").unwrap();
-    parse("secrets --spec /s.json").unwrap();
-    parse("snapshots nextcloud --json").unwrap();
-    parse("run nextcloud --now --json").unwrap();
-    parse("run --plan /p.json --json").unwrap_err();
-    parse("logs nextcloud -f -n 20").unwrap();
-    parse("cancel nextcloud").unwrap();
-    parse("cancel").unwrap_err();
-    parse("check nextcloud --json").unwrap();
-    parse("check ../x").unwrap_err();
 }
 
 #[test]
@@ -145,7 +149,7 @@ fn a_restore_is_of_the_latest_snapshot_unless_it_says_so() {
     };
     assert_eq!(restore.snapshot, "latest");
     assert_eq!((restore.target, restore.path), (None, None));
-    let line = "restore --plan /p.json --snapshot 1a2b --target look --path /var/lib/x/";
+    let line = "restore x --snapshot 1a2b --target look --path /var/lib/x/";
     let Ok(Command::Restore(restore)) = parse(line) else {
         panic!();
     };
@@ -158,7 +162,7 @@ fn a_restore_is_of_the_latest_snapshot_unless_it_says_so() {
 fn ambiguous_values_are_refused() {
     let mut messages = String::new();
     for line in [
-        "recover ../x",
+        "run ../x",
         "status a/b",
         "restore x --snapshot=--repo=/y",
         "restore x --path var/lib",
@@ -169,7 +173,7 @@ fn ambiguous_values_are_refused() {
         messages.push('\n');
     }
     expect![[r#"
-        error: invalid value '../x' for '[NAME]': `../x` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
+        error: invalid value '../x' for '<NAME>': `../x` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
         error: invalid value 'a/b' for '[NAME]': `a/b` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
         error: invalid value '--repo=/y' for '--snapshot <ID>': not a snapshot id; list the ids with `backupservice snapshots NAME`
         error: invalid value 'var/lib' for '--path <PATH>': must be absolute and without `..`, such as /var/lib/nextcloud/config
@@ -197,7 +201,7 @@ fn plans_are_checked_for_the_store_unless_there_is_none() {
 fn every_command_has_a_manual_page() {
     let directory = tempfile::tempdir().unwrap();
     let below = directory.path().join("man1");
-    manual_pages(&below).unwrap();
+    manual::write(&below).unwrap();
     let mut names: Vec<_> = std::fs::read_dir(&below)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -210,12 +214,8 @@ fn every_command_has_a_manual_page() {
         backupservice-completions.1
         backupservice-logs.1
         backupservice-maintain.1
-        backupservice-man.1
-        backupservice-prepare.1
-        backupservice-recover.1
         backupservice-restore.1
         backupservice-run.1
-        backupservice-secrets.1
         backupservice-snapshots.1
         backupservice-status.1
         backupservice.1"#]]
@@ -223,7 +223,32 @@ fn every_command_has_a_manual_page() {
 }
 
 #[test]
-fn completions_know_the_commands() {
-    let script = String::from_utf8(completions(Shell::Bash)).unwrap();
-    assert!(script.contains("check-plan"));
+fn examples_of_manual_pages_stand_as_they_are_typed() {
+    let directory = tempfile::tempdir().unwrap();
+    manual::write(directory.path()).unwrap();
+    let page = std::fs::read_to_string(directory.path().join("backupservice-run.1")).unwrap();
+    let examples = &page[page.find(".SH EXAMPLES").unwrap()..];
+    expect![[r#"
+        .SH EXAMPLES
+        .nf
+        backupservice run nextcloud
+        backupservice run nextcloud \-\-json | jq .outcome
+        backupservice run nextcloud \-\-accept\-shrink    after deleting much data on purpose
+        systemctl start \-\-no\-block backupservice\-nextcloud    the same without waiting
+        .fi
+        .SH "SEE ALSO"
+        backupservice(1)
+    "#]].assert_eq(examples);
+    assert!(page.contains("NAME"), "{page}");
+}
+
+#[test]
+fn every_shell_has_a_completion_script() {
+    for shell in Shell::value_variants() {
+        let script = String::from_utf8(complete::script(*shell).unwrap()).unwrap();
+        assert!(
+            script.contains("BACKUPSERVICE_COMPLETE"),
+            "{shell:?}: {script}"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! The monitor (`backupservice watch`): finds backups that failed, are overdue or work again,
+//! The monitor (`backupservice unit watch`): finds backups that failed, are overdue or work again,
 //! and sends notifications.
 //!
 //! Runs after every backup and every 15 minutes. Events are derived from the records of runs

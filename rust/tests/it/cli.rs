@@ -20,7 +20,12 @@ fn stderr(output: &Output, directory: &Path) -> String {
 
 #[test]
 fn a_wrong_command_line_exits_with_64_and_help_with_0() {
-    for arguments in [&["backup"][..], &["recover", "../x"], &[], &["check-plan"]] {
+    for arguments in [
+        &["backup"][..],
+        &["run", "../x"],
+        &["unit"],
+        &["check-plan"],
+    ] {
         let output = backupservice(arguments);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         assert!(output.stdout.is_empty());
@@ -45,7 +50,7 @@ fn bad_plans_exit_with_78_and_a_line_for_each_problem() {
     expect![[r#"
         /plan.json: version: is 2, but this executor understands version 1. Build the system and the executor from the same revision.
     "#]].assert_eq(&stderr(&output, directory.path()));
-    let output = backupservice(&["prepare", "--plan", path]);
+    let output = backupservice(&["unit", "prepare", "--plan", path]);
     assert_eq!(output.status.code(), Some(78));
     expect![[r#"
         error: /plan.json is not a plan
