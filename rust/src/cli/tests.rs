@@ -238,7 +238,8 @@ fn examples_of_manual_pages_stand_as_they_are_typed() {
         .fi
         .SH "SEE ALSO"
         backupservice(1)
-    "#]].assert_eq(examples);
+    "#]]
+    .assert_eq(examples);
     assert!(page.contains("NAME"), "{page}");
 }
 
