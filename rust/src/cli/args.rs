@@ -4,6 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use clap_complete::ArgValueCompleter;
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use super::complete;
 use crate::plan::{Finding, StorePolicy, check_host_name, check_instance_name};
@@ -72,10 +75,11 @@ pub struct Restore {
     /// Instance name, as in `backupservice.instances.<name>`
     #[arg(value_parser = instance_name, add = ArgValueCompleter::new(complete::instances))]
     pub name: String,
-    /// Snapshot to restore: its id, or `latest` for the last complete one
-    #[arg(long, value_name = "ID", default_value = "latest", value_parser = snapshot_id,
+    /// Snapshot to restore: its id, `latest` for the last complete one, or a day or time in
+    /// this machine's time zone for the last complete one until then
+    #[arg(long, value_name = "ID|DATE", default_value = "latest", value_parser = wanted_snapshot,
           add = ArgValueCompleter::new(complete::snapshots))]
-    pub snapshot: String,
+    pub snapshot: WantedSnapshot,
     /// Restore a snapshot of this host, such as one that this machine replaces
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub host: Option<String>,
@@ -131,14 +135,52 @@ fn checked(name: &str, check: fn(&str) -> Result<(), Finding>) -> Result<String,
     }
 }
 
-/// Accepts only ids that are safe in a unit name and on the provider's command line.
-fn snapshot_id(id: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    if id.starts_with(|c: char| c.is_ascii_alphanumeric()) && id.chars().all(plain) {
-        Ok(id.to_owned())
-    } else {
-        Err("not a snapshot id; list the ids with `backupservice snapshots NAME`".to_owned())
+/// A snapshot by its id, or by a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedSnapshot {
+    /// Id, beginning of an id, or `latest`.
+    pub id: String,
+    /// With `latest`: the last one that was begun by this time.
+    pub until: Option<Timestamp>,
+}
+
+fn wanted_snapshot(text: &str) -> Result<WantedSnapshot, String> {
+    let wanted = |id: &str, until| WantedSnapshot {
+        id: id.to_owned(),
+        until,
+    };
+    if let Some(until) = end_of(text, &TimeZone::system()) {
+        return Ok(wanted("latest", Some(until)));
     }
+    // Only ids that are safe in a unit name and on the provider's command line.
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Ok(wanted(text, None));
+    }
+    Err(
+        "neither a snapshot id, which `backupservice snapshots NAME` lists, nor a date, such as \
+         2026-11-01 or 2026-11-01T18:30"
+            .to_owned(),
+    )
+}
+
+/// The last moment of a day, or of a minute or second.
+fn end_of(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time);
+    }
+    // jiff takes a day for its first moment, and 20261101 for a day: it may be an id.
+    if !text.contains('-') {
+        return None;
+    }
+    let time = text.parse::<DateTime>().ok()?;
+    let parts = text.matches([':', 'T', 't', ' ']).count();
+    let end = match parts {
+        0 => time.date().tomorrow().ok()?.to_datetime(Time::midnight()),
+        2 => time.checked_add(1.minute()).ok()?,
+        _ => time.checked_add(1.second()).ok()?,
+    };
+    let end = zone.to_ambiguous_timestamp(end).compatible().ok()?;
+    end.checked_sub(1.nanosecond()).ok()
 }
 
 fn absolute(path: &str) -> Result<PathBuf, String> {
@@ -153,4 +195,33 @@ fn saved_path(path: &str) -> Result<PathBuf, String> {
         );
     }
     Ok(path.components().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_lasts_until_its_end_where_the_machine_is() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        for (text, end) in [
+            ("2026-11-01", Some("2026-11-01T22:59:59.999999999Z")),
+            // 25 hours long.
+            ("2026-10-25", Some("2026-10-25T22:59:59.999999999Z")),
+            ("2026-11-01T18:30", Some("2026-11-01T17:30:59.999999999Z")),
+            ("2026-11-01 18:30", Some("2026-11-01T17:30:59.999999999Z")),
+            (
+                "2026-11-01T18:30:05",
+                Some("2026-11-01T17:30:05.999999999Z"),
+            ),
+            ("2026-11-01T18:30:00Z", Some("2026-11-01T18:30:00Z")),
+            ("20261101", None),
+            ("2026-13-01", None),
+            ("latest", None),
+            ("f00d", None),
+        ] {
+            let end: Option<Timestamp> = end.map(|end| end.parse().unwrap());
+            assert_eq!(end_of(text, &berlin), end, "{text}");
+        }
+    }
 }

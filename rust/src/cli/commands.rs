@@ -52,7 +52,8 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
 fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
     let request = request::Request {
         version: request::VERSION,
-        snapshot: args.snapshot,
+        snapshot: args.snapshot.id,
+        until: args.snapshot.until,
         host: args.host,
         target: args.target,
         path: args.path,

@@ -85,6 +85,7 @@ Examples:
 Examples:
   backupservice restore nextcloud                        the last complete snapshot
   backupservice restore nextcloud --snapshot 1a2b3c4d    an earlier snapshot
+  backupservice restore nextcloud --snapshot 2026-11-01  the last complete one of that day, or before
   backupservice restore nextcloud --target /tmp/old      into a directory, for inspection
   backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config")]
     Restore(Restore),

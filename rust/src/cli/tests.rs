@@ -73,8 +73,9 @@ fn help_shows_commands_and_examples() {
                   Instance name, as in `backupservice.instances.<name>`
 
         Options:
-              --snapshot <ID>
-                  Snapshot to restore: its id, or `latest` for the last complete one
+              --snapshot <ID|DATE>
+                  Snapshot to restore: its id, `latest` for the last complete one, or a day or time in this
+                  machine's time zone for the last complete one until then
 
                   [default: latest]
 
@@ -96,6 +97,8 @@ fn help_shows_commands_and_examples() {
         Examples:
           backupservice restore nextcloud                        the last complete snapshot
           backupservice restore nextcloud --snapshot 1a2b3c4d    an earlier snapshot
+          backupservice restore nextcloud --snapshot 2026-11-01  the last complete one of that day, or
+          before
           backupservice restore nextcloud --target /tmp/old      into a directory, for inspection
           backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config"#]].assert_eq(&help);
 }
@@ -147,13 +150,16 @@ fn a_restore_is_of_the_latest_snapshot_unless_it_says_so() {
     let Ok(Command::Restore(restore)) = parse("restore x") else {
         panic!();
     };
-    assert_eq!(restore.snapshot, "latest");
+    assert_eq!(
+        (restore.snapshot.id.as_str(), restore.snapshot.until),
+        ("latest", None)
+    );
     assert_eq!((restore.target, restore.path), (None, None));
     let line = "restore x --snapshot 1a2b --target look --path /var/lib/x/";
     let Ok(Command::Restore(restore)) = parse(line) else {
         panic!();
     };
-    assert_eq!(restore.snapshot, "1a2b");
+    assert_eq!(restore.snapshot.id, "1a2b");
     assert!(restore.target.unwrap().is_absolute());
     assert_eq!(restore.path.unwrap().as_os_str(), "/var/lib/x");
 }
@@ -175,7 +181,7 @@ fn ambiguous_values_are_refused() {
     expect![[r#"
         error: invalid value '../x' for '<NAME>': `../x` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
         error: invalid value 'a/b' for '[NAME]': `a/b` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
-        error: invalid value '--repo=/y' for '--snapshot <ID>': not a snapshot id; list the ids with `backupservice snapshots NAME`
+        error: invalid value '--repo=/y' for '--snapshot <ID|DATE>': neither a snapshot id, which `backupservice snapshots NAME` lists, nor a date, such as 2026-11-01 or 2026-11-01T18:30
         error: invalid value 'var/lib' for '--path <PATH>': must be absolute and without `..`, such as /var/lib/nextcloud/config
         error: invalid value '/var/../etc' for '--path <PATH>': must be absolute and without `..`, such as /var/lib/nextcloud/config
     "#]].assert_eq(&messages);

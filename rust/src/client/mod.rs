@@ -13,6 +13,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::base::cancel::Cancel;
@@ -165,7 +166,7 @@ impl Client<'_> {
         let text = if self.reader == Reader::Program {
             serde_json::to_string_pretty(&snapshots).map_err(anyhow::Error::from)?
         } else {
-            table::table(&snapshots)
+            table::table(&snapshots, &TimeZone::system())
         };
         self.print(&text)?;
         Ok(0)

@@ -128,7 +128,12 @@ impl RestoreWork<'_> {
         let cancel = self.invocation.cancel;
         let mut snapshots = observed(&mut self.report, cancel, |job| provider.snapshots(job))?;
         unverified::apply(&self.invocation.directories, &mut snapshots)?;
-        let snapshot = select::choose(&snapshots, &self.request.snapshot, &self.plan.instance)?;
+        let snapshot = select::choose(
+            &snapshots,
+            &self.request.snapshot,
+            self.request.until,
+            &self.plan.instance,
+        )?;
         let all: Vec<PathBuf> = wanted.paths.iter().chain(&wanted.dumps).cloned().collect();
         let missing = observed(&mut self.report, cancel, |job| {
             provider.missing(snapshot, &all, job)

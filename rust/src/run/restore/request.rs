@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::outcome::{self, Outcome};
@@ -23,6 +24,8 @@ pub struct Request {
     pub version: u32,
     /// Id, beginning of an id, or `latest`.
     pub snapshot: String,
+    /// With `latest`: the last one that was begun by this time, UTC.
+    pub until: Option<Timestamp>,
     /// Host whose snapshot it is, unless it is the instance's own.
     pub host: Option<String>,
     /// Everything goes below this directory, and nothing else is touched.
@@ -38,6 +41,7 @@ impl Request {
         Self {
             version: VERSION,
             snapshot: snapshot.to_owned(),
+            until: None,
             host: None,
             target: None,
             path: None,

@@ -1,19 +1,23 @@
 //! Which snapshot is meant.
 
+use jiff::Timestamp;
+
 use crate::base::outcome::Failure;
 use crate::provider::Snapshot;
 
 /// Means the newest complete snapshot.
 pub const LATEST: &str = "latest";
 
-/// The snapshot meant by `wanted`: an id, the beginning of one, or [`LATEST`]. Only the
-/// instance's own snapshots are looked at, oldest first.
+/// The snapshot meant by `wanted`: an id, the beginning of one, or [`LATEST`], which is the
+/// last complete one that was begun by `until`. Only the instance's own snapshots are looked
+/// at, oldest first.
 ///
 /// # Errors
 /// There is none, or more than one.
 pub fn choose<'s>(
     snapshots: &'s [Snapshot],
     wanted: &str,
+    until: Option<Timestamp>,
     instance: &str,
 ) -> Result<&'s Snapshot, Failure> {
     let Some(newest) = snapshots.last() else {
@@ -23,16 +27,26 @@ pub fn choose<'s>(
         ));
     };
     if wanted == LATEST {
-        let complete = snapshots.iter().rfind(|snapshot| snapshot.complete);
-        return complete.ok_or_else(|| {
-            Failure::new(
+        let mut complete = snapshots.iter().filter(|snapshot| snapshot.complete);
+        let oldest = complete.clone().next();
+        return match (until, oldest) {
+            (_, None) => Err(Failure::new(
                 format!("no snapshot of {instance} is complete"),
                 format!(
                     "restore the newest incomplete one with --snapshot {}",
                     newest.id
                 ),
-            )
-        });
+            )),
+            (None, Some(oldest)) => Ok(complete.next_back().unwrap_or(oldest)),
+            (Some(until), Some(oldest)) => {
+                complete.rfind(|snapshot| snapshot.time <= until).ok_or_else(|| {
+                    Failure::new(
+                        format!("{instance} has no complete snapshot as old as that: the first is of {:.0}", oldest.time),
+                        format!("give a later date; `backupservice snapshots {instance}` lists them"),
+                    )
+                })
+            }
+        };
     }
     let mut matching = snapshots
         .iter()
@@ -71,11 +85,36 @@ mod tests {
             snapshot("aa2", true),
             snapshot("bb3", false),
         ];
-        assert_eq!(choose(&all, "latest", "x").unwrap().id, "aa2");
-        assert_eq!(choose(&all, "bb", "x").unwrap().id, "bb3");
-        assert_eq!(choose(&all, "aa1", "x").unwrap().id, "aa1");
-        let remedy = choose(&all[2..], "latest", "x").unwrap_err().problem.remedy;
+        assert_eq!(choose(&all, "latest", None, "x").unwrap().id, "aa2");
+        assert_eq!(choose(&all, "bb", None, "x").unwrap().id, "bb3");
+        assert_eq!(choose(&all, "aa1", None, "x").unwrap().id, "aa1");
+        let remedy = choose(&all[2..], "latest", None, "x")
+            .unwrap_err()
+            .problem
+            .remedy;
         assert!(remedy.unwrap().contains("--snapshot bb3"));
+    }
+
+    #[test]
+    fn of_a_day_it_is_the_last_complete_one_by_then() {
+        let mut all = [
+            snapshot("aa1", true),
+            snapshot("aa2", true),
+            snapshot("bb3", false),
+            snapshot("cc4", true),
+        ];
+        for (day, snapshot) in all.iter_mut().enumerate() {
+            snapshot.time = format!("2026-11-0{}T03:00:00Z", day + 1).parse().unwrap();
+        }
+        let by = |time: &str| choose(&all, "latest", Some(time.parse().unwrap()), "x");
+        assert_eq!(by("2026-11-02T03:00:00Z").unwrap().id, "aa2");
+        assert_eq!(by("2026-11-03T23:59:59Z").unwrap().id, "aa2");
+        assert_eq!(by("2027-01-01T00:00:00Z").unwrap().id, "cc4");
+        let problem = by("2026-11-01T02:59:59Z").unwrap_err().problem;
+        assert_eq!(
+            problem.message,
+            "x has no complete snapshot as old as that: the first is of 2026-11-01T03:00:00Z"
+        );
     }
 
     #[test]
@@ -87,11 +126,14 @@ mod tests {
             ("cc", "no snapshot"),
             ("latest2", "no snapshot"),
         ] {
-            let message = choose(&all, wanted, "x").unwrap_err().problem.message;
+            let message = choose(&all, wanted, None, "x").unwrap_err().problem.message;
             assert!(message.contains(words), "{wanted}: {message}");
         }
-        let message = choose(&[], "latest", "x").unwrap_err().problem.message;
+        let message = choose(&[], "latest", None, "x")
+            .unwrap_err()
+            .problem
+            .message;
         assert_eq!(message, "the repository has no snapshot of x");
-        assert!(choose(&all[..1], "", "x").is_err());
+        assert!(choose(&all[..1], "", None, "x").is_err());
     }
 }
