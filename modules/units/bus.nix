@@ -35,6 +35,8 @@ lib.mkIf (cfg.bus.enable && enabled != { }) {
             BusName = layout.busName;
             User = layout.busUser;
             Group = layout.busUser;
+            # It reads the lists of snapshots, which not everybody may.
+            SupplementaryGroups = [ "backupservice" ];
             ExecStart = backupservice [ "bus" ];
             ProtectSystem = "strict";
             ProtectHome = true;

@@ -54,8 +54,9 @@ def back_up(instance, outcome="success"):
     return judged(instance, before, outcome)
 
 
-def tells(record, *words):
-    """The error names these words and a remedy, in the record and in the journal."""
+def tells(record, *words, private=()):
+    """The error has these words and a remedy, in the record and in the journal; `private` ones
+    are in the journal only."""
     error = record["error"]
     machine.log(f"{error['message']} | {error['remedy']}")
     for word in words:
@@ -63,6 +64,8 @@ def tells(record, *words):
     assert error["remedy"], error
     journal = machine.succeed(f"journalctl --sync && journalctl --no-pager --output cat _SYSTEMD_INVOCATION_ID={record['runId']}")
     assert error["message"] in journal, journal
+    for name in private:
+        assert name in journal and name not in str(record), (name, record, journal)
 
 
 def start_in_background(instance):

@@ -87,13 +87,9 @@ impl Failure {
     /// A run that was stopped on request during `what`.
     #[must_use]
     pub fn cancelled(what: &str) -> Self {
-        let message = format!("cancelled during {what}");
         Self::of(
             FailureKind::Cancelled,
-            Problem {
-                message,
-                remedy: None,
-            },
+            Problem::without_remedy(format!("cancelled during {what}")),
         )
     }
 
@@ -131,10 +127,9 @@ impl From<anyhow::Error> for Failure {
             Ok(failure) => return failure,
             Err(error) => error,
         };
-        let problem = error.downcast::<Problem>().unwrap_or_else(|error| Problem {
-            message: format!("{error:#}"),
-            remedy: None,
-        });
+        let problem = error
+            .downcast::<Problem>()
+            .unwrap_or_else(|error| Problem::without_remedy(format!("{error:#}")));
         Self::of(FailureKind::Failed, problem)
     }
 }

@@ -265,24 +265,49 @@ impl InstancePaths {
     }
 }
 
+/// Who may read a file, besides root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Everybody.
+    All,
+    /// The owner and the group.
+    Group,
+    /// The owner.
+    Owner,
+}
+
+/// Writes a file that everybody may read; see [`write_for`].
+///
+/// # Errors
+/// The file cannot be written, such as for lack of space or permission.
+pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+    write_for(Readers::All, path, contents)
+}
+
 /// Writes a file atomically: readers, and the disk after a crash, have the old or the new
-/// contents. Mode 0644 regardless of the umask.
+/// contents. Its mode does not depend on the umask.
 ///
 /// The directory may belong to a less privileged user than the writer: the temporary file is
 /// always newly created, so that no planted link is followed.
 ///
 /// # Errors
 /// The file cannot be written, such as for lack of space or permission.
-pub fn write_atomically(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+pub fn write_for(readers: Readers, path: &Path, contents: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     remove_if_there(Path::new(&temporary))?;
-    let mut file = std::fs::File::create_new(&temporary)?;
-    // Whatever the umask: people and other programs read these files.
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    let mode = match readers {
+        Readers::All => 0o644,
+        Readers::Group => 0o640,
+        Readers::Owner => 0o600,
+    };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let mut file = options.open(&temporary)?;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     file.write_all(contents)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
@@ -344,7 +369,11 @@ mod tests {
 
         assert_eq!(std::fs::read_to_string(victim).unwrap(), "untouched");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}");
-        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o644);
+        let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o644);
+        write_for(Readers::Group, &file, b"").unwrap();
+        assert_eq!(mode(), 0o640);
+        write_for(Readers::Owner, &file, b"").unwrap();
+        assert_eq!(mode(), 0o600);
     }
 }

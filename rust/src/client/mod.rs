@@ -18,7 +18,8 @@ use serde::Serialize;
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, exit_status};
-use crate::base::paths::{Host, InstancePaths, remove_if_there, write_atomically};
+use crate::base::paths::{Host, InstancePaths, Readers, remove_if_there, write_for};
+use crate::base::problem::Problem;
 use crate::base::unit_names;
 use crate::plan::check_instance_name;
 use crate::provider::Snapshot;
@@ -311,12 +312,17 @@ fn leave(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).with_context(leaving)?;
     }
-    write_atomically(path, content).with_context(leaving)
+    write_for(Readers::Owner, path, content).with_context(leaving)
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
     match fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(Problem::new(
+            format!("{} may only be read by root", path.display()),
+            "run the command as root; the D-Bus method ListSnapshots asks polkit instead",
+        )
+        .into()),
         json => {
             let reading = || format!("cannot read {}", path.display());
             Ok(Some(

@@ -1,5 +1,6 @@
 //! Exit tables: the meaning of a program's exit codes and messages.
 
+use super::trouble::Trouble;
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::problem::Problem;
 use crate::base::process::Exit;
@@ -120,9 +121,14 @@ pub fn classify<'t>(table: &'t [Row], exit: &ProgramExit<'_>) -> Option<&'t Row>
     })
 }
 
-/// The failure that a row stands for, with what the program itself said.
+/// The failure that a row stands for.
 #[must_use]
-pub fn failure(program: &str, row: Option<&Row>, exit: &ProgramExit<'_>) -> Failure {
+pub fn failure(
+    program: &str,
+    row: Option<&Row>,
+    exit: &ProgramExit<'_>,
+    trouble: &Trouble,
+) -> Failure {
     let meaning = row.map_or("ended in a way nobody knows", |row| row.meaning);
     let kind = match row.map(|row| row.class) {
         Some(ExitClass::Failure(kind)) => kind,
@@ -133,43 +139,25 @@ pub fn failure(program: &str, row: Option<&Row>, exit: &ProgramExit<'_>) -> Fail
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "stopped".to_owned(),
     };
-    let output = match output(exit) {
-        Some(output) => format!(": {output}"),
-        None => String::new(),
+    let errors = trouble.counted("error", "errors");
+    let errors = errors.map_or_else(String::new, |errors| format!(", {errors}"));
+    let problem = Problem {
+        message: format!("{program}: {meaning} ({how}{errors})"),
+        remedy: row
+            .map(|row| row.remedy.to_owned())
+            .filter(|remedy| !remedy.is_empty()),
+        details: trouble.details(exit.messages.last()),
     };
-    Failure::of(
-        kind,
-        Problem {
-            message: format!("{program}: {meaning} ({how}){output}"),
-            remedy: row
-                .map(|row| row.remedy.to_owned())
-                .filter(|remedy| !remedy.is_empty()),
-        },
-    )
+    Failure::of(kind, problem)
 }
 
-/// Longest message of a program that becomes part of a record, in characters.
-const LONGEST_MESSAGE: usize = 2000;
-
-/// The program's last message, on one line.
+/// Problem of a snapshot that lacks what there was `trouble` with.
 #[must_use]
-pub fn output(exit: &ProgramExit<'_>) -> Option<String> {
-    let last = exit.messages.last()?;
-    let words: Vec<&str> = last
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    Some(shortened(words.join("; ")))
-}
-
-/// The text as it may become part of a record; a very long one is cut off.
-#[must_use]
-pub fn shortened(text: String) -> String {
-    match text.char_indices().nth(LONGEST_MESSAGE) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+pub fn incomplete(row: &Row, last: Option<&String>, trouble: &Trouble) -> Problem {
+    let files = trouble.counted("file or directory", "files or directories");
+    let files = files.map_or_else(String::new, |files| format!(" ({files})"));
+    let problem = Problem::new(format!("{}{files}", row.meaning), row.remedy);
+    problem.with_details(trouble.details(last))
 }
 
 fn fits(sign: Sign, exit: &ProgramExit<'_>) -> bool {
@@ -185,36 +173,5 @@ fn fits(sign: Sign, exit: &ProgramExit<'_>) -> bool {
         Sign::Says(text) => code != Some(0) && says(text),
         Sign::Signal => exit.status.signal.is_some(),
         Sign::Other => true,
-    }
-}
-/// Text of a line of output, without the escapes by which programs steer terminals, and
-/// with other control characters replaced: journald would show such a message as a blob.
-#[must_use]
-pub fn printable(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line);
-    let mut plain = String::with_capacity(text.len());
-    let mut parts = text.trim().split("\u{1b}[");
-    plain.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let end = part.find(|c: char| ('@'..='~').contains(&c));
-        plain.push_str(end.map_or("", |end| &part[end + 1..]));
-    }
-    let plain = plain.trim().chars();
-    plain
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_printable() {
-        let line = b"\r\x1b[2Ksignal terminated \x1b[1;31mreceived\x1b[0m\x07, \x1b]cleaning up";
-        assert_eq!(
-            printable(line),
-            "signal terminated received\u{fffd}, \u{fffd}]cleaning up"
-        );
     }
 }

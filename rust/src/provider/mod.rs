@@ -6,6 +6,7 @@ pub mod exit_table;
 pub mod restic;
 mod retention;
 mod ssh;
+pub mod trouble;
 
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::cancel::Cancel;
 use crate::base::measure::{Progress, Totals};
-use crate::base::outcome::Failure;
+use crate::base::outcome::{Failure, FailureKind};
 use crate::base::paths::InstancePaths;
-use crate::base::problem::Problem;
+use crate::base::problem::{Private, Problem};
 use crate::plan::pattern::Pattern;
 use crate::plan::{Plan, ProviderKind, Retention};
 
@@ -37,6 +38,8 @@ use crate::plan::{Plan, ProviderKind, Retention};
 /// - See only what belongs to the instance of this host: repositories may be shared by
 ///   instances and by hosts.
 /// - A line that cannot be parsed is a note, not an error.
+/// - What the program says may name private files: it goes to `job.observer`, and into the
+///   details of a problem ([`trouble::Trouble`]), never into its message.
 pub trait Provider {
     /// The word used in plans, records and the journal.
     fn name(&self) -> &'static str;
@@ -282,6 +285,24 @@ fn keep(output: &mut Vec<u8>, line: &[u8]) {
         output.extend_from_slice(line);
         output.push(b'\n');
     }
+}
+
+/// What a program printed, as JSON.
+fn parsed<T: serde::de::DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(json).map_err(|error| unparsable(what, &error))
+}
+
+fn unparsable(what: &str, error: &serde_json::Error) -> Failure {
+    let problem = Problem::new(
+        format!("{what} cannot be read"),
+        "check that the provider's version is one that is supported; the journal of the run has the cause",
+    );
+    // It repeats what it cannot parse.
+    let details = trouble::printable(error.to_string().as_bytes());
+    Failure::of(
+        FailureKind::Failed,
+        problem.with_details(Some(Private::new(details))),
+    )
 }
 
 /// Exclude patterns of a selection.

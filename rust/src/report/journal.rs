@@ -34,12 +34,28 @@ pub fn install() {
     }
 }
 
-/// Adds `BACKUP_ERROR` and `BACKUP_REMEDY`.
-pub fn add_problem(fields: &mut Fields, problem: Option<&Problem>) {
-    let Some(problem) = problem else { return };
+/// Sends a message about a problem, with `BACKUP_ERROR` and `BACKUP_REMEDY`. Its details are in
+/// the message, since only some may read the journal.
+pub fn send_problem(
+    level: Level,
+    message: &JournalMessage,
+    fields: &mut Fields,
+    text: &str,
+    problem: Option<&Problem>,
+) {
+    let Some(problem) = problem else {
+        return send(level, message, fields, text);
+    };
     let remedy = problem.remedy.as_deref();
     fields.push(("BACKUP_ERROR", problem.message.clone()));
     fields.push(("BACKUP_REMEDY", remedy.unwrap_or(READ_MESSAGES).to_owned()));
+    match &problem.details {
+        Some(details) => {
+            let text = format!("{text} Details: {}", details.reveal());
+            send(level, message, fields, &text);
+        }
+        None => send(level, message, fields, text),
+    }
 }
 
 /// Sends one message with its `MESSAGE_ID`.
@@ -75,7 +91,6 @@ pub fn report_backup(record: &Record) {
     if let Some(totals) = &record.totals {
         fields.push(("BACKUP_BYTES_ADDED", totals.bytes_added.to_string()));
     }
-    add_problem(&mut fields, record.error.as_ref());
     let (level, message) = match record.outcome {
         Outcome::Failed => (Level::Error, &messages::FAILED),
         _ if record.cleanup_failed => (Level::Error, &messages::CLEANUP_FAILED),
@@ -83,7 +98,8 @@ pub fn report_backup(record: &Record) {
         Outcome::Cancelled => (Level::Warn, &messages::FINISHED),
         Outcome::Success | Outcome::Skipped => (Level::Info, &messages::FINISHED),
     };
-    send(level, message, &fields, &record.to_string());
+    let error = record.error.as_ref();
+    send_problem(level, message, &mut fields, &record.to_string(), error);
 }
 
 /// Sends the last message of a maintenance.
@@ -97,13 +113,13 @@ pub fn report_maintenance(record: &MaintenanceRecord) {
     if let Some(phase) = record.phases.last() {
         fields.push(("BACKUP_PHASE", phase.name.clone()));
     }
-    add_problem(&mut fields, record.error.as_ref());
     let (level, message) = match record.outcome {
         Outcome::Success | Outcome::Skipped => (Level::Info, &messages::MAINTAINED),
         Outcome::Cancelled => (Level::Warn, &messages::MAINTAINED),
         Outcome::Incomplete | Outcome::Failed => (Level::Error, &messages::MAINTENANCE_FAILED),
     };
-    send(level, message, &fields, &record.to_string());
+    let error = record.error.as_ref();
+    send_problem(level, message, &mut fields, &record.to_string(), error);
 }
 
 struct StandardError;

@@ -182,13 +182,12 @@ impl Report {
 
     /// Logs a problem that does not end the run.
     pub fn problem(&self, problem: &Problem) {
-        let mut fields = self.fields();
-        journal::add_problem(&mut fields, Some(problem));
-        journal::send(
+        journal::send_problem(
             Level::Error,
             &messages::PROBLEM,
-            &fields,
+            &mut self.fields(),
             &problem.to_string(),
+            Some(problem),
         );
     }
 
@@ -222,7 +221,6 @@ impl Report {
         self.end_phase();
         let mut fields = self.fields();
         fields.push(("BACKUP_OUTCOME", outcome.as_str().to_owned()));
-        journal::add_problem(&mut fields, error);
         let (level, message) = match outcome {
             Outcome::Success | Outcome::Skipped => (Level::Info, &messages::RESTORED),
             _ => (Level::Error, &messages::RESTORE_FAILED),
@@ -230,8 +228,9 @@ impl Report {
         if let Some(file) = &self.state_file {
             state::remove(file);
         }
-        journal::send(level, message, &fields, text);
-        notify::status(text);
+        journal::send_problem(level, message, &mut fields, text, error);
+        // Paths of a restore are private: everybody may read the line of the status.
+        notify::status(&format!("restore: {}", outcome.as_str()));
     }
 
     /// Ends a maintenance: writes its record, and logs it.

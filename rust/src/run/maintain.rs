@@ -219,10 +219,12 @@ impl MaintenanceWork<'_> {
             Err(failure) if failure.kind == FailureKind::Locked && !self.done.unlocked => failure,
             result => return result,
         };
-        self.report.problem(&Problem::new(
-            locked.problem.message.clone(),
-            "nothing to do yet: if the process that locked it is gone, its lock is removed now",
-        ));
+        let remedy =
+            "nothing to do yet: if the process that locked it is gone, its lock is removed now";
+        self.report.problem(&Problem {
+            remedy: Some(remedy.to_owned()),
+            ..locked.problem.clone()
+        });
         self.report.phase("unlock");
         if !observed(&mut self.report, cancel, |job| provider.unlock(job))? {
             return Err(locked);

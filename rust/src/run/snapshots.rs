@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::outcome::{self, Failure};
-use crate::base::paths::write_atomically;
+use crate::base::paths::{Readers, write_for};
 use crate::base::problem::Problem;
 use crate::plan::Plan;
 use crate::provider::{self, Snapshot};
@@ -35,11 +35,14 @@ pub struct Listing {
 /// # Errors
 /// The answer cannot be written.
 pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<u8> {
-    let result = list(plan, invocation);
+    let name = provider::name(plan.provider.kind);
+    let directories = &invocation.directories;
+    let mut report = Report::of_restore(directories, &plan.instance, name, &invocation.id);
+    let result = list(plan, invocation, &mut report);
     let status = match &result {
         Ok(_) => 0,
         Err(failure) => {
-            log::error!("{failure}");
+            report.problem(&failure.problem);
             outcome::exit_status(failure.outcome(), failure.is_transient())
         }
     };
@@ -50,19 +53,20 @@ pub fn run(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<u8> {
         snapshots: result.unwrap_or_default(),
     };
     let json = serde_json::to_vec(&listing)?;
-    write_atomically(&invocation.directories.snapshots(), &json)?;
+    // As guarded as the D-Bus method whose service reads it, in the group.
+    write_for(Readers::Group, &directories.snapshots(), &json)?;
     Ok(status)
 }
 
-fn list(plan: &Plan, invocation: &Invocation<'_>) -> Result<Vec<Snapshot>, Failure> {
+fn list(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+) -> Result<Vec<Snapshot>, Failure> {
     guards::credentials(plan, &invocation.credentials)?;
     let directories = &invocation.directories;
     let provider = (invocation.open)(plan, &invocation.credentials, directories)?;
-    let name = provider::name(plan.provider.kind);
-    let mut report = Report::of_restore(directories, &plan.instance, name, &invocation.id);
-    let mut snapshots = observed(&mut report, invocation.cancel, |job| {
-        provider.snapshots(job)
-    })?;
+    let mut snapshots = observed(report, invocation.cancel, |job| provider.snapshots(job))?;
     unverified::apply(directories, &mut snapshots)?;
     Ok(snapshots)
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::outcome::Outcome;
-use crate::base::paths::{remove_if_there, sync_parent, write_atomically};
+use crate::base::paths::{Readers, remove_if_there, sync_parent, write_for};
 use crate::base::untrusted;
 use crate::plan::Plan;
 
@@ -313,7 +313,7 @@ impl Journal {
 
     fn write(&self) -> Result<()> {
         let json = serde_json::to_vec_pretty(&self.intent)?;
-        write_atomically(&self.path, &json)
+        write_for(Readers::Owner, &self.path, &json)
             .with_context(|| format!("cannot write the intent journal {}", self.path.display()))
     }
 }

@@ -29,10 +29,10 @@ pub fn of_unit(unit: &str, error: &zbus::Error) -> UnitError {
         }
         _ => UnitError {
             reason: Reason::Other,
-            problem: Problem {
-                message: format!("systemd reports an error for {unit}: {error}"),
-                remedy: Some(format!("see `systemctl status {unit}`")),
-            },
+            problem: Problem::new(
+                format!("systemd reports an error for {unit}: {error}"),
+                format!("see `systemctl status {unit}`"),
+            ),
         },
     }
 }

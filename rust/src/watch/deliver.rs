@@ -139,10 +139,10 @@ fn health(store: &Store, channel: &Channel<'_>) -> Health {
 
 fn log_undelivered(channel: &Channel<'_>, problem: &Problem) {
     let mut fields = vec![("BACKUP_CHANNEL", channel.key.clone())];
-    journal::add_problem(&mut fields, Some(problem));
     let text = format!(
         "could not send the notification via {}, will retry: {problem}",
         channel.key
     );
-    journal::send(Level::Error, &messages::UNDELIVERED, &fields, &text);
+    let message = &messages::UNDELIVERED;
+    journal::send_problem(Level::Error, message, &mut fields, &text, Some(problem));
 }

@@ -102,8 +102,8 @@ impl Event {
     #[must_use]
     pub fn problem(&self) -> Problem {
         Problem {
-            message: self.message.clone(),
             remedy: self.remedy.clone(),
+            ..Problem::without_remedy(&self.message)
         }
     }
 }

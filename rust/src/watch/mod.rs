@@ -93,11 +93,6 @@ fn log_event(event: &Event) {
     };
     let problem = event.problem();
     let mut fields = vec![("BACKUP_INSTANCE", event.instance.clone())];
-    journal::add_problem(&mut fields, Some(&problem));
-    journal::send(
-        level,
-        message,
-        &fields,
-        &format!("{}: {problem}", event.title),
-    );
+    let text = format!("{}: {problem}", event.title);
+    journal::send_problem(level, message, &mut fields, &text, Some(&problem));
 }

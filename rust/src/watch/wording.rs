@@ -31,10 +31,7 @@ pub(super) fn run(kind: EventKind, record: &Record) -> NewEvent {
         ),
         _ => (
             format!("Backup of {name} works again"),
-            Problem {
-                message: record.to_string(),
-                remedy: None,
-            },
+            Problem::without_remedy(record.to_string()),
         ),
     };
     NewEvent {
@@ -56,10 +53,7 @@ pub(super) fn maintenance(kind: EventKind, record: &MaintenanceRecord) -> NewEve
         (_, Some(CheckResult::Damaged)) => format!("Repository of {name} is damaged"),
         _ => format!("Maintenance of {name} failed"),
     };
-    let summary = || Problem {
-        message: record.to_string(),
-        remedy: None,
-    };
+    let summary = || Problem::without_remedy(record.to_string());
     NewEvent {
         kind,
         problem: record.error.clone().unwrap_or_else(summary),
@@ -107,13 +101,7 @@ pub(super) fn deadline(
             _ => "No further backup is scheduled".to_owned(),
         };
         let title = format!("Backup of {name} is no longer overdue");
-        (
-            title,
-            Problem {
-                message,
-                remedy: None,
-            },
-        )
+        (title, Problem::without_remedy(message))
     } else {
         let since = deadline_status.last_success.map_or_else(
             || "No backup has succeeded yet".to_owned(),
@@ -179,7 +167,9 @@ fn why(observed: &Observation<'_>, deadline_status: &DeadlineStatus) -> (String,
             format!("Run it now: `systemctl start {unit}.service`"),
         ),
         Some(run) => {
-            let Problem { message, remedy } = cause(run);
+            let Problem {
+                message, remedy, ..
+            } = cause(run);
             let outcome = run.outcome.as_str();
             (
                 format!("The outcome of the last run was {outcome}: {message}"),
@@ -232,10 +222,10 @@ fn of_timer(timer: &str, state: &UnitState) -> Option<(String, String)> {
 
 /// Cause and remedy of a run that did not succeed.
 fn cause(record: &Record) -> Problem {
-    record.error.clone().unwrap_or_else(|| Problem {
-        message: "no cause was recorded".to_owned(),
-        remedy: None,
-    })
+    record
+        .error
+        .clone()
+        .unwrap_or_else(|| Problem::without_remedy("no cause was recorded"))
 }
 
 fn invocation(id: &str) -> String {

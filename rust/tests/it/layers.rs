@@ -143,3 +143,15 @@ fn paths(text: &str) -> Vec<Vec<String>> {
         None => vec![path(text)],
     }
 }
+
+#[test]
+fn details_of_problems_are_for_the_journal_only() {
+    let mut files = Vec::new();
+    collect(Path::new("src"), &mut Vec::new(), &mut files);
+    let revealing = files.iter().filter(|(_, text)| {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        code.contains(".reveal()")
+    });
+    let revealing: Vec<_> = revealing.map(|(module, _)| module.join("/")).collect();
+    assert_eq!(revealing, ["report/journal"]);
+}

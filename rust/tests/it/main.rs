@@ -20,6 +20,7 @@ mod maintenance;
 mod order_of_a_backup;
 mod order_of_a_maintenance;
 mod order_of_a_restore;
+mod private_names;
 mod proof;
 mod providers;
 mod restic;

@@ -157,7 +157,8 @@ fn damage_is_found_and_told(program: Program) {
         match program {
             Program::Restic => {
                 let pack = largest.file_name().unwrap().to_str().unwrap();
-                assert!(problem.message.contains(pack), "{}", problem.message);
+                let details = problem.details.unwrap();
+                assert!(details.reveal().contains(pack), "{}", problem.message);
                 assert!(remedy.contains("troubleshooting"), "{remedy}");
             }
             Program::Borg => assert!(remedy.contains("borg check --repair"), "{remedy}"),

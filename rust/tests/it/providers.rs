@@ -159,7 +159,8 @@ fn an_unreadable_file_makes_an_incomplete_snapshot_that_is_never_the_latest(prog
         (Outcome::Incomplete, 3)
     );
     let problem = ended.record.error.unwrap();
-    assert!(problem.message.contains("secret"), "{problem}");
+    let details = problem.details.unwrap();
+    assert!(details.reveal().contains("secret"));
     with(&machine, |provider, job| {
         let all = provider.snapshots(job).unwrap();
         assert_eq!(
@@ -200,7 +201,14 @@ fn a_source_that_disappears_is_not_a_complete_snapshot(program: Program) {
     };
     let paths = [machine.source(), machine.path("gone")];
     let backup = back_up(&machine, &paths).unwrap();
-    assert!(backup.incomplete.unwrap().message.contains("gone"));
+    assert!(
+        backup
+            .incomplete
+            .and_then(|problem| problem.details)
+            .unwrap()
+            .reveal()
+            .contains("gone")
+    );
     // borg makes a snapshot of nothing then, and says so.
     if let Ok(backup) = back_up(&machine, &paths[1..]) {
         assert!(backup.incomplete.is_some());

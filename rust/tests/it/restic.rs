@@ -34,11 +34,17 @@ fn a_full_disk_is_told_by_what_could_not_be_written() {
     let failure = with(&machine, |provider, job| {
         provider.restore(&snapshot, &source, &machine.path("into"), job)
     });
-    let message = failure.unwrap_err().problem.message;
-    assert!(message.contains("there is no space left"), "{message}");
+    let problem = failure.unwrap_err().problem;
     assert!(
-        message.ends_with("no space left on device; and 4 more"),
-        "{message}"
+        problem.message.contains("there is no space left"),
+        "{problem}"
+    );
+    assert!(problem.message.ends_with("5 errors)"), "{problem}");
+    let details = problem.details.unwrap();
+    let details = details.reveal();
+    assert!(
+        details.ends_with("no space left on device; and 4 more"),
+        "{details}"
     );
 }
 

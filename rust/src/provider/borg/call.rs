@@ -8,9 +8,11 @@ use super::exits::{EMPTY_DIRECTORY, TABLE};
 use super::messages::{self, Message, Said};
 use super::settings::Settings;
 use crate::base::measure::Progress;
-use crate::base::outcome::{Failure, FailureKind};
+use crate::base::outcome::Failure;
+use crate::base::problem::Problem;
 use crate::base::process::{self, Command, Exit, Line};
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
+use crate::provider::trouble::{self, Trouble};
 use crate::provider::{Job, Observer};
 
 /// Seconds to wait for a lock. Services may be stopped meanwhile, so the rest of the waiting
@@ -20,8 +22,6 @@ const NOT_A_REPOSITORY: i32 = 15;
 const WRONG_PASSWORD: i32 = 52;
 /// Number of last messages to keep.
 const REMEMBERED: usize = 20;
-/// Number of unreadable files to name.
-const NAMED: usize = 3;
 
 /// A call to be made.
 pub struct Call<'a> {
@@ -40,8 +40,7 @@ pub struct Done<'a> {
     made: Option<PathBuf>,
     messages: VecDeque<String>,
     errors: VecDeque<String>,
-    unread: Vec<String>,
-    unread_count: usize,
+    trouble: Trouble,
     /// Standard output.
     pub text: Vec<u8>,
 }
@@ -97,8 +96,7 @@ impl<'a> Call<'a> {
             made: self.made,
             messages: VecDeque::new(),
             errors: VecDeque::new(),
-            unread: Vec::new(),
-            unread_count: 0,
+            trouble: Trouble::default(),
             text: Vec::new(),
         };
         done.exit = process::run(&command, job.cancel, &mut |line| {
@@ -131,21 +129,20 @@ impl Done<'_> {
         };
         match exit_table::classify(TABLE, &exit) {
             Some(row) if !matches!(row.class, ExitClass::Failure(_)) => Ok(row),
-            row => Err(self.explain(exit_table::failure(super::NAME, row, &exit))),
+            row => {
+                let failure = exit_table::failure(super::NAME, row, &exit, &self.trouble);
+                Err(self.explain(failure))
+            }
         }
     }
 
-    /// Names the files that could not be read, shortened.
-    pub fn unread(&self) -> String {
-        let mut text = if self.unread.is_empty() {
-            self.messages.back().cloned().unwrap_or_default()
-        } else {
-            self.unread.join("; ")
-        };
-        if self.unread_count > NAMED {
-            text = format!("{text}; and {} more", self.unread_count - NAMED);
-        }
-        exit_table::shortened(text)
+    /// Why a snapshot does not hold everything, if that is the meaning of the `row`.
+    pub fn incomplete(&self, row: &Row) -> Option<Problem> {
+        (row.class == ExitClass::Incomplete).then(|| {
+            let mut problem = exit_table::incomplete(row, self.messages.back(), &self.trouble);
+            self.fill(&mut problem);
+            problem
+        })
     }
 
     /// The last message that contains `text`.
@@ -177,21 +174,27 @@ impl Done<'_> {
         }
     }
 
-    fn explain(&self, mut failure: Failure) -> Failure {
-        let file = self.settings.password_file.display().to_string();
-        if let Some(remedy) = &mut failure.problem.remedy {
+    /// Fills in the placeholders of a remedy.
+    fn fill(&self, problem: &mut Problem) {
+        if let Some(remedy) = &mut problem.remedy {
+            let file = self.settings.password_file.display().to_string();
             let security = self.settings.security.display().to_string();
             *remedy = remedy
                 .replace("{passwordFile}", &file)
-                .replace("{security}", &security);
+                .replace("{security}", &security)
+                .replace("{instance}", &self.settings.instance);
+        }
+    }
+
+    fn explain(&self, mut failure: Failure) -> Failure {
+        self.fill(&mut failure.problem);
+        let file = self.settings.password_file.display();
+        if let Some(remedy) = &mut failure.problem.remedy {
             if self.exit.code == Some(WRONG_PASSWORD) && self.settings.password_generated {
                 *remedy = format!(
                     "the repository is older than the password that was generated into {file}: put the stored password of the repository there"
                 );
             }
-        }
-        if failure.kind == FailureKind::Failed && self.unread_count > 0 {
-            failure.problem.message = format!("{}: {}", failure.problem.message, self.unread());
         }
         failure
     }
@@ -215,7 +218,7 @@ impl Done<'_> {
             Some(Message::Words(said)) => self.hear(&said, observer),
             Some(Message::Other) => {}
             None => {
-                let text = exit_table::printable(&line);
+                let text = trouble::printable(&line);
                 if !text.is_empty() {
                     observer.note(&text);
                     self.remember(text);
@@ -225,7 +228,7 @@ impl Done<'_> {
     }
 
     fn hear(&mut self, said: &Said, observer: &mut dyn Observer) {
-        let text = said.text().to_owned();
+        let text = trouble::printable(said.text().as_bytes());
         // A new repository makes borg explain at length what a password is for.
         let is_advice = self.operation == ProviderOperation::Init && !said.is_error();
         if said.announces_exception() || is_advice {
@@ -238,10 +241,7 @@ impl Done<'_> {
                 self.errors.pop_front();
             }
         } else if said.is_about_an_item() {
-            self.unread_count += 1;
-            if self.unread.len() < NAMED {
-                self.unread.push(text);
-            }
+            self.trouble.add(&text);
         } else {
             self.remember(text);
         }

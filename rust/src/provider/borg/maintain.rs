@@ -1,14 +1,12 @@
 //! Maintenance of a borg repository.
 
-use anyhow::Context;
-
 use super::call::Call;
 use super::messages::{self, List};
 use super::{Borg, NAME, archive};
 use crate::base::outcome::Failure;
 use crate::plan::Retention;
 use crate::provider::exit_table::ProviderOperation;
-use crate::provider::{Forgotten, Job, Provider, retention};
+use crate::provider::{Forgotten, Job, Provider, parsed, retention};
 
 impl Borg {
     pub(super) fn forget_by(
@@ -56,8 +54,7 @@ impl Borg {
             .arguments(["--glob-archives", &archive::glob(&self.owner)])
             .run(job)?;
         done.check()?;
-        let list: List =
-            serde_json::from_slice(&done.text).context("borg's list of archives cannot be read")?;
+        let list: List = parsed("borg's list of archives", &done.text)?;
         let names = list.archives.into_iter().map(|listed| listed.name);
         Ok(names
             .filter(|name| archive::is_checkpoint(&self.owner, name))

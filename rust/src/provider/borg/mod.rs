@@ -18,13 +18,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::exit_table::{ExitClass, ProviderOperation};
+use super::exit_table::ProviderOperation;
 use super::{
     Backup, Forgotten, Job, LastSnapshot, OTHER_REPOSITORY, Provider, Selection, Snapshot,
 };
 use crate::base::outcome::Failure;
 use crate::base::paths::InstancePaths;
-use crate::base::problem::Problem;
 use crate::plan::{Plan, Retention};
 use call::Call;
 use messages::{Created, List};
@@ -67,8 +66,7 @@ impl Borg {
             .arguments(["--glob-archives", glob])
             .run(job)?;
         done.check()?;
-        let list: List =
-            serde_json::from_slice(&done.text).context("borg's list of archives cannot be read")?;
+        let list: List = super::parsed("borg's list of archives", &done.text)?;
         let named = list.archives.iter();
         self.names
             .borrow_mut()
@@ -135,7 +133,7 @@ impl Provider for Borg {
         let Created {
             archive,
             repository,
-        } = serde_json::from_slice(&done.text).context("borg did not tell what it made")?;
+        } = super::parsed("borg's summary of the backup", &done.text)?;
         let before = selection.last.and_then(|last| last.repository.as_ref());
         if let Some(before) = before.filter(|before| **before != repository.id) {
             return Err(Failure::new(
@@ -146,10 +144,6 @@ impl Provider for Borg {
                 OTHER_REPOSITORY,
             ));
         }
-        let incomplete = (row.class == ExitClass::Incomplete).then(|| {
-            let message = format!("{}: {}", row.meaning, done.unread());
-            Problem::new(message, row.remedy)
-        });
         let totals = archive.totals();
         self.names
             .borrow_mut()
@@ -160,7 +154,7 @@ impl Provider for Borg {
                 repository: Some(repository.id),
             },
             totals,
-            incomplete,
+            incomplete: done.incomplete(row),
         })
     }
 

@@ -32,6 +32,8 @@ pub struct Settings {
     pub password_file: PathBuf,
     /// The password was generated on this machine.
     pub password_generated: bool,
+    /// Name of the instance, for messages.
+    pub instance: String,
 }
 
 impl Settings {
@@ -96,6 +98,7 @@ impl Settings {
             security,
             password_file: plan.repository.credentials.password.clone(),
             password_generated: plan.repository.password_generated,
+            instance: plan.instance.clone(),
         })
     }
 }

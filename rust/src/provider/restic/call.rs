@@ -9,15 +9,15 @@ use super::exits::TABLE;
 use super::messages::{self, Message, Summary};
 use super::retry_limit::RetryLimit;
 use super::settings::Settings;
-use crate::base::outcome::{Failure, FailureKind};
+use crate::base::outcome::Failure;
+use crate::base::problem::Problem;
 use crate::base::process::{self, Command, Exit, Line};
 use crate::provider::Job;
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
+use crate::provider::trouble::{self, Trouble};
 
 /// Number of last lines on standard error to keep.
 const REMEMBERED: usize = 20;
-/// Number of unreadable files to name.
-const NAMED: usize = 3;
 
 /// A call to be made.
 pub struct Call<'a> {
@@ -36,8 +36,7 @@ pub struct Done<'a> {
     messages: VecDeque<String>,
     fatal: Option<String>,
     retry_limit: RetryLimit,
-    unread: Vec<String>,
-    unread_count: usize,
+    trouble: Trouble,
     /// The last summary.
     pub summary: Option<Summary>,
     /// The new id of a snapshot whose tags were changed.
@@ -106,8 +105,7 @@ impl<'a> Call<'a> {
             messages: VecDeque::new(),
             fatal: None,
             retry_limit: RetryLimit::default(),
-            unread: Vec::new(),
-            unread_count: 0,
+            trouble: Trouble::default(),
             summary: None,
             changed: None,
             text: Vec::new(),
@@ -146,7 +144,7 @@ impl Done<'_> {
         let mut messages: Vec<String> = self.messages.iter().cloned().collect();
         if self.operation == ProviderOperation::Restore {
             // Why a file could not be written is nowhere else.
-            messages.extend(self.unread.iter().cloned());
+            messages.extend_from_slice(self.trouble.kept());
         }
         messages.extend(self.fatal.clone());
         let exit = ProgramExit {
@@ -157,22 +155,20 @@ impl Done<'_> {
         };
         match exit_table::classify(TABLE, &exit) {
             Some(row) if !matches!(row.class, ExitClass::Failure(_)) => Ok(row),
-            row => Err(self.explain(exit_table::failure(super::NAME, row, &exit))),
+            row => {
+                let failure = exit_table::failure(super::NAME, row, &exit, &self.trouble);
+                Err(self.explain(failure))
+            }
         }
     }
 
-    /// Names the files that could not be read, shortened.
-    pub fn unread(&self) -> String {
-        let mut text = if self.unread.is_empty() {
-            self.messages.back().cloned().unwrap_or_default()
-        } else {
-            self.unread.join("; ")
-        };
-        let more = self.unread_count - self.unread.len();
-        if more > 0 {
-            text = format!("{text}; and {more} more");
-        }
-        exit_table::shortened(text)
+    /// Why a snapshot does not hold everything, if that is the meaning of the `row`.
+    pub fn incomplete(&self, row: &Row) -> Option<Problem> {
+        (row.class == ExitClass::Incomplete).then(|| {
+            let mut problem = exit_table::incomplete(row, self.messages.back(), &self.trouble);
+            self.fill(&mut problem);
+            problem
+        })
     }
 
     /// Space freed by a prune, as restic prints it.
@@ -197,20 +193,25 @@ impl Done<'_> {
         }
     }
 
+    /// Fills in the placeholders of a remedy.
+    fn fill(&self, problem: &mut Problem) {
+        if let Some(remedy) = &mut problem.remedy {
+            let file = self.settings.password_file.display().to_string();
+            *remedy = remedy
+                .replace("{passwordFile}", &file)
+                .replace("{instance}", &self.settings.instance);
+        }
+    }
+
     fn explain(&self, mut failure: Failure) -> Failure {
-        let file = self.settings.password_file.display().to_string();
+        self.fill(&mut failure.problem);
+        let file = self.settings.password_file.display();
         if let Some(remedy) = &mut failure.problem.remedy {
-            *remedy = remedy.replace("{passwordFile}", &file);
             if self.exit.code == Some(12) && self.settings.password_generated {
                 *remedy = format!(
                     "the repository is older than the password that was generated into {file}: put the stored password of the repository there"
                 );
             }
-        }
-        if matches!(failure.kind, FailureKind::Failed | FailureKind::Damaged)
-            && self.unread_count > 0
-        {
-            failure.problem.message = format!("{}: {}", failure.problem.message, self.unread());
         }
         failure
     }
@@ -228,11 +229,10 @@ impl Done<'_> {
             }
             Some(Message::Summary(summary)) => self.summary = Some(summary),
             Some(Message::Error(error)) => {
-                let text = error.text();
+                let text = trouble::printable(error.text().as_bytes());
                 observer.note(&text);
-                self.unread_count += 1;
-                if self.unread.len() < NAMED && !self.unread.contains(&text) {
-                    self.unread.push(text);
+                if !error.is_of_scan() {
+                    self.trouble.add(&text);
                 }
             }
             Some(Message::ExitError { message }) => self.fatal = Some(message),
@@ -244,7 +244,7 @@ impl Done<'_> {
             }
             Some(Message::Other) => {}
             None if is_error => {
-                let text = exit_table::printable(&line);
+                let text = trouble::printable(&line);
                 if !text.is_empty() {
                     self.retry_limit.hear(&text, Instant::now());
                     observer.note(&text);

@@ -109,6 +109,7 @@ pub struct ItemError {
     error: Inner,
     message: String,
     item: String,
+    during: String,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -118,6 +119,11 @@ struct Inner {
 }
 
 impl ItemError {
+    /// It counts what a backup will read, which meets the same error again.
+    pub fn is_of_scan(&self) -> bool {
+        self.during == "scan"
+    }
+
     pub fn text(&self) -> String {
         let message = if self.error.message.is_empty() {
             &self.message

@@ -12,11 +12,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::exit_table::{ExitClass, ProviderOperation};
+use super::exit_table::ProviderOperation;
 use super::retention;
 use super::{Backup, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot};
 use crate::base::outcome::Failure;
-use crate::base::problem::Problem;
 use crate::plan::{Plan, Retention};
 use call::Call;
 use settings::Settings;
@@ -81,17 +80,13 @@ impl Provider for Restic {
         let done = call.arguments(["--"]).arguments(selection.paths).run(job)?;
         let row = done.check()?;
         let summary = done.summary.as_ref().context("restic printed no summary")?;
-        let incomplete = (row.class == ExitClass::Incomplete).then(|| {
-            let message = format!("{}: {}", row.meaning, done.unread());
-            Problem::new(message, row.remedy)
-        });
         Ok(Backup {
             saved: LastSnapshot {
                 snapshot: summary.snapshot_id.clone(),
                 repository: None,
             },
             totals: summary.totals(),
-            incomplete,
+            incomplete: done.incomplete(row),
         })
     }
 
@@ -118,9 +113,8 @@ impl Provider for Restic {
             .arguments(["--tag", &self.tag, "--host", &self.host])
             .run(job)?;
         done.check()?;
-        let list = messages::snapshots(&done.text, INCOMPLETE)
-            .context("restic's list of snapshots cannot be read")?;
-        Ok(list)
+        messages::snapshots(&done.text, INCOMPLETE)
+            .map_err(|error| super::unparsable("restic's list of snapshots", &error))
     }
 
     fn missing(

@@ -26,6 +26,8 @@ pub struct Settings {
     pub password_file: PathBuf,
     /// The password was generated on this machine.
     pub password_generated: bool,
+    /// Name of the instance, for messages.
+    pub instance: String,
 }
 
 impl Settings {
@@ -67,6 +69,7 @@ impl Settings {
             options,
             password_file: plan.repository.credentials.password.clone(),
             password_generated: plan.repository.password_generated,
+            instance: plan.instance.clone(),
         })
     }
 }

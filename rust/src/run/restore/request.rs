@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::outcome::{self, Outcome};
-use crate::base::paths::{InstancePaths, remove_if_there, write_atomically};
+use crate::base::paths::{InstancePaths, Readers, remove_if_there, write_for};
 use crate::base::problem::Problem;
 
 /// The version of [`Request`] and [`Restored`].
@@ -162,7 +162,7 @@ pub(super) fn leave_result(directories: &InstancePaths, restored: &Restored) {
     let path = directories.restore_result();
     let written = serde_json::to_vec(restored)
         .map_err(Into::into)
-        .and_then(|json| write_atomically(&path, &json));
+        .and_then(|json| write_for(Readers::Owner, &path, &json));
     if let Err(error) = written {
         log::error!("cannot write {}: {error}", path.display());
     }

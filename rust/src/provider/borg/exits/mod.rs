@@ -19,9 +19,9 @@ const CHECKING: &[ProviderOperation] = &[ProviderOperation::Check];
 const RESTORE: &[ProviderOperation] = &[ProviderOperation::Restore];
 
 const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
-const LOOK: &str = "read borg's output above and the journal of the run";
+const LOOK: &str = "read borg's output in the journal of the run: `backupservice logs {instance}`";
 const CREATED: &str = "check repository.path; the next backup creates the repository";
-const READABLE: &str = "make it readable or exclude it with excludePatterns";
+const READABLE: &str = "see what it is with `backupservice logs {instance}`, and make it readable or exclude it with excludePatterns";
 const REMOVED: &str = "check that it exists, and what removes it";
 const CHECK: &str =
     "run `borg check` on the repository as the user backupservice, and look for a failing disk";
@@ -96,7 +96,7 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::Says("Could not resolve hostname"), TRANSIENT, "the server's name cannot be resolved", NETWORK),
     row(&[], Sign::Code(80), TRANSIENT, "the connection broke", NETWORK),
     row(&[], Sign::Code(87), TRANSIENT, "the connection broke", NETWORK),
-    row(&[], Sign::Code(81), FAILED, "the server closed the connection", "borg's output above may tell more: check repository.sshKnownHostsFile and repository.sshKeyFile, that borg is installed on the server, and that its authorized_keys allow it"),
+    row(&[], Sign::Code(81), FAILED, "the server closed the connection", "read borg's output with `backupservice logs {instance}`; check repository.sshKnownHostsFile and repository.sshKeyFile, that borg is installed on the server, and that its authorized_keys allow it"),
     row(&[], Sign::Code(83), FAILED, "the server does not allow this path", "check repository.path and the server's authorized_keys"),
     row(&[], Sign::Code(0), ExitClass::Success, "done", ""),
     row(&[], Sign::Code(1), FAILED, "it had warnings", LOOK),

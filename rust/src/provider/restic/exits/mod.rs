@@ -13,7 +13,8 @@ const DAMAGED: ExitClass = ExitClass::Failure(FailureKind::Damaged);
 const CANCELLED: ExitClass = ExitClass::Failure(FailureKind::Cancelled);
 
 const NETWORK: &str = "check the network, the server and repository.path; the run is tried again";
-const LOOK: &str = "read restic's output above and the journal of the run";
+const LOOK: &str =
+    "read restic's output in the journal of the run: `backupservice logs {instance}`";
 
 /// The first row that fits counts.
 pub const TABLE: &[Row] = &[
@@ -58,7 +59,7 @@ pub const TABLE: &[Row] = &[
         Sign::Code(3),
         ExitClass::Incomplete,
         "some of the data could not be read",
-        "make it readable or exclude it with excludePatterns",
+        "see what it is with `backupservice logs {instance}`, and make it readable or exclude it with excludePatterns",
     ),
     row(
         &[ProviderOperation::Backup],
