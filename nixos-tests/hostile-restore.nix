@@ -1,5 +1,6 @@
 # Restores in place of services that attack them: what a service's user owns, it exchanges
-# for links while the provider writes. And what a mount point is like afterwards.
+# for links while the provider writes. What a mount point is like afterwards. And file systems
+# that refuse owners: the kernel refuses them to whoever lacks CAP_CHOWN, all the same.
 { ... }:
 {
   name = "hostile-restore";
@@ -57,6 +58,9 @@
         if [ -e /run/gate/shut ]; then
           touch /run/gate/reached
           while [ -e /run/gate/shut ]; do sleep 0.1; done
+        fi
+        if [ -e /run/gate/no-owners ]; then
+          exec /usr/bin/python3 -c 'import ctypes, os, sys; ctypes.CDLL(None).prctl(47, 3, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])' "$0.real" "$@"
         fi
     esac
     exec "$0.real" "$@"
@@ -148,6 +152,28 @@
                 machine.succeed(f"mkdir {media} && mount -t tmpfs tmpfs {media} && echo live > {media}/file")
                 refused(f"backupservice restore {name}", f"{media} is mounted below {source}")
                 machine.succeed(f"grep live {media}/file && umount {media} && rmdir {media}")
+
+        with subtest(f"{name}: where owners are refused, nothing is stopped"):
+            drop_in = f"/run/systemd/system/backupservice-{name}-restore@.service.d/owners.conf"
+            machine.succeed(
+                f"mkdir -p {drop_in.rpartition('/')[0]}",
+                f"printf '[Service]\nCapabilityBoundingSet=~CAP_CHOWN\nAmbientCapabilities=~CAP_CHOWN\n' > {drop_in}",
+                "systemctl daemon-reload",
+            )
+            before = looks(data)
+            refused(f"backupservice restore {name}", "refuses user")
+            assert looks(data) == before, before + looks(data)
+            machine.succeed(f"rm {drop_in} && systemctl daemon-reload")
+
+        with subtest(f"{name}: data that could not be given its owners takes no place"):
+            machine.succeed(f"touch /run/gate/no-owners && echo live > {data}/note")
+            status, said = machine.execute(f"backupservice restore {name} 2>&1")
+            assert status == 1 and "belong to another user or group" in said, (status, said)
+            machine.succeed(f"grep live {data}/note", "systemctl is-active keeper")
+            machine.fail(f"ls -d {data}/.*before-restore* {data}/.*backupservice*")
+            status, said = machine.execute(f"backupservice restore {name} --target /srv/elsewhere-{name} 2>&1")
+            assert status == 1 and "belong to another user or group" in said, (status, said)
+            machine.succeed(f"rm -r /run/gate/no-owners /srv/elsewhere-{name} && echo saved > {data}/note")
 
         with subtest(f"{name}: names beside the data cannot be exchanged while the provider writes"):
             begin(f"backupservice restore {name}")

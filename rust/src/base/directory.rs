@@ -87,7 +87,7 @@ pub fn make_in(above: impl AsFd, name: &OsStr, mode: u32) -> io::Result<OwnedFd>
     // Whoever may change names here can have put another directory in its place.
     if rustix::fs::fstat(&new)?.st_uid != rustix::process::geteuid().as_raw() {
         return Err(io::Error::other(
-            "somebody else has put another directory in its place",
+            "it does not belong to us: its file system has no owners, or somebody else has put another directory in its place",
         ));
     }
     rustix::fs::fchmod(&new, Mode::from_raw_mode(mode))?;

@@ -8,6 +8,7 @@ pub mod lock;
 pub mod measure;
 pub mod mounts;
 pub mod outcome;
+pub mod owners;
 pub mod paths;
 pub mod problem;
 pub mod process;

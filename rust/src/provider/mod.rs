@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::cancel::Cancel;
 use crate::base::measure::{Progress, Totals};
 use crate::base::outcome::{Failure, FailureKind};
+use crate::base::owners::Owners;
 use crate::base::paths::InstancePaths;
 use crate::base::problem::{Private, Problem};
 use crate::plan::pattern::Pattern;
@@ -93,17 +94,16 @@ pub trait Provider {
         job: &mut Job<'_>,
     ) -> Result<Vec<PathBuf>, Failure>;
 
-    /// Bytes that the files of `paths` and below need on a disk, at most: a file with
-    /// several names counts once, holes may count.
+    /// What the snapshot holds of `paths` and below.
     ///
     /// # Errors
     /// The repository cannot be read.
-    fn size(
+    fn contents(
         &self,
         snapshot: &Snapshot,
         paths: &[PathBuf],
         job: &mut Job<'_>,
-    ) -> Result<u64, Failure>;
+    ) -> Result<Contents, Failure>;
 
     /// Writes `path` of the snapshot, a directory with all below it or a file, as
     /// `into/<last component of path>`, with owners, modes, times, ACLs and extended
@@ -202,6 +202,16 @@ pub struct Backup {
 
 /// Remedy when a repository is not the one that holds the last snapshot.
 pub const OTHER_REPOSITORY: &str = "check repository.path, that the right disk is mounted, and that nobody has put an older copy in its place; if it is to be used as it is, `backupservice run NAME --new-repository`";
+
+/// Result of [`Provider::contents`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Bytes that the files need on a disk, at most: a file with several names counts once,
+    /// holes may count.
+    pub bytes: u64,
+    /// Owners of everything that [`Provider::restore`] makes.
+    pub owners: Owners,
+}
 
 /// Result of [`Provider::forget`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,12 +4,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use crate::common::real::{Program, back_up, machine, only, with};
 use backupservice::base::outcome::FailureKind;
+use backupservice::base::owners::Owners;
 
 with_each_provider! {
     odd_names_and_modes_survive
@@ -17,6 +19,7 @@ with_each_provider! {
     names_that_are_not_utf_8_survive
     one_file_can_be_restored
     the_space_that_is_needed_is_told
+    owners_are_told
     what_a_snapshot_does_not_hold_is_not_restored
     only_what_was_asked_for_is_restored
 }
@@ -135,18 +138,44 @@ fn the_space_that_is_needed_is_told(program: Program) {
         .snapshot;
     let size = |paths: &[&str]| {
         let paths: Vec<PathBuf> = paths.iter().map(|path| source.join(path)).collect();
-        let mut size = 0;
         with(&machine, |provider, job| {
             let snapshot = only(provider, job, &snapshot);
-            size = provider.size(&snapshot, &paths, job).unwrap();
-        });
-        size
+            provider.contents(&snapshot, &paths, job).unwrap().bytes
+        })
     };
     // "content" is in the file that each machine has.
     assert_eq!(size(&[""]), 4007);
     assert_eq!(size(&["a"]), 1000);
     assert_eq!(size(&["a/b/file"]), 1000);
     assert_eq!(size(&["a", "file"]), 1007);
+}
+
+fn owners_are_told(program: Program) {
+    let Some(machine) = machine(program) else {
+        return;
+    };
+    let source = machine.source();
+    fs::create_dir_all(source.join("a/b")).unwrap();
+    fs::hard_link(source.join("file"), source.join("a/link")).unwrap();
+    symlink("/nowhere", source.join("a/b/symlink")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, source.join("fifo"), rustix::fs::Mode::RUSR).unwrap();
+    let mut expected = Owners::default();
+    expected.count(&source).unwrap();
+    // Sockets are not restored.
+    let _socket = UnixListener::bind(source.join("socket")).unwrap();
+    let paths = [source.clone()];
+    let snapshot = back_up(&machine, &paths).unwrap().saved.snapshot;
+    let target = machine.path("target");
+    fs::create_dir(&target).unwrap();
+    with(&machine, |provider, job| {
+        let snapshot = only(provider, job, &snapshot);
+        let contents = provider.contents(&snapshot, &paths, job).unwrap();
+        assert_eq!(contents.owners, expected);
+        provider.restore(&snapshot, &source, &target, job).unwrap();
+    });
+    let mut restored = Owners::default();
+    restored.count(&target.join("data")).unwrap();
+    assert_eq!(restored, expected);
 }
 
 fn one_file_can_be_restored(program: Program) {

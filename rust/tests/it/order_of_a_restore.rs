@@ -305,3 +305,47 @@ fn names_beside(machine: &Machine) -> Vec<String> {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect()
 }
+
+#[test]
+fn a_file_system_that_refuses_owners_is_found_before_anything_is_stopped() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().owner = Some((u32::MAX - 1, 0));
+    let restored = machine.restore(&Request::whole("latest"));
+    let error = restored.error.unwrap();
+    if rustix::process::geteuid().is_root() {
+        // It may give files to anybody, and so only what was restored shows it.
+        assert!(error.message.contains("another user or group"), "{error}");
+    } else {
+        assert!(error.message.contains("refuses user"), "{error}");
+        assert_eq!(machine.happened(), "");
+    }
+    assert_eq!(restored.outcome, Outcome::Failed);
+    assert_untouched(&machine);
+}
+
+#[test]
+fn what_does_not_belong_to_its_owner_takes_no_place() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().unrestored = 1;
+    let restored = machine.restore(&Request::whole("latest"));
+    let error = restored.error.unwrap();
+    assert!(error.message.contains("of 3 files"), "{error}");
+    assert_eq!(restored.outcome, Outcome::Failed);
+    assert!(restored.restored.is_empty() && restored.safety_copies.is_empty());
+    assert_untouched(&machine);
+
+    let request = Request {
+        target: Some(machine.path("elsewhere")),
+        ..Request::whole("latest")
+    };
+    let restored = machine.restore(&request);
+    assert_eq!(restored.outcome, Outcome::Failed, "{restored}");
+}
+
+/// The data is what it was, and alone.
+fn assert_untouched(machine: &Machine) {
+    let content = fs::read_to_string(machine.source().join("file"));
+    assert_eq!(content.unwrap(), "content");
+    let beside = fs::read_dir(machine.path("srv")).unwrap();
+    assert_eq!(beside.count(), 1);
+}

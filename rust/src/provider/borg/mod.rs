@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 use super::exit_table::ProviderOperation;
 use super::{
-    Backup, Forgotten, Job, LastSnapshot, OTHER_REPOSITORY, Provider, Selection, Snapshot,
+    Backup, Contents, Forgotten, Job, LastSnapshot, OTHER_REPOSITORY, Provider, Selection, Snapshot,
 };
 use crate::base::outcome::Failure;
 use crate::base::paths::InstancePaths;
@@ -223,25 +223,26 @@ impl Provider for Borg {
             .collect())
     }
 
-    fn size(
+    fn contents(
         &self,
         snapshot: &Snapshot,
         paths: &[PathBuf],
         job: &mut Job<'_>,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Contents, Failure> {
         let name = self.name_of(&snapshot.id, job)?;
         // Of the names of one file, all but the first have no size.
         let done = Call::new(&self.settings, ProviderOperation::Contents)
-            .arguments(["list", "--format", "{size}{NUL}", "--"])
+            .arguments(["list", "--format", "{size} {uid} {gid}{NUL}", "--"])
             .arguments([format!("::{name}")])
             .arguments(paths.iter().map(|path| styled("pp", path)))
             .run(job)?;
         done.check()?;
-        let text = String::from_utf8_lossy(&done.text);
-        let sizes = text
-            .split('\0')
-            .filter_map(|size| size.trim().parse::<u64>().ok());
-        Ok(sizes.sum())
+        messages::contents(&done.text).ok_or_else(|| {
+            Failure::new(
+                "borg's list of files cannot be read",
+                "check that borg's version is one that is supported",
+            )
+        })
     }
 
     fn restore(

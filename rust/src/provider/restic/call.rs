@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::exits::TABLE;
-use super::messages::{self, Message, Summary};
+use super::messages::{self, Message, Node, Summary};
 use super::retry_limit::RetryLimit;
 use super::settings::Settings;
 use crate::base::outcome::Failure;
 use crate::base::problem::Problem;
 use crate::base::process::{self, Command, Exit, Line};
-use crate::provider::Job;
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 use crate::provider::trouble::{self, Trouble};
+use crate::provider::{Contents, Job};
 
 /// Number of last lines on standard error to keep.
 const REMEMBERED: usize = 20;
@@ -52,15 +52,19 @@ pub struct Done<'a> {
 /// The files of a listing.
 #[derive(Debug, Default)]
 pub struct Listed {
-    /// Their size in bytes, that of a file with several names once.
-    pub bytes: u64,
+    /// Their size and owners.
+    pub contents: Contents,
     inodes: HashSet<u64>,
 }
 
 impl Listed {
-    fn add(&mut self, size: u64, inode: u64) {
-        if size > 0 && (inode == 0 || self.inodes.insert(inode)) {
-            self.bytes += size;
+    fn add(&mut self, node: &Node) {
+        // A file with several names counts once.
+        if node.size > 0 && (node.inode == 0 || self.inodes.insert(node.inode)) {
+            self.contents.bytes += node.size;
+        }
+        if node.is_restored() {
+            self.contents.owners.add(node.uid, node.gid);
         }
     }
 }
@@ -238,9 +242,9 @@ impl Done<'_> {
             Some(Message::ExitError { message }) => self.fatal = Some(message),
             Some(Message::Initialized) => self.initialized = true,
             Some(Message::Changed { new_snapshot_id }) => self.changed = Some(new_snapshot_id),
-            Some(Message::Node { path, size, inode }) => {
-                self.sought.retain(|sought| sought != Path::new(&path));
-                self.listed.add(size, inode);
+            Some(Message::Node(node)) => {
+                self.sought.retain(|sought| sought != Path::new(&node.path));
+                self.listed.add(&node);
             }
             Some(Message::Other) => {}
             None if is_error => {

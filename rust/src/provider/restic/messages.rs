@@ -30,16 +30,7 @@ pub enum Message {
         new_snapshot_id: String,
     },
     /// An item of a listing.
-    Node {
-        /// Path in the snapshot.
-        path: String,
-        /// Size of a file in bytes.
-        #[serde(default)]
-        size: u64,
-        /// Number of the file on its file system; 0 if the snapshot does not tell.
-        #[serde(default)]
-        inode: u64,
-    },
+    Node(Node),
     /// Something else.
     #[serde(other)]
     Other,
@@ -48,6 +39,30 @@ pub enum Message {
 /// The message, unless the line is something else.
 pub fn parse(line: &[u8]) -> Option<Message> {
     serde_json::from_slice(line).ok()
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Node {
+    /// Path in the snapshot.
+    pub path: String,
+    #[serde(rename = "type")]
+    kind: String,
+    /// Size of a file in bytes.
+    pub size: u64,
+    /// Number of the file on its file system; 0 if the snapshot does not tell.
+    pub inode: u64,
+    /// Number of its user.
+    pub uid: u32,
+    /// Number of its group.
+    pub gid: u32,
+}
+
+impl Node {
+    /// Sockets and the like are saved, but not restored.
+    pub fn is_restored(&self) -> bool {
+        !["socket", "irregular", ""].contains(&self.kind.as_str())
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -231,14 +246,15 @@ mod tests {
                 message: "Fatal: repository does not exist".into()
             })
         );
-        let node = br#"{"name":"f","type":"file","path":"/a/f","uid":0,"message_type":"node","struct_type":"node"}"#;
+        let node = br#"{"name":"f","type":"file","path":"/a/f","uid":7,"message_type":"node","struct_type":"node"}"#;
         assert_eq!(
             parse(node),
-            Some(Message::Node {
+            Some(Message::Node(Node {
                 path: "/a/f".into(),
-                size: 0,
-                inode: 0,
-            })
+                kind: "file".into(),
+                uid: 7,
+                ..Node::default()
+            }))
         );
         let verbose = br#"{"message_type":"verbose_status","action":"new","item":"/x"}"#;
         assert_eq!(parse(verbose), Some(Message::Other));

@@ -14,7 +14,7 @@ use anyhow::Context;
 
 use super::exit_table::ProviderOperation;
 use super::retention;
-use super::{Backup, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot};
+use super::{Backup, Contents, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot};
 use crate::base::outcome::Failure;
 use crate::plan::{Plan, Retention};
 use call::Call;
@@ -132,19 +132,19 @@ impl Provider for Restic {
         Ok(done.sought)
     }
 
-    fn size(
+    fn contents(
         &self,
         snapshot: &Snapshot,
         paths: &[PathBuf],
         job: &mut Job<'_>,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Contents, Failure> {
         let done = Call::new(&self.settings, ProviderOperation::Contents)
             .arguments(["ls", "--json", "--no-lock", "--recursive", "--"])
             .arguments([&snapshot.id])
             .arguments(paths)
             .run(job)?;
         done.check()?;
-        Ok(done.listed.bytes)
+        Ok(done.listed.contents)
     }
 
     fn restore(

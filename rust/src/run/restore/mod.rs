@@ -2,6 +2,7 @@
 
 mod held;
 mod incoming;
+mod owners;
 mod place;
 mod preflight;
 mod replace;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::base::lock;
 use crate::base::lock::Mode;
 use crate::base::outcome::{Failure, Outcome};
+use crate::base::owners::Owners;
 use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
 use crate::report::Report;
@@ -108,7 +110,7 @@ impl RestoreWork<'_> {
             .iter()
             .map(|path| Incoming::plan(path, &self.plan.sources, &invocation.id))
             .collect::<Result<Vec<_>, _>>()?;
-        preflight::check(
+        let owners = preflight::check(
             self.plan,
             &incoming,
             &wanted,
@@ -117,7 +119,7 @@ impl RestoreWork<'_> {
             &*provider,
             (invocation.units, invocation.cancel, &mut self.report),
         )?;
-        self.in_place(&*provider, &snapshot, &incoming)
+        self.in_place(&*provider, &snapshot, &incoming, &owners)
     }
 
     fn select(
@@ -159,15 +161,20 @@ impl RestoreWork<'_> {
         wanted: &place::Wanted,
         target: &Path,
     ) -> Result<(), Failure> {
+        let cancel = self.invocation.cancel;
+        let held = observed(&mut self.report, cancel, |job| {
+            provider.contents(snapshot, &wanted.paths, job)
+        })?;
         for path in wanted.paths.iter().chain(&wanted.dumps) {
-            self.invocation.cancel.check("restore")?;
+            cancel.check("restore")?;
             let (directory, restored) = place::below(target, path)?;
-            observed(&mut self.report, self.invocation.cancel, |job| {
+            observed(&mut self.report, cancel, |job| {
                 provider.restore(snapshot, path, &directory, job)
             })?;
             self.done.restored.push(restored);
         }
-        Ok(())
+        let files = self.done.restored.iter().take(wanted.paths.len());
+        owners::check_restored(&held.owners, files.map(PathBuf::as_path))
     }
 
     fn in_place(
@@ -175,12 +182,13 @@ impl RestoreWork<'_> {
         provider: &dyn Provider,
         snapshot: &Snapshot,
         incoming: &[Incoming],
+        owners: &Owners,
     ) -> Result<(), Failure> {
         let directories = &self.invocation.directories;
         let started = self.report.started();
         let intent = Intent::new(self.plan, Operation::Restore, &self.invocation.id, started);
         let mut journal = Journal::begin(&directories.restore_intent(), intent)?;
-        let result = self.replace(provider, snapshot, incoming, &mut journal);
+        let result = self.replace(provider, snapshot, (incoming, owners), &mut journal);
 
         let outcome = result
             .as_ref()

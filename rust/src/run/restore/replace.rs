@@ -2,6 +2,7 @@
 
 use crate::base::cancel::Cancel;
 use crate::base::outcome::Failure;
+use crate::base::owners::Owners;
 use crate::plan::Stream;
 use crate::provider::{Provider, Snapshot};
 use crate::run::observer::observed;
@@ -11,14 +12,14 @@ use crate::steps::{quiesce, streams};
 
 use super::incoming::Incoming;
 use super::swap::Swap;
-use super::{RestoreWork, place, request};
+use super::{RestoreWork, owners, place, request};
 
 impl RestoreWork<'_> {
     pub(super) fn replace(
         &mut self,
         provider: &dyn Provider,
         snapshot: &Snapshot,
-        incoming: &[Incoming],
+        (incoming, owners): (&[Incoming], &Owners),
         journal: &mut Journal,
     ) -> Result<(), Failure> {
         let invocation = self.invocation;
@@ -65,6 +66,8 @@ impl RestoreWork<'_> {
             })?;
             item.check()?;
         }
+        let fresh = incoming.iter().map(|item| item.fresh.as_path());
+        owners::check_restored(owners, fresh)?;
         // A restore of one path leaves databases alone.
         let streams = match self.request.path {
             None => &self.plan.streams[..],

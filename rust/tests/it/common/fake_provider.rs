@@ -12,9 +12,10 @@ use backupservice::base::outcome::{Failure, FailureKind};
 use backupservice::base::problem::Problem;
 use backupservice::plan::Retention;
 use backupservice::provider::{
-    Backup, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot,
+    Backup, Contents, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot,
 };
 use jiff::Timestamp;
+use rustix::process::{getegid, geteuid};
 
 use super::Log;
 
@@ -38,6 +39,10 @@ pub struct Script {
     pub maintenance: VecDeque<(&'static str, FailureKind)>,
     /// When the only snapshot was made.
     pub saved: Option<Timestamp>,
+    /// User and group of all files, unless they are our own.
+    pub owner: Option<(u32, u32)>,
+    /// Number of files that should be restored and are not.
+    pub unrestored: usize,
     /// What is not there any more after everything was restored.
     pub loses: Option<PathBuf>,
 }
@@ -158,8 +163,23 @@ impl Provider for FakeProvider {
         Ok(self.script.borrow().missing.clone())
     }
 
-    fn size(&self, _: &Snapshot, _: &[PathBuf], _: &mut Job<'_>) -> Result<u64, Failure> {
-        Ok(self.script.borrow().bytes.unwrap_or(7))
+    fn contents(
+        &self,
+        _: &Snapshot,
+        paths: &[PathBuf],
+        _: &mut Job<'_>,
+    ) -> Result<Contents, Failure> {
+        let script = self.script.borrow();
+        let own = (geteuid().as_raw(), getegid().as_raw());
+        let (user, group) = script.owner.unwrap_or(own);
+        let mut contents = Contents {
+            bytes: script.bytes.unwrap_or(7),
+            ..Contents::default()
+        };
+        for _ in 0..2 * paths.len() + script.unrestored {
+            contents.owners.add(user, group);
+        }
+        Ok(contents)
     }
 
     /// Everything it restores is a directory with one file, but for dumps.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::base::measure::{Progress, Totals};
+use crate::provider::Contents;
 
 /// A line on standard error.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -179,6 +180,22 @@ impl Listed {
     pub fn paths(&self) -> Vec<PathBuf> {
         serde_json::from_str(&self.comment).unwrap_or_default()
     }
+}
+
+/// Sizes and owners, as [`super::Borg`] lists them; `None` if the text is something else.
+pub fn contents(text: &[u8]) -> Option<Contents> {
+    let mut contents = Contents::default();
+    for item in text.split(|byte| *byte == 0) {
+        let item = std::str::from_utf8(item).ok()?.trim();
+        if item.is_empty() {
+            continue;
+        }
+        let mut numbers = item.split(' ');
+        contents.bytes += numbers.next()?.parse::<u64>().ok()?;
+        let mut owner = || numbers.next()?.parse().ok();
+        contents.owners.add(owner()?, owner()?);
+    }
+    Some(contents)
 }
 
 /// A comment that [`Listed::paths`] reads.
