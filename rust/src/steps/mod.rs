@@ -5,5 +5,6 @@ pub mod hook_facts;
 pub mod hooks;
 pub mod journal;
 pub mod quiesce;
+pub mod restore_names;
 pub mod streams;
 pub mod undo;

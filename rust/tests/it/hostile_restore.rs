@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::common::Machine;
 use backupservice::base::outcome::Outcome;
+use backupservice::run::recover::ServiceResult;
 use backupservice::run::restore::request::Request;
+use backupservice::steps::journal::Operation;
 
 /// A directory in which everybody may change names.
 fn open_to_all(path: &Path) {
@@ -135,4 +137,51 @@ fn a_restore_that_does_not_fit_stops_nothing() {
     assert_eq!(machine.happened(), "");
     let error = restored.error.unwrap().to_string();
     assert!(error.contains("has room for"), "{error}");
+}
+
+#[test]
+fn a_planted_journal_of_a_restore_moves_and_removes_nothing() {
+    let machine = Machine::new();
+    let victim = victim(&machine);
+    let evil = machine.path("evil");
+    fs::create_dir(&evil).unwrap();
+    fs::write(evil.join("file"), "evil").unwrap();
+    // What a restore of the attacker's own data may have.
+    let own = machine.path("srv/.data.backupservice-new-77");
+    fs::create_dir(&own).unwrap();
+    let file = victim.join("file");
+    let roll_back = |from: &Path, existed: bool| {
+        serde_json::json!({ "action": "rollBack", "from": from, "to": file,
+            "fresh": own.join("data"), "existed": existed })
+    };
+    let steps = [
+        // Put in its place.
+        roll_back(&evil.join("file"), true),
+        // Moved to where it is removed.
+        roll_back(&evil.join("absent"), false),
+        roll_back(&victim.join(".file.before-restore-20261121T034701Z"), false),
+        serde_json::json!({ "action": "remove", "path": victim }),
+        serde_json::json!({ "action": "attributes", "path": victim,
+            "notes": evil, "committed": false }),
+    ];
+    let journal = machine.directories().restore_intent();
+    for step in steps {
+        let mut step = step;
+        step["done"] = false.into();
+        let intent = serde_json::json!({
+            "version": 1, "instance": "app", "provider": "restic", "operation": "restore",
+            "runId": "77", "started": "2026-11-21T03:47:01Z", "outcome": null, "snapshot": null,
+            "attempt": 1, "phase": "swap", "steps": [step],
+        });
+        fs::write(&journal, intent.to_string()).unwrap();
+        let recovered = machine.recover(Operation::Restore, &ServiceResult::default());
+        assert_untouched(&victim);
+        let error = recovered.unwrap_err().to_string();
+        assert!(error.contains("intent.json"), "{error}");
+        assert!(journal.exists(), "it is kept, for somebody to look at");
+        // Nor does the next run.
+        machine.restore(&Request::whole("latest"));
+        machine.back_up();
+        assert_untouched(&victim);
+    }
 }

@@ -254,14 +254,15 @@ fn a_restore_killed_at_any_step_has_the_old_data_or_the_new() {
 #[test]
 fn a_swap_is_rolled_back_after_a_crash() {
     let machine = Machine::new();
-    let aside = machine.path("srv/.data.before-restore-x");
+    let aside = machine.path("srv/.data.before-restore-20261121T034701Z");
     fs::rename(machine.source(), &aside).unwrap();
+    fs::create_dir(machine.path("srv/.data.backupservice-new-77")).unwrap();
     let intent = serde_json::json!({
         "version": 1, "instance": "app", "provider": "restic", "operation": "restore",
         "runId": "77", "started": "2026-11-21T03:47:01Z", "outcome": null, "snapshot": null,
         "attempt": 1, "phase": "swap",
         "steps": [{ "action": "rollBack", "from": aside, "to": machine.source(),
-                    "fresh": machine.path("srv/.fresh"), "existed": true, "done": false }],
+                    "fresh": machine.path("srv/.data.backupservice-new-77/data"), "existed": true, "done": false }],
     });
     let path = machine.directories().restore_intent();
     fs::create_dir_all(path.parent().unwrap()).unwrap();

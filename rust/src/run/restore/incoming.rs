@@ -5,7 +5,6 @@
 //! same file system. Where not even the root of the file system is ours alone, that is
 //! closed to everybody else meanwhile; see [`HeldDirectory`].
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,9 +17,7 @@ use crate::base::mounts;
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::real_path::{self, Directory, LastLink, RealPath};
 use crate::steps::journal::{Action, Journal};
-
-/// Suffix of safety copies, after the name of their data.
-pub const SAFETY: &str = ".before-restore-";
+use crate::steps::restore_names;
 
 /// One path on its way from the snapshot to its place.
 #[derive(Debug)]
@@ -82,26 +79,18 @@ impl Incoming {
         } else {
             parent
         };
-        let short: String = run_id.chars().take(8).collect();
-        let hidden = |place: &Path, end: &str| {
-            let mut hidden = OsString::from(".");
-            hidden.push(name);
-            hidden.push(end);
-            place.join(hidden)
-        };
-        let directory = hidden(&workplace.path, &format!(".backupservice-new-{short}"));
-        let notes = format!(".backupservice-attributes-{short}");
+        let directory = workplace.path.join(restore_names::incoming(name, run_id));
         let held = (real.is_mount_point || workplace.is_foreign).then(|| HeldDirectory {
-            notes: hidden(&workplace.path, &notes),
+            notes: workplace.path.join(restore_names::notes(name, run_id)),
             close: workplace.is_foreign,
             path: workplace.path.clone(),
         });
-        let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let now = Timestamp::now();
         Ok(Self {
             stored: stored.to_owned(),
             fresh: directory.join(stored_name),
             directory,
-            safety: unused(|end| hidden(home, &format!("{SAFETY}{now}{end}"))),
+            safety: unused(|number| home.join(restore_names::safety(name, now, number))),
             is_mount_point: real.is_mount_point,
             held,
             missing_parents: missing_parents(&real),
@@ -204,12 +193,10 @@ fn make_parent(path: &Path) -> io::Result<()> {
 }
 
 /// A path at which there is nothing yet: earlier safety copies are never touched.
-fn unused(path: impl Fn(&str) -> PathBuf) -> PathBuf {
-    let mut candidate = path("");
-    let mut number = 2;
-    while candidate.symlink_metadata().is_ok() {
-        candidate = path(&format!("-{number}"));
+fn unused(path: impl Fn(u32) -> PathBuf) -> PathBuf {
+    let mut number = 1;
+    while path(number).symlink_metadata().is_ok() {
         number += 1;
     }
-    candidate
+    path(number)
 }

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::incoming::{Incoming, SAFETY};
+use super::incoming::Incoming;
 use super::request::Restored;
 use crate::base::directory;
 use crate::base::outcome::Failure;
 use crate::steps::journal::Action;
+use crate::steps::restore_names;
 
 /// A change of names.
 #[derive(Clone, Debug)]
@@ -98,17 +99,13 @@ impl Incoming {
     fn held_by(&self, holder: &Path) -> Result<BTreeSet<OsString>, Failure> {
         let names =
             directory::names(holder).map_err(|error| self.cannot("list", holder, &error))?;
-        let mut safety = OsString::from(".");
-        safety.push(self.destination.file_name().unwrap_or_default());
-        safety.push(SAFETY);
+        let data = self.destination.file_name().unwrap_or_default();
         let notes = self.held.as_ref().and_then(|held| held.notes.file_name());
         let own = |name: &OsString| {
             name == "lost+found"
                 || self.directory.file_name() == Some(name)
                 || notes == Some(name)
-                || name
-                    .as_encoded_bytes()
-                    .starts_with(safety.as_encoded_bytes())
+                || restore_names::is_safety(name, data)
         };
         Ok(names.into_iter().filter(|name| !own(name)).collect())
     }
