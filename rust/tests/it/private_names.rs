@@ -29,7 +29,7 @@ fn unreadable_files_are_counted_and_not_named(program: Program) {
     for name in [PRIVATE, &hostile] {
         let file = machine.source().join(name);
         fs::write(&file, "x").unwrap();
-        fs::set_permissions(&file, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
     }
     // What root is allowed comes from capabilities.
     let real = machine.plan["provider"]["program"].clone();
@@ -80,10 +80,10 @@ fn nothing_that_a_program_says_is_public(program: Program) {
             pretend(&mut machine, &script);
             let said = journal_of(|| {
                 let record = machine.back_up_for_real().record;
-                assert_eq!(record.outcome == Outcome::Success, false, "{record}");
+                assert_ne!(record.outcome, Outcome::Success, "{record}");
                 machine.maintain_for_real();
                 let restored = machine.restore_for_real(&Request::whole("latest"));
-                assert_eq!(restored.outcome == Outcome::Success, false, "{restored}");
+                assert_ne!(restored.outcome, Outcome::Success, "{restored}");
             });
             let told = said.iter().any(|message| message.contains(PRIVATE));
             assert!(told, "{line}, {code}: {said:#?}");

@@ -189,12 +189,13 @@ impl Done<'_> {
     fn explain(&self, mut failure: Failure) -> Failure {
         self.fill(&mut failure.problem);
         let file = self.settings.password_file.display();
-        if let Some(remedy) = &mut failure.problem.remedy {
-            if self.exit.code == Some(WRONG_PASSWORD) && self.settings.password_generated {
-                *remedy = format!(
-                    "the repository is older than the password that was generated into {file}: put the stored password of the repository there"
-                );
-            }
+        if let Some(remedy) = &mut failure.problem.remedy
+            && self.exit.code == Some(WRONG_PASSWORD)
+            && self.settings.password_generated
+        {
+            *remedy = format!(
+                "the repository is older than the password that was generated into {file}: put the stored password of the repository there"
+            );
         }
         failure
     }
