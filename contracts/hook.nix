@@ -27,7 +27,7 @@ types.submodule {
       type = types.str;
       default = "15min";
       example = "90s";
-      description = "Maximum run time: a time span, see {manpage}`systemd.time(7)`. After it the hook is stopped and counts as failed.";
+      description = "Maximum run time: a time span, see {manpage}`systemd.time(7)`. After it the hook is stopped and counts as failed. A hook that is stopped gets SIGTERM, and SIGKILL a minute later.";
     };
     credentials = mkOption {
       type = types.attrsOf externalPath;

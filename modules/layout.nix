@@ -155,14 +155,17 @@ rec {
   # known only at run time: one per file that names it.
   passwordFile =
     instance:
-    let
-      inherit (instance) repository;
-      place = if repository.path != null then repository.path else repository.pathFile;
-    in
     if generatesPassword instance then
-      "${secretsDirectory}/${utils.escapeSystemdPath place}"
+      "${secretsDirectory}/${secretName instance}"
     else
-      repository.passwordFile;
+      instance.repository.passwordFile;
+
+  # The unit that generates it.
+  secretsUnit = instance: "backupservice-secrets@${secretName instance}";
+
+  secretName =
+    { repository, ... }:
+    utils.escapeSystemdPath (if repository.path != null then repository.path else repository.pathFile);
 
   # Credentials by name, each with its file.
   credentials =

@@ -11,6 +11,7 @@ let
   cfg = config.backupservice;
   layout = import ./layout.nix { inherit lib utils; };
   providers = import ./providers.nix { inherit lib pkgs; };
+  stoppedUnits = import ./access/stopped-units.nix { inherit config lib; };
   checkedJson = import ./checked-json.nix {
     inherit lib pkgs;
     inherit (cfg) package;
@@ -54,6 +55,10 @@ let
     ) layout.hookInfixes;
     quiesce = instance.quiesce.units;
     restoreUnits = instance.restore.units;
+    startable = {
+      quiesce = stoppedUnits instance.quiesce.units;
+      restore = stoppedUnits instance.restore.units;
+    };
     inherit (instance) retention;
     maintenance = { inherit (instance.maintenance) readData; };
     inherit (instance) guards conditions;

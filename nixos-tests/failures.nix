@@ -88,7 +88,7 @@
         machine.succeed("mv /var/lib/backupservice-secrets/srv-backup-known /root/kept")
         fails("known", "/var/lib/backupservice-secrets/srv-backup-known")
         machine.fail("test -e /var/lib/backupservice-secrets/srv-backup-known")
-        secrets = machine.succeed("journalctl --sync && journalctl --no-pager -u backupservice-secrets.service")
+        secrets = machine.succeed("journalctl --sync && journalctl --no-pager -u backupservice-secrets@srv-backup-known.service")
         assert "/srv/backup/known" in secrets, secrets
         machine.succeed("cp /root/kept /var/lib/backupservice-secrets/srv-backup-known")
         machine.succeed("systemctl start backupservice-known.service")

@@ -93,6 +93,24 @@
         machine.succeed(f"systemctl start backupservice-{name}.service")
     assert units() == UP, units()
 
+    with subtest("a unit that could not be started again is named, before anything is stopped"):
+        machine.succeed(
+            "printf '[Unit]\\nRequires=companion.service\\nAfter=companion.service\\n[Service]\\nExecStart=sleep infinity\\n'"
+            " > /run/systemd/system/stranger.service",
+            "systemctl daemon-reload && systemctl start stranger.service",
+        )
+        before = [machine.get_unit_property(unit, "InvocationID") for unit in ("app.service", "stranger.service")]
+        machine.fail("systemctl start backupservice-a.service")
+        after = [machine.get_unit_property(unit, "InvocationID") for unit in ("app.service", "stranger.service")]
+        machine.succeed("systemctl is-active stranger.service")
+        assert units() == UP and after == before, (units(), before, after)
+        error = outcome("a")["error"]
+        assert "stranger.service" in error["message"] and "systemd.services" in error["remedy"], error
+        # An idle one takes no harm.
+        machine.succeed("systemctl stop stranger.service && systemctl start backupservice-a.service")
+        assert units() == UP, units()
+        machine.succeed("rm /run/systemd/system/stranger.service && systemctl daemon-reload")
+
     for first, second in (("a", "b"), ("b", "a")):
         with subtest(f"the unit is started by the last: {first} ends before {second}"):
             begin("a")

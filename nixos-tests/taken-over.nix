@@ -1,5 +1,5 @@
-# Somebody has taken over the backup of `a`: a shell takes the place of the executor, in the
-# sandbox of its unit. It becomes nobody else, writes nothing outside of its own state, and
+# Somebody has taken over the backup of `a`, or the monitor: a shell takes the place of the
+# executor, in the sandbox of its unit. It becomes nobody else, writes nothing outside of its own state, and
 # steers nothing that has more rights. Each refusal has its negative control.
 { pkgs, ... }:
 {
@@ -65,6 +65,11 @@
       environment.etc."taken-over".source = pkgs.writeShellScript "taken-over" ''
         . /var/lib/backupservice/a/attack > /var/lib/backupservice/a/said 2>&1
       '';
+      environment.etc."taken-over-monitor".source = pkgs.writeShellScript "taken-over-monitor" ''
+        . /var/lib/backupservice/a/attack 2>&1
+      '';
+      # Its input is in the journal.
+      backupservice.notify.hooks.tell.command = "cat";
       systemd.services.app = sleeping;
       systemd.services.other = sleeping;
     };
@@ -274,6 +279,50 @@
         machine.fail("systemctl is-active app.service")
         assert "did-it" in take_over(start("app.service")), "and started"
         machine.succeed("systemctl is-active app.service")
+
+    def take_over_monitor(script):
+        """Runs a shell script as the monitor, and returns what it says."""
+        watch = "backupservice-watch.service"
+        drop_in = f"/run/systemd/system/{watch}.d/taken-over.conf"
+        program = machine.succeed("readlink -f /etc/taken-over-monitor").strip()
+        machine.succeed(
+            f"cat > {STATE}/attack <<'END'\n{script}\nEND\nchmod 644 {STATE}/attack",
+            f"mkdir -p {drop_in.rpartition('/')[0]} && printf '[Service]\\nExecStart=\\nExecStart={program}\\n' > {drop_in}",
+            f"systemctl daemon-reload && systemctl start {watch}",
+        )
+        run = machine.get_unit_property(watch, "InvocationID")
+        machine.succeed(f"rm {drop_in} && systemctl daemon-reload")
+        quiet()
+        said = machine.succeed(f"journalctl --sync && journalctl --output=cat _SYSTEMD_INVOCATION_ID={run}")
+        machine.log(said)
+        return said
+
+    with subtest("the monitor shows a notification hook nothing but what it knows itself"):
+        begin()
+        quiet()
+        machine.succeed(f"install -m 600 /dev/stdin {VICTIM}/file <<< untouched-and-secret")
+        place = "/run/backupservice-notify"
+        said = take_over_monitor("\n".join([
+            "id -un",
+            f"mkdir {place}/new && echo made-it",
+            f"mv {place} {place}-old && echo made-it",
+            f"mv {place}/tell.json {place}/old && echo made-it",
+            f"ln -sfn {VICTIM}/file {place}/tell.json && echo made-it",
+            start("backupservice-notify-tell.service"),
+        ]))
+        machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-notify-tell.service | grep -qxE 'inactive|failed'")
+        tells = "journalctl --sync && journalctl --output=cat _SYSTEMD_UNIT=backupservice-notify-tell.service"
+        assert "secret" not in machine.succeed(tells), machine.succeed(tells)
+        assert said.startswith("backupservice-notify\n") and "did-it" in said and "made-it" not in said, said
+        # What it may do: tell the hook what it likes.
+        take_over_monitor(f"echo a-tale > {place}/tell.json\n" + start("backupservice-notify-tell.service"))
+        machine.wait_until_succeeds(f"{tells} | grep -x a-tale")
+        # And what a real event looks like.
+        machine.succeed("mv /var/lib/app /var/lib/gone")
+        machine.fail("systemctl start backupservice-a.service")
+        quiet()
+        machine.wait_until_succeeds(f"{tells} | grep '\"kind\":\"failed\"'")
+        machine.succeed("mv /var/lib/gone /var/lib/app")
 
     with subtest("a unit of ours whose file is missing cannot be made up"):
         ghost = "backupservice-a-before-before.service"

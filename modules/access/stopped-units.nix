@@ -60,9 +60,11 @@ let
     ) all
   );
 in
-map (item: item.key) (
-  lib.genericClosure {
-    startSet = map (key: { inherit key; }) (units ++ map canonical units);
-    operator = item: map (key: { inherit key; }) (followers.${item.key} or [ ]);
-  }
+lib.naturalSort (
+  map (item: item.key) (
+    lib.genericClosure {
+      startSet = map (key: { inherit key; }) (units ++ map canonical units);
+      operator = item: map (key: { inherit key; }) (followers.${item.key} or [ ]);
+    }
+  )
 )

@@ -21,7 +21,7 @@ let
       )
     )
     ++ [
-      { backupservice-secrets = "the secrets service"; }
+      { backupservice-secrets = "the generation of passwords"; }
       { backupservice-recover = "the recovery at boot"; }
       { backupservice-bus = "the D-Bus service"; }
       { backupservice-catalog = "the message catalog"; }

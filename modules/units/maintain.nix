@@ -33,10 +33,9 @@
               "--maintenance"
               name
             ];
-            KillMode = "mixed";
-            TimeoutStopSec = "1h";
             OOMPolicy = "continue";
           }
+          // executor.stopping
           // executor.retries;
       };
     }

@@ -42,9 +42,6 @@ forMachine {
         User = layout.notifyUser;
         Group = layout.notifyUser;
         StateDirectory = layout.events;
-        RuntimeDirectory = layout.notifyRuntime;
-        RuntimeDirectoryMode = "0700";
-        RuntimeDirectoryPreserve = true;
         ExecStart = backupservice [
           "watch"
           "--config"
@@ -62,8 +59,8 @@ forMachine {
           ++ lib.optionals (!isLocal) sandbox.remoteView;
         BindPaths = [
           "/var/lib/${layout.events}"
-          "/run/${layout.notifyRuntime}"
         ]
+        ++ sandbox.optional (map layout.notifyInput (lib.attrNames notify.hooks))
         ++ lib.optionals (metrics.textfile != null) (sandbox.optional [ (dirOf metrics.textfile) ]);
         LoadCredential = lib.mapAttrsToList sandbox.credential credentials;
         # Takes the place of a missing file, so that all other channels still work.

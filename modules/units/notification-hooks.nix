@@ -25,7 +25,7 @@ let
           // (if hook.user == null then { DynamicUser = true; } else identity.of hook.user)
           // {
             Type = "oneshot";
-            # systemd opens it before switching to the user.
+            # systemd opens it as root.
             StandardInput = "file:${layout.notifyInput name}";
             StandardOutput = "journal";
             StandardError = "journal";
@@ -48,4 +48,15 @@ let
 in
 {
   systemd.services = forMachine (lib.mergeAttrsList (lib.mapAttrsToList hookUnit cfg.notify.hooks));
+
+  # The monitor can write the events into these files, and nobody but root can put another file
+  # in their place.
+  systemd.tmpfiles.rules = forMachine (
+    lib.optionals (cfg.notify.hooks != { }) (
+      [ "d /run/${layout.notifyRuntime} 0755 root root - -" ]
+      ++ map (name: "f ${layout.notifyInput name} 0600 ${layout.notifyUser} ${layout.notifyUser} - -") (
+        lib.attrNames cfg.notify.hooks
+      )
+    )
+  );
 }

@@ -15,6 +15,7 @@
     lib.optionalAttrs (layout.isLocal instance) {
       "${layout.prefix name}-prepare" = lib.recursiveUpdate (executor.base name) {
         description = "Create the backup repository directory of ${name}";
+        unitConfig.WantsMountsFor = executor.repositoryMount instance;
         serviceConfig =
           sandbox.base
           // sandbox.network { isLocal = true; }

@@ -1,14 +1,25 @@
 # Cleans up after interrupted runs at boot, also of instances that are not
 # configured any more.
 {
+  config,
   lib,
+  utils,
   layout,
   sandbox,
+  executor,
   enabled,
   forMachine,
   backupservice,
   ...
 }:
+let
+  mountPoints = lib.unique (
+    map (path: (layout.mountAbove config path).where) (
+      lib.concatMap layout.sources (lib.attrValues enabled)
+    )
+  );
+  mountUnit = path: "${utils.escapeSystemdPath path}.mount";
+in
 {
   systemd.services.backupservice-recover = forMachine {
     description = "Clean up after interrupted backups and restores";
@@ -17,18 +28,14 @@
     # The timers themselves cannot be listed: they start before basic.target, and
     # this starts after it.
     before = map (name: "${layout.prefix name}.service") (lib.attrNames enabled);
-    after = layout.databases;
+    # Of the disks of sources, only those that are mounted anyway.
+    after = executor.bus ++ layout.databases ++ map mountUnit mountPoints;
     startLimitIntervalSec = 0;
     environment.DBUS_SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket";
-    unitConfig = {
-      ConditionPathExistsGlob = [
-        "|/var/lib/backupservice/*/intent.json"
-        "|${layout.restoreDirectory "*"}/intent.json"
-      ];
-      WantsMountsFor = map sandbox.word (
-        lib.unique (lib.concatMap layout.sources (lib.attrValues enabled))
-      );
-    };
+    unitConfig.ConditionPathExistsGlob = [
+      "|/var/lib/backupservice/*/intent.json"
+      "|${layout.restoreDirectory "*"}/intent.json"
+    ];
     # It undoes an interrupted restore, wherever the data is. These rights serve
     # nothing else: no provider runs here, and there is no network.
     serviceConfig =

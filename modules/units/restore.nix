@@ -18,6 +18,7 @@
         description = "Restore of ${name} (request %i)";
         documentation = [ "man:backupservice-restore(1)" ];
         onFailure = executor.recovery;
+        unitConfig.WantsMountsFor = executor.repositoryMount instance ++ executor.sourceMounts instance;
         serviceConfig =
           sandbox.capabilities [
             "CAP_CHOWN"
@@ -44,8 +45,6 @@
             ];
             # Not that of backups, which could put links into it.
             CacheDirectory = "backupservice/.restores/${name}";
-            KillMode = "mixed";
-            TimeoutStopSec = "1h";
             ProtectSystem = true;
             ReadOnlyPaths = [ builtins.storeDir ];
             PrivateTmp = false;
@@ -55,7 +54,15 @@
               "~@privileged @resources"
               "@chown mknod mknodat"
             ];
-          };
+            # PrivateDevices= would remove CAP_MKNOD. It creates any device, and opens none.
+            PrivateDevices = false;
+            DevicePolicy = "closed";
+            DeviceAllow = [
+              "block-* m"
+              "char-* m"
+            ];
+          }
+          // executor.stopping;
       };
     }
   );

@@ -14,13 +14,17 @@
     name: instance:
     let
       view = executor.view name instance (layout.sources instance);
+      mounts = executor.repositoryMount instance ++ executor.sourceMounts instance;
     in
     {
       ${layout.prefix name} = lib.recursiveUpdate (executor.withProvider name instance) {
         description = "Backup of ${name}";
         documentation = [ "man:backupservice-run(1)" ];
-        # A reference: systemd forgets when a unit ran once it has unloaded it. Nobody reloads a run.
-        unitConfig.PropagatesReloadTo = instance.quiesce.units;
+        unitConfig = {
+          WantsMountsFor = mounts;
+          # A reference: systemd forgets when a unit ran once it has unloaded it. Nobody reloads a run.
+          PropagatesReloadTo = instance.quiesce.units;
+        };
         onSuccess = executor.onSuccess name;
         onFailure = executor.recovery ++ executor.onFailure name;
         serviceConfig =
@@ -38,11 +42,9 @@
               "recover"
               name
             ];
-            # The executor stops its provider itself, and cleans up.
-            KillMode = "mixed";
-            TimeoutStopSec = "1h";
             OOMPolicy = "continue";
           }
+          // executor.stopping
           // executor.retries;
       };
     }

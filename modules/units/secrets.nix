@@ -1,10 +1,12 @@
-# Generated passwords, for repositories without a passwordFile.
+# Generated passwords, for repositories without a passwordFile: one unit for each repository, so
+# that a disk that is missing holds up nobody else.
 {
   config,
   lib,
   pkgs,
   layout,
   sandbox,
+  executor,
   enabled,
   backupservice,
   ...
@@ -12,50 +14,75 @@
 let
   generating = lib.filterAttrs (_: layout.generatesPassword) enabled;
 
-  repositories = lib.unique (
-    lib.mapAttrsToList (_: instance: {
-      repository = instance.repository.path;
-      mountPoint = layout.mountPoint config instance;
-      passwordFile = layout.passwordFile instance;
-    }) generating
-  );
-in
-lib.mkIf (generating != { }) {
-  warnings = map (
-    { repository, passwordFile, ... }:
+  # The instances of each repository, by its unit.
+  repositories = lib.groupBy layout.secretsUnit (lib.attrValues generating);
+
+  warning =
+    instance:
+    let
+      inherit (instance.repository) path;
+    in
     ''
       backupservice: the password of the repository ${
-        if repository == null then "named by a pathFile" else repository
-      } is generated into ${passwordFile}.
+        if path == null then "named by a pathFile" else path
+      } is generated into ${layout.passwordFile instance}.
       Without the password nobody can read the backup, and it is lost together with this machine.
       Keep a copy elsewhere, or set repository.passwordFile.
-    ''
-  ) repositories;
+    '';
 
-  systemd.services.backupservice-secrets = {
-    description = "Generate passwords for backup repositories";
-    wantedBy = [ "multi-user.target" ];
-    # Each run starts it.
-    startLimitIntervalSec = 0;
-    unitConfig.WantsMountsFor = map sandbox.word (
-      lib.filter (path: path != null && !layout.isUrl path) (map (entry: entry.repository) repositories)
-    );
-    serviceConfig = sandbox.base // {
-      Type = "oneshot";
-      ExecStart = backupservice [
-        "secrets"
-        "--spec"
-        (pkgs.writeText "backupservice-secrets.json" (builtins.toJSON repositories))
-      ];
-      StateDirectory = "backupservice-secrets";
-      StateDirectoryMode = "0700";
-      # Looks into repositories of any owner.
-      CapabilityBoundingSet = "CAP_DAC_READ_SEARCH";
-      ProtectSystem = "strict";
-      ProtectHome = "read-only";
-      PrivateNetwork = true;
-      IPAddressDeny = "any";
-      RestrictAddressFamilies = "AF_UNIX";
+  secretsUnit =
+    unit: instances:
+    let
+      instance = lib.head instances;
+      inherit (instance.repository) path;
+      mountPoints = lib.filter (place: place != null) (map (layout.mountPoint config) instances);
+      spec = {
+        repository = path;
+        mountPoint = if mountPoints == [ ] then null else lib.head mountPoints;
+        passwordFile = layout.passwordFile instance;
+      };
+    in
+    {
+      description = "Generate the password of the backup repository ${
+        if path == null then "named by a pathFile" else lib.replaceStrings [ "%" ] [ "%%" ] path
+      }";
+      # Only the first run mounts a backup disk. A password that needs none is there to be copied
+      # before.
+      wantedBy = lib.optional (spec.mountPoint == null) "multi-user.target";
+      # Each run starts it.
+      startLimitIntervalSec = 0;
+      unitConfig.WantsMountsFor = executor.repositoryMount instance;
+      serviceConfig = sandbox.base // {
+        Type = "oneshot";
+        ExecStart = backupservice [
+          "secrets"
+          "--spec"
+          (pkgs.writeText (lib.strings.sanitizeDerivationName "${unit}.json") (builtins.toJSON spec))
+        ];
+        StateDirectory = "backupservice-secrets";
+        StateDirectoryMode = "0700";
+        # Looks into repositories of any owner.
+        CapabilityBoundingSet = "CAP_DAC_READ_SEARCH";
+        ProtectSystem = "strict";
+        ProtectHome = "read-only";
+        PrivateNetwork = true;
+        IPAddressDeny = "any";
+        RestrictAddressFamilies = "AF_UNIX";
+      };
+    };
+in
+lib.mkIf (generating != { }) {
+  warnings = map (instances: warning (lib.head instances)) (lib.attrValues repositories);
+
+  systemd.services = lib.mapAttrs secretsUnit repositories // {
+    backupservice-secrets = {
+      description = "Generate passwords for all backup repositories";
+      wants = map (unit: "${unit}.service") (lib.attrNames repositories);
+      after = map (unit: "${unit}.service") (lib.attrNames repositories);
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = lib.getExe' pkgs.coreutils "true";
+      };
     };
   };
 }

@@ -62,8 +62,9 @@ in
     example = "/run/agenix/backup-password";
     description = ''
       File that contains the password of the repository. `null`: a password is
-      generated once per repository, in `/var/lib/backupservice-secrets`. **Keep a copy
-      of it on another machine**: without the password, nobody can read the backup.
+      generated once per repository, in `/var/lib/backupservice-secrets`: at boot, or
+      with the first backup if the repository is on a mount. **Keep a copy of it on
+      another machine**: without the password, nobody can read the backup.
     '';
   };
   environmentFile = mkFileOption "environmentFile" {

@@ -18,6 +18,7 @@ let
       cfg
       lib
       pkgs
+      utils
       layout
       sandbox
       enabled

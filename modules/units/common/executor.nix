@@ -28,26 +28,40 @@ rec {
     };
   };
 
+  # What systemd is asked with, by units that start and stop others. Nothing else orders them
+  # against it: when the machine shuts down, it would be gone before they have ended.
+  bus = [
+    "dbus.service"
+    "polkit.service"
+  ];
+
+  # For WantsMountsFor=: the file systems of a local repository, and of the sources.
+  repositoryMount =
+    instance: lib.optional (layout.isLocal instance) (sandbox.word instance.repository.path);
+  sourceMounts = instance: map sandbox.word (layout.sources instance);
+
+  # How work ends that is stopped: the executor stops its provider (within 30 seconds) and what it
+  # has started (systemd, within a minute), and undoes what it has changed. As long as
+  # systemd works on that for it, and the machine is not shutting down, it asks for more time.
+  stopping = {
+    KillMode = "mixed";
+    TimeoutStopSec = "90s";
+  };
+
   # Settings of a unit that calls the provider.
   withProvider =
     name: instance:
     let
       isLocal = layout.isLocal instance;
       credentials = layout.credentials instance;
+      needed =
+        lib.optional (layout.generatesPassword instance) "${layout.secretsUnit instance}.service"
+        ++ [ (if isLocal then "${layout.prefix name}-prepare.service" else "network-online.target") ];
     in
     lib.recursiveUpdate (base name) {
-      wants =
-        lib.optional (layout.generatesPassword instance) "backupservice-secrets.service"
-        ++ lib.optional isLocal "${layout.prefix name}-prepare.service"
-        ++ lib.optional (!isLocal) "network-online.target";
-      after = [
-        "backupservice-secrets.service"
-        "${layout.prefix name}-prepare.service"
-      ]
-      ++ lib.optional (!isLocal) "network-online.target";
-      unitConfig.WantsMountsFor = map sandbox.word (
-        layout.sources instance ++ lib.optional isLocal instance.repository.path
-      );
+      wants = needed;
+      after = bus ++ needed;
+      unitConfig.WantsMountsFor = repositoryMount instance;
       serviceConfig =
         sandbox.base
         // sandbox.network { inherit isLocal; }

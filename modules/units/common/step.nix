@@ -39,6 +39,8 @@ name: instance:
       // identity.of user
       // {
         Type = "oneshot";
+        # In time for the run that waits for it.
+        TimeoutStopSec = "1min";
         Slice = slice name;
         LogExtraFields = "BACKUP_INSTANCE=${name}";
         ExecStart = execStart;

@@ -157,6 +157,13 @@ def fifos():
     os.chown("fifo", 4711, 5)
 
 
+def devices():
+    # Numbers that no driver has, and one that all may use.
+    for name, kind, number in [("char", stat.S_IFCHR, (240, 7)), ("block", stat.S_IFBLK, (240, 8)), ("zero", stat.S_IFCHR, (1, 5))]:
+        os.mknod(name, kind | 0o640, os.makedev(*number))
+        os.chown(name, 4711, 5)
+
+
 def empty_directories():
     os.mkdir("empty")
     os.makedirs("in/in/in")
@@ -214,6 +221,7 @@ KINDS = [
     sparse,
     symbolic_links,
     fifos,
+    devices,
     empty_directories,
     odd_names,
     deep_paths,
@@ -248,6 +256,8 @@ def describe(path, inodes):
     }
     if stat.S_ISLNK(status.st_mode):
         entry["target"] = os.fsdecode(os.readlink(path))
+    elif stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        entry["device"] = [os.major(status.st_rdev), os.minor(status.st_rdev)]
     elif stat.S_ISREG(status.st_mode):
         entry["size"] = status.st_size
         entry["links"] = inodes.setdefault(status.st_ino, os.fsdecode(path))

@@ -1,5 +1,7 @@
 //! Names of the units that the NixOS module generates for each instance.
 
+use std::path::Path;
+
 /// Prefix of all units of backupservice.
 pub const PREFIX: &str = "backupservice-";
 
@@ -23,6 +25,13 @@ pub fn service(instance: &str, suffix: &str) -> String {
 #[must_use]
 pub fn timer(instance: &str, suffix: &str) -> String {
     unit(instance, suffix, "timer")
+}
+
+/// The service that generates the password in `file`, for one repository.
+#[must_use]
+pub fn secrets(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    format!("{PREFIX}secrets@{name}.service")
 }
 
 /// Prefix of all units of an instance except those of its backup.

@@ -46,6 +46,10 @@ pub(crate) fn good() -> Value {
         },
         "quiesce": ["myservice.service"],
         "restoreUnits": ["myservice.service", "phpfpm-my\\x2dservice.service"],
+        "startable": {
+            "quiesce": ["myservice.service"],
+            "restore": ["myservice.service", "phpfpm-my\\x2dservice.service"],
+        },
         "retention": {
             "last": null,
             "hourly": null,

@@ -53,6 +53,8 @@ pub struct Plan {
     pub quiesce: Vec<String>,
     /// Units stopped during a restore.
     pub restore_units: Vec<String>,
+    /// Units that may be started again after they were stopped.
+    pub startable: Startable,
     /// Snapshots to keep.
     pub retention: Retention,
     /// Maintenance of the repository.
@@ -65,6 +67,17 @@ pub struct Plan {
     pub max_concurrent: Option<u32>,
     /// Schedule of the backup.
     pub schedule: Schedule,
+}
+
+/// Units that polkit lets a run start: those that it stops, and what the configuration says to
+/// go down with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Startable {
+    /// By a backup.
+    pub quiesce: Vec<String>,
+    /// By a restore.
+    pub restore: Vec<String>,
 }
 
 /// Schedule of a backup, as in its timer.

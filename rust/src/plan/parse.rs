@@ -116,7 +116,7 @@ mod tests {
             provider.type: unknown variant `tar`, expected `borg` or `restic`. Choose one that this executor knows.
             hooks.beforeBackup[0].unit: invalid type: sequence, expected a string. Build the system and the executor from the same revision.
             repository.credentials.password: invalid type: integer `7`, expected path string. Build the system and the executor from the same revision.
-            colour: unknown field `colour`, expected one of `version`, `instance`, `host`, `provider`, `repository`, `sources`, `exclude`, `oneFileSystem`, `streams`, `hooks`, `quiesce`, `restoreUnits`, `retention`, `maintenance`, `guards`, `conditions`, `maxConcurrent`, `schedule`. Build the system and the executor from the same revision.
+            colour: unknown field `colour`, expected one of `version`, `instance`, `host`, `provider`, `repository`, `sources`, `exclude`, `oneFileSystem`, `streams`, `hooks`, `quiesce`, `restoreUnits`, `startable`, `retention`, `maintenance`, `guards`, `conditions`, `maxConcurrent`, `schedule`. Build the system and the executor from the same revision.
             repository.credentials.sshkey: unknown field `sshkey`, expected one of `password`, `repository`, `environment`, `sshKey`, `sshKnownHosts`. Build the system and the executor from the same revision.
             hooks.beforeBackup[0].user: unknown field `user`, expected `name` or `unit`. Build the system and the executor from the same revision.
             provider: missing field `program`. Build the system and the executor from the same revision.

@@ -82,6 +82,16 @@ pub fn maintaining(directories: &InstancePaths) -> Result<Option<RunState>> {
 /// Writes the record of a finished run, adds it to the history and removes its state file.
 /// Reporting must not make a run fail: write errors are only logged.
 pub fn write_record(directories: &InstancePaths, record: &Record) {
+    add_record(directories, record, |_| true);
+}
+
+/// Writes the record of a run again, in the place of the one that it has.
+pub fn correct_record(directories: &InstancePaths, record: &Record) {
+    add_record(directories, record, |run| run.run_id != record.run_id);
+}
+
+/// Adds a record to those of the history that are to be kept.
+fn add_record(directories: &InstancePaths, record: &Record, keep: impl Fn(&Record) -> bool) {
     let path = directories.history();
     let mut history: Vec<Record> = match read(&path) {
         Ok(history) => history.unwrap_or_default(),
@@ -90,6 +100,7 @@ pub fn write_record(directories: &InstancePaths, record: &Record) {
             Vec::new()
         }
     };
+    history.retain(keep);
     history.push(record.clone());
     let superfluous = history.len().saturating_sub(HISTORY);
     history.drain(..superfluous);

@@ -180,6 +180,7 @@ fn work(
         enter("quiesce", report, journal)?;
         stopped = quiesce::stop(
             &plan.quiesce,
+            &plan.startable.quiesce,
             units,
             journal,
             &invocation.directories,

@@ -58,8 +58,9 @@ pub fn credentials(plan: &Plan, directory: &Path) -> Result<(), Failure> {
         }
         let remedy = if credential == "password" && plan.repository.password_generated {
             format!(
-                "if the repository exists, put the password that you kept into {}; otherwise `systemctl status backupservice-secrets.service` tells why none was generated",
-                on_host.display()
+                "if the repository exists, put the password that you kept into {}; otherwise `systemctl status '{}'` tells why none was generated",
+                on_host.display(),
+                unit_names::secrets(on_host)
             )
         } else {
             format!("create {} with the right content", on_host.display())
@@ -249,11 +250,9 @@ mod tests {
                 .contains("repository.passwordFile /var/lib/backupservice-secrets/")
         );
         assert!(
-            failure
-                .problem
-                .remedy
-                .unwrap()
-                .contains("backupservice-secrets.service")
+            failure.problem.remedy.unwrap().contains(
+                "`systemctl status 'backupservice-secrets@srv-backup-myservice.service'`"
+            )
         );
     }
 

@@ -1,4 +1,4 @@
-//! `secrets`: a password for every repository that has none yet.
+//! `secrets`: a password for a repository that has none yet.
 //!
 //! A password is made only where it cannot lock anyone out: never over another, and not
 //! for a repository that exists already and was therefore made with another one.
@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 
 use crate::base::mounts::is_mounted;
@@ -18,7 +18,7 @@ use crate::base::problem::Problem;
 /// Random bytes in a password.
 const LENGTH: usize = 32;
 
-/// A repository whose password is generated: an item of the file that Nix writes.
+/// A repository whose password is generated: the file that Nix writes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Secret {
@@ -39,35 +39,22 @@ impl Secret {
     }
 }
 
-/// Generates what is missing, all that can be, and tells what it did.
+/// Generates the password if it is missing, and tells so.
 ///
 /// # Errors
-/// `spec` is not a list of [`Secret`]s, or at least one password could not be made; why
-/// has been told.
+/// `spec` is not a [`Secret`], or the password could not be made.
 pub fn run(spec: &Path, tell: &mut impl Write) -> anyhow::Result<()> {
-    let text =
-        fs::read(spec).with_context(|| format!("cannot read the list {}", spec.display()))?;
-    let secrets: Vec<Secret> = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not a list of secrets", spec.display()))?;
-    let mut failed = 0;
-    for secret in &secrets {
-        match ensure(secret) {
-            Ok(false) => {}
-            Ok(true) => writeln!(
-                tell,
-                "Generated the password of {} in {file}. Without it no backup \
-                 there can be read: keep a copy of {file} on another machine or on paper.",
-                secret.name(),
-                file = secret.password_file.display()
-            )?,
-            Err(problem) => {
-                failed += 1;
-                writeln!(tell, "{problem}")?;
-            }
-        }
-    }
-    if failed > 0 {
-        bail!("{failed} of {} passwords are missing", secrets.len());
+    let text = fs::read(spec).with_context(|| format!("cannot read {}", spec.display()))?;
+    let secret: Secret = serde_json::from_slice(&text)
+        .with_context(|| format!("{} does not describe a repository", spec.display()))?;
+    if ensure(&secret)? {
+        writeln!(
+            tell,
+            "Generated the password of {} in {file}. Without it no backup there can be read: \
+             keep a copy of {file} on another machine or on paper.",
+            secret.name(),
+            file = secret.password_file.display()
+        )?;
     }
     Ok(())
 }
@@ -189,25 +176,28 @@ mod tests {
             self.0.path().join(below)
         }
 
-        /// Generates for these repositories, `secrets/<name>` each; what it said and whether it failed.
+        /// Generates for these repositories, `secrets/<name>` each; what was said and whether
+        /// one failed.
         fn run(&self, repositories: &[&str]) -> (String, bool) {
-            let spec: Vec<_> = repositories
-                .iter()
-                .map(|name| {
-                    let repository = if name.contains(':') {
-                        PathBuf::from(name)
-                    } else {
-                        self.path(name)
-                    };
-                    json!({ "repository": repository, "passwordFile": self.path(&format!("secrets/{name}")) })
-                })
-                .collect();
-            fs::write(self.path("spec.json"), json!(spec).to_string()).unwrap();
             let mut told = Vec::new();
-            let result = run(&self.path("spec.json"), &mut told);
+            let mut failed = false;
+            for name in repositories {
+                let repository = if name.contains(':') {
+                    PathBuf::from(name)
+                } else {
+                    self.path(name)
+                };
+                let password_file = self.path(&format!("secrets/{name}"));
+                let spec = json!({ "repository": repository, "passwordFile": password_file });
+                fs::write(self.path("spec.json"), spec.to_string()).unwrap();
+                if let Err(error) = run(&self.path("spec.json"), &mut told) {
+                    writeln!(told, "{error}").unwrap();
+                    failed = true;
+                }
+            }
             let told = String::from_utf8(told).unwrap();
             let place = self.0.path().to_str().unwrap();
-            (told.replace(place, ""), result.is_err())
+            (told.replace(place, ""), failed)
         }
     }
 
@@ -244,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_repository_needs_its_own_password_and_the_others_get_theirs() {
+    fn an_existing_repository_needs_its_own_password() {
         let machine = HostState::new();
         fs::create_dir(machine.path("old")).unwrap();
         fs::write(machine.path("old/config"), "x").unwrap();

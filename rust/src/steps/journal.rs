@@ -45,6 +45,9 @@ pub struct Intent {
     pub outcome: Option<Outcome>,
     /// Id of the snapshot that was made or restored, once known.
     pub snapshot: Option<String>,
+    /// Whether a step could not be undone.
+    #[serde(default)]
+    pub cleanup_failed: bool,
     /// Steps to undo, last first.
     pub steps: Vec<Step>,
 }
@@ -64,6 +67,7 @@ impl Intent {
             phase: String::new(),
             outcome: None,
             snapshot: None,
+            cleanup_failed: false,
             steps: Vec::new(),
         }
     }

@@ -24,9 +24,11 @@ pub struct Stopped {
 /// of the instances starts it.
 ///
 /// # Errors
-/// If a unit does not exist or cannot be stopped, or the run is cancelled.
+/// If a unit does not exist or cannot be stopped, the run is cancelled, or a unit that would
+/// go down is none of `startable`; then nothing has been stopped.
 pub fn stop(
     wanted: &[String],
+    startable: &[String],
     units: &dyn Units,
     journal: &mut Journal,
     directories: &InstancePaths,
@@ -49,6 +51,7 @@ pub fn stop(
     }
     triggers.retain(|unit| !wanted.contains(unit));
     dependents.retain(|unit| !wanted.contains(unit) && !triggers.contains(unit));
+    check_startable(running.iter().chain(&dependents), startable)?;
     note(journal, &triggers, &running, &dependents)?;
     for unit in triggers.iter().chain(&running).chain(&dependents) {
         claims.add(unit)?;
@@ -98,6 +101,35 @@ impl Stopped {
             "find what started it with `systemctl status`, and name that in quiesce.units too",
         )))
     }
+}
+
+/// What depends on a unit at run time may be more than the configuration, and therefore
+/// polkit's rule, knows of.
+fn check_startable<'a>(
+    down: impl Iterator<Item = &'a String>,
+    startable: &[String],
+) -> Result<(), Failure> {
+    let mut strangers: Vec<&str> = Vec::new();
+    for unit in down {
+        if !startable.contains(unit) && !strangers.contains(&unit.as_str()) {
+            strangers.push(unit);
+        }
+    }
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    let names = strangers.join(", ");
+    Err(Failure::new(
+        format!(
+            "{names} would be stopped too and could not be started again, so nothing was \
+             stopped: the NixOS configuration does not say what {names} depends on"
+        ),
+        format!(
+            "say it there (systemd.services.<name>.requires, bindsTo or partOf), or stop {names} \
+             yourself (`systemctl stop {}`)",
+            strangers.join(" ")
+        ),
+    ))
 }
 
 /// Waits until a unit that systemd stops along with others is down: its job is not ours.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
+use sd_notify::NotifyState;
 use zbus::proxy::SignalStream;
 use zbus::wire::{DynamicDeserialize, DynamicType, OwnedObjectPath, OwnedVariant};
 use zbus::{Connection, Proxy};
@@ -28,6 +29,9 @@ const STOPPED_ALONG: [&str; 5] = [
 
 /// Time without signals after which the job is checked.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// Time in µs that this unit asks for while it waits for a job: until well after the next check.
+const EXTENSION: u32 = 30_000_000;
 
 /// Connection to systemd's manager, with the rights of the current user.
 #[derive(Debug)]
@@ -85,11 +89,23 @@ impl Systemd {
                     if !self.has_job(unit)? && removed.try_recv().is_err() {
                         return Ok(JobEnd::Lost);
                     }
+                    self.extend_timeout();
                     quiet = Instant::now();
                 }
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(errors::lost(unit)),
             }
+        }
+    }
+
+    /// Asks for more time to stop (`TimeoutStopSec=`): other units have limits of their own. A
+    /// shutdown waits for none.
+    fn extend_timeout(&self) {
+        if self.shutting_down() {
+            return;
+        }
+        if let Err(error) = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(EXTENSION)]) {
+            log::debug!("cannot ask systemd for more time: {error}");
         }
     }
 
@@ -155,6 +171,11 @@ impl Units for Systemd {
     fn start_and_wait(&self, unit: &str, cancel: &Cancel) -> Result<UnitResult, UnitError> {
         let before = self.invocation_id(unit).unwrap_or_default();
         match self.job("StartUnit", unit, cancel)? {
+            // A shutdown stops the units that a run has started before the run hears of it.
+            JobEnd::Removed(job) if job == "canceled" => Ok(UnitResult {
+                cancelled: cancel.requested() || self.shutting_down(),
+                ..self.result(unit, job)?
+            }),
             JobEnd::Removed(job) => self.result(unit, job),
             JobEnd::Lost => {
                 let result = self.result(unit, "done".to_owned())?;

@@ -103,13 +103,19 @@ pub fn evaluate(
         .take()
         .filter(|run| run.since == since && run.calendar == limits.calendar);
     let mut current = match known {
-        Some(run) => run,
-        None => ExpectedRun {
-            calendar: limits.calendar.to_owned(),
-            since,
-            due: next(limits.calendar, since)?,
-            late_seconds: 0.0,
-        },
+        Some(run) if run.due != NextElapse::Invalid => run,
+        // What systemd rejects is asked about each time: a time zone may be installed by now.
+        known => {
+            let due = next(limits.calendar, since)?;
+            ExpectedRun {
+                calendar: limits.calendar.to_owned(),
+                since,
+                due,
+                late_seconds: known
+                    .filter(|run| run.due == due)
+                    .map_or(0.0, |run| run.late_seconds),
+            }
+        }
     };
     let took = successes().map(|record| record.finished.duration_since(record.started));
     let longest = took.max().and_then(|took| Duration::try_from(took).ok());
@@ -155,6 +161,7 @@ mod tests {
     struct Daily {
         wait: Option<ExpectedRun>,
         runs: Vec<Record>,
+        rejected: bool,
     }
 
     impl Daily {
@@ -162,6 +169,7 @@ mod tests {
             Self {
                 wait: None,
                 runs: Vec::new(),
+                rejected: false,
             }
         }
 
@@ -183,7 +191,11 @@ mod tests {
                 awake: (awake * HOUR) as f64,
             };
 
+            let rejected = self.rejected;
             let mut midnight = |_: &str, after: Timestamp| {
+                if rejected {
+                    return Ok(NextElapse::Invalid);
+                }
                 let day = 24 * HOUR;
                 let next = (after.as_second() / day + 1) * day;
                 Ok(NextElapse::At(Timestamp::from_second(next).unwrap()))
@@ -248,6 +260,19 @@ mod tests {
         daily.scan(24, 0, true);
         assert!(!daily.scan(47, 23, true).overdue);
         assert!(daily.scan(48, 1, true).overdue);
+    }
+
+    #[test]
+    fn a_schedule_that_was_rejected_once_is_not_rejected_for_ever() {
+        let mut daily = Daily::new();
+        daily.rejected = true;
+        daily.scan(1, 0, false);
+        assert!(!daily.scan(2, 1, false).overdue);
+        assert!(daily.scan(3, 1, false).overdue);
+        daily.rejected = false;
+        let deadline_status = daily.scan(4, 1, false);
+        assert!(!deadline_status.overdue);
+        assert_eq!(deadline_status.due, NextElapse::At(at(24)));
     }
 
     #[test]

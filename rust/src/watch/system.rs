@@ -1,7 +1,7 @@
 //! Interface of the monitor to the machine.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -16,6 +16,9 @@ use super::deadline::NextElapse;
 use crate::base::cancel::Cancel;
 use crate::base::process::{self, Command, Line};
 use crate::systemd::client::{self, ListedUnit};
+
+/// Start of the error of `systemd-analyze` for a calendar event that it cannot read.
+const REJECTED: &str = "Failed to parse calendar specification";
 
 /// State of a unit, as reported by systemd.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,25 +165,34 @@ impl System for LiveSystem {
     }
 
     fn next(&self, calendar: &str, after: Timestamp) -> anyhow::Result<NextElapse> {
-        let base = format!("--base-time=@{}", after.as_second());
-        let arguments = ["calendar", "--iterations=1", &base, "--", calendar];
-        let command = Command {
-            program: self.analyze.clone(),
-            arguments: arguments.map(Into::into).into(),
-            environment: vec![("LANG".to_owned(), "C.UTF-8".into())],
-            ..Command::default()
+        ask_next(&self.analyze, calendar, after)
+    }
+}
+
+/// Asks `systemd-analyze` for the first elapse of a calendar event after a time.
+fn ask_next(analyze: &Path, calendar: &str, after: Timestamp) -> anyhow::Result<NextElapse> {
+    let base = format!("--base-time=@{}", after.as_second());
+    let arguments = ["calendar", "--iterations=1", &base, "--", calendar];
+    let command = Command {
+        program: analyze.to_owned(),
+        arguments: arguments.map(Into::into).into(),
+        environment: vec![("LANG".to_owned(), "C.UTF-8".into())],
+        ..Command::default()
+    };
+    let (mut text, mut errors) = (String::new(), String::new());
+    let exit = process::run(&command, &Cancel::never(), &mut |line| {
+        let (stream, line) = match line {
+            Line::Out(line) => (&mut text, line),
+            Line::Err(line) => (&mut errors, line),
         };
-        let mut text = String::new();
-        let exit = process::run(&command, &Cancel::never(), &mut |line| {
-            if let Line::Out(line) = line {
-                text += &String::from_utf8_lossy(&line);
-                text.push('\n');
-            }
-        })?;
-        if exit.code != Some(0) {
-            return Ok(NextElapse::Invalid);
-        }
-        read_next(&text)
+        *stream += &String::from_utf8_lossy(&line);
+        stream.push('\n');
+    })?;
+    match exit.code {
+        Some(0) => read_next(&text),
+        // Only its own word counts: it may also have been killed, or out of memory.
+        Some(_) if errors.contains(REJECTED) => Ok(NextElapse::Invalid),
+        _ => bail!("systemd-analyze failed ({exit:?}): {errors}"),
     }
 }
 
@@ -208,7 +220,30 @@ fn read_next(text: &str) -> anyhow::Result<NextElapse> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn only_a_schedule_that_systemd_rejects_is_invalid() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("systemd-analyze");
+        let ask = |script: &str| {
+            fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            ask_next(&program, "daily", Timestamp::UNIX_EPOCH)
+        };
+        let rejected = "echo \"Failed to parse calendar specification 'x': Invalid argument\" >&2";
+        assert_eq!(
+            ask(&format!("{rejected}; exit 1")).unwrap(),
+            NextElapse::Invalid
+        );
+        for passing in ["kill -KILL $$", "echo Cannot allocate memory >&2; exit 1"] {
+            let error = ask(passing).unwrap_err().to_string();
+            assert!(error.starts_with("systemd-analyze failed"), "{error}");
+        }
+    }
 
     #[test]
     fn the_next_time_is_read_in_any_zone() {

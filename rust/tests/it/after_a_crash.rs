@@ -9,6 +9,7 @@ use backupservice::base::lock;
 use backupservice::base::outcome::Outcome;
 use backupservice::base::paths::{Host, write_atomically};
 use backupservice::report;
+use backupservice::report::record::Record;
 use backupservice::run::recover;
 use backupservice::steps::journal::Operation;
 use expect_test::expect;
@@ -35,6 +36,40 @@ fn what_cannot_be_undone_during_a_shutdown_is_undone_afterwards() {
     ));
     assert!(!machine.directories().intent().exists());
     machine.script.borrow_mut().during_backup = None;
+    let corrected = report::last_run(&machine.directories()).unwrap().unwrap();
+    let expected = Record {
+        cleanup_failed: false,
+        ..ended.record
+    };
+    assert_eq!(corrected, expected);
+    let history = report::history(&machine.directories()).unwrap();
+    assert_eq!(history, [expected]);
+}
+
+#[test]
+fn what_failed_before_a_shutdown_is_not_forgotten_with_what_it_postponed() {
+    let machine = std::rc::Rc::new(Machine::new());
+    // Tried before the shutdown, unlike the start of the service.
+    let journal = machine.directories().intent();
+    let inside = machine.clone();
+    machine.script.borrow_mut().during_backup = Some(Box::new(move || {
+        inside.units.shutdown.set(true);
+        inside.cancel.request();
+    }));
+    machine.back_up();
+    machine.script.borrow_mut().during_backup = None;
+    let mut intent: serde_json::Value =
+        serde_json::from_slice(&fs::read(&journal).unwrap()).unwrap();
+    intent["cleanupFailed"] = true.into();
+    fs::write(&journal, intent.to_string()).unwrap();
+
+    machine.units.shutdown.set(false);
+    machine
+        .recover(Operation::Backup, &recover::ServiceResult::default())
+        .unwrap();
+    assert!(!journal.exists());
+    let last = report::last_run(&machine.directories()).unwrap().unwrap();
+    assert!(last.cleanup_failed);
 }
 
 #[test]

@@ -163,6 +163,8 @@ fn what_a_stop_takes_down_comes_back_and_what_was_down_stays_down() {
         machine.plan["hooks"][list] = serde_json::json!([]);
     }
     machine.plan["streams"] = serde_json::json!([]);
+    machine.plan["startable"]["quiesce"] =
+        serde_json::json!(["app.service", "web.service", "proxy.service"]);
     let units = &machine.units;
     units.stops_along("app.service", "web.service");
     units.stops_along("web.service", "proxy.service");
@@ -185,11 +187,30 @@ fn what_a_stop_takes_down_comes_back_and_what_was_down_stays_down() {
 }
 
 #[test]
+fn nothing_is_stopped_if_something_could_not_be_started_again() {
+    let mut machine = Machine::new();
+    for list in ["beforeBackup", "afterBackup"] {
+        machine.plan["hooks"][list] = serde_json::json!([]);
+    }
+    machine.units.stops_along("app.service", "stranger.service");
+    machine
+        .units
+        .stops_along("stranger.service", "idle.service");
+    machine.units.run("stranger.service");
+    let ended = machine.back_up();
+    assert_eq!(machine.happened(), "");
+    assert_eq!(ended.record.outcome, Outcome::Failed);
+    expect!["stranger.service would be stopped too and could not be started again, so nothing was stopped: the NixOS configuration does not say what stranger.service depends on. Say it there (systemd.services.<name>.requires, bindsTo or partOf), or stop stranger.service yourself (`systemctl stop stranger.service`)."]
+        .assert_eq(&ended.record.error.unwrap().to_string());
+}
+
+#[test]
 fn a_unit_that_ran_shortly_while_data_was_read_makes_the_backup_incomplete() {
     // Idle before and afterwards, as a service that a timer starts; and one that was stopped.
     for unit in ["idle.service", "app.service", "proxy.service"] {
         let mut machine = Machine::new();
         machine.plan["quiesce"] = serde_json::json!(["app.service", "idle.service"]);
+        machine.plan["startable"]["quiesce"] = serde_json::json!(["app.service", "proxy.service"]);
         machine.units.stops_along("app.service", "proxy.service");
         machine.units.run("proxy.service");
         machine.units.run_shortly("idle.service");

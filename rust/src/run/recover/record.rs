@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::ServiceResult;
 use crate::base::paths::{InstancePaths, remove_if_there};
+use crate::report::record::Record;
 use crate::report::{self, End, Report};
 use crate::steps::journal::Intent;
 use crate::steps::undo::UndoReport;
@@ -17,13 +18,19 @@ pub struct InterruptedRun<'a> {
     pub finished: &'a UndoReport,
 }
 
-/// Writes the record, unless there is one.
+/// Writes the record, unless there is one; that is corrected if nothing but a shutdown had kept
+/// the run from cleaning up.
 pub fn write(directories: &InstancePaths, left: &InterruptedRun<'_>, ended: &ServiceResult) {
     let last = report::last_run(directories).ok().flatten();
-    if last
-        .as_ref()
-        .is_some_and(|record| record.run_id == left.run_id)
-    {
+    let failed = |intent: &Intent| intent.cleanup_failed || left.finished.cleanup_failed();
+    if let Some(record) = last.as_ref().filter(|last| last.run_id == left.run_id) {
+        if record.cleanup_failed && left.intent.is_some_and(|intent| !failed(intent)) {
+            let record = Record {
+                cleanup_failed: false,
+                ..record.clone()
+            };
+            report::correct_record(directories, &record);
+        }
         if let Err(error) = remove_if_there(&directories.run_state()) {
             log::warn!(
                 "cannot remove {}: {error}",
@@ -55,7 +62,7 @@ pub fn write(directories: &InstancePaths, left: &InterruptedRun<'_>, ended: &Ser
         outcome: intent
             .and_then(|intent| intent.outcome)
             .unwrap_or_else(|| ended.outcome()),
-        cleanup_failed: left.finished.cleanup_failed(),
+        cleanup_failed: left.finished.cleanup_failed() || intent.is_some_and(failed),
         error: Some(ended.problem(phase)),
         snapshot: intent.and_then(|intent| intent.snapshot.clone()),
         totals: None,

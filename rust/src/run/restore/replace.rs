@@ -28,6 +28,7 @@ impl RestoreWork<'_> {
             self.enter("stop", journal)?;
             quiesce::stop(
                 &self.plan.restore_units,
+                &self.plan.startable.restore,
                 units,
                 journal,
                 &invocation.directories,

@@ -66,6 +66,7 @@ pub fn undo(journal: &mut Journal, context: &mut UndoContext<'_>) -> UndoReport 
                 if matches!(step.action, Action::Load { .. }) {
                     journal.intent.outcome = Some(Outcome::Failed);
                 }
+                journal.intent.cleanup_failed = true;
                 report.problems.push(problem);
             }
             Undone::NotNow => {
@@ -121,7 +122,8 @@ fn stop_own_units(
     report: &mut UndoReport,
 ) -> bool {
     let units = context.units;
-    for step in &mut journal.intent.steps {
+    let intent = &mut journal.intent;
+    for step in &mut intent.steps {
         let Action::Stop { unit } = &step.action else {
             continue;
         };
@@ -153,6 +155,7 @@ fn stop_own_units(
         match of_error(units, error) {
             Undone::No(problem) => {
                 step.done = true;
+                intent.cleanup_failed = true;
                 report.problems.push(problem);
             }
             _ => report.postponed = true,

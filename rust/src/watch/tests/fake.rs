@@ -121,9 +121,12 @@ impl FakeMachine {
 
     /// One hook, and metrics.
     pub fn config(&self) -> Config {
+        // Made by systemd-tmpfiles.
+        let input = self.root.path().join("x.json");
+        fs::write(&input, "").unwrap();
         let hook = NotifyHook {
             unit: "backupservice-notify-x.service".to_owned(),
-            input: self.root.path().join("x.json"),
+            input,
             instances: None,
         };
         Config {

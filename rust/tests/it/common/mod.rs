@@ -258,6 +258,7 @@ fn plan(root: &Path) -> Value {
         },
         "quiesce": ["app.service"],
         "restoreUnits": ["app.service"],
+        "startable": { "quiesce": ["app.service"], "restore": ["app.service"] },
         "retention": {
             "last": 2,
             "hourly": null,
