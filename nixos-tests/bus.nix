@@ -311,13 +311,21 @@
         wait_for("Timer", "waiting")
 
     with subtest("the daemon ends when nobody needs it, and comes back when somebody does"):
+        started = machine.succeed(f"sed -n 's/^ExecStart=//p' /etc/systemd/system/{daemon}").strip()
+        dropin = f"/run/systemd/system/{daemon}.d/idle.conf"
+        machine.succeed(
+            f"mkdir {dropin.rpartition('/')[0]}",
+            f"printf '%s\n' '[Service]' ExecStart= 'ExecStart={started} \"--idle\" \"2\"' >{dropin}",
+            f"systemctl daemon-reload && systemctl restart {daemon}",
+        )
         wait_for_state(daemon, "inactive")
         assert machine.get_unit_property("backupservice-bus.service", "Result") == "success"
         assert shown("LastOutcome") == "failed"
         wait_for_state(daemon, "inactive")
         machine.succeed("rm /var/lib/my-app/[abc] && echo data >/var/lib/my-app/data")
+        ended = machine.get_unit_property(daemon, "InvocationID")
         machine.succeed("backupservice run my-app --accept-shrink")
-        wait_for_state(daemon, "active")
+        assert machine.get_unit_property(daemon, "InvocationID") != ended
         assert shown("LastOutcome") == "success"
   '';
 }
