@@ -6,7 +6,9 @@
 { lib, pkgs }:
 {
   postgresql = import ./streams/postgresql.nix { inherit lib pkgs; };
+  postgresqlCluster = import ./streams/postgresql-cluster.nix { inherit lib pkgs; };
   mariadb = import ./streams/mariadb.nix { inherit lib pkgs; };
+  mariadbCluster = import ./streams/mariadb-cluster.nix { inherit lib pkgs; };
   sqlite = import ./streams/sqlite.nix { inherit lib pkgs; };
 
   # The files of the SQLite database at `path`. The stream contains their data, so

@@ -11,8 +11,7 @@
     ./monitor-config.nix
     ./units
     ./access
-    ./services/nextcloud.nix
-    ./services/home-assistant.nix
+    ./services
   ];
 
   _module.args.contracts = import ../contracts { inherit lib pkgs; };

@@ -50,7 +50,7 @@ in
   `backupservice.contracts.<name>` and every service's read-only `backup` option
   take the first part of an instance's options: `user`, `sourceDirectories`,
   `excludePatterns`, `hooks`, `streams`, `quiesce`, `restore` and `probe`.
-  `backupservice.defaults` takes the rest. The four kinds of `hooks` are alike.
+  `backupservice.defaults` takes the rest. [Services](services.md) says which services have one. The four kinds of `hooks` are alike.
 
   ${lib.concatMapStringsSep "\n\n" section (lib.sort (a: b: a.name < b.name) documented)}
 ''

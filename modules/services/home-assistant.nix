@@ -1,8 +1,8 @@
-# The contract of Home Assistant: its configuration directory and the recorder's
-# database.
+# Home Assistant: its configuration directory and the recorder's database.
 #
-# A backup stops nothing: Home Assistant replaces the files below .storage by
-# renaming, and the dump of the database is a consistent state.
+# Saved while it runs: it replaces the files below `.storage` by renaming, and the dump of
+# the database is a consistent state. Its own backups, logs and what it installs again are
+# not saved.
 {
   config,
   lib,
@@ -14,7 +14,7 @@ let
 
   cfg = config.services.home-assistant;
   option = "services.home-assistant.backup";
-  database = import ./database.nix { inherit config lib contracts; };
+  database = import ./common/database.nix { inherit config lib contracts; };
 
   user = "hass";
   configDir = lib.removeSuffix "/" (toString cfg.configDir);
@@ -51,28 +51,6 @@ let
       remedy = ''Remove it to use SQLite, or write "postgresql://@/hass" or "mysql://hass@localhost/hass" for a server on this machine that lets the user "${user}" in through its socket; or write the contract by hand: backupservice.instances.<name> with sourceDirectories, and streams that dump and load the database.'';
     };
 
-  # scheme, role, password, host, port, name and query of the URL.
-  parts = builtins.match "([a-z]+)([+][a-z0-9_]+)?://(([^:@/]*)(:([^@/]*))?@)?([^:/?]*)(:([0-9]+))?/([^?]*)([?](.*))?" url;
-  part = index: toString (lib.elemAt parts index);
-  query = lib.listToAttrs (
-    map (
-      pair:
-      let
-        fields = lib.splitString "=" pair;
-      in
-      lib.nameValuePair (lib.head fields) (lib.concatStringsSep "=" (lib.tail fields))
-    ) (lib.filter (pair: pair != "") (lib.splitString "&" (part 11)))
-  );
-  server = {
-    inherit option user;
-    subject = "services.home-assistant.config.recorder.db_url names";
-    database = part 9;
-    role = if part 3 == "" then user else part 3;
-    host = if part 6 == "" then query.host or "" else part 6;
-    hasPassword = part 5 != "" || query ? password || query ? passwd;
-  }
-  // lib.optionalAttrs (part 8 != "") { port = lib.toInt (part 8); };
-
   # In SQLAlchemy, sqlite:////a is the file /a.
   sqliteUrlPath = lib.removePrefix "sqlite:///" url;
   isSqlite = url == null || lib.hasPrefix "sqlite:" url;
@@ -92,14 +70,11 @@ let
         # in the browser may.
         mayBeMissing = cfg.config != null && !usesRecorder;
       }
-    else if parts == null || part 9 == "" then
-      refuseUrl "is not a database URL that evaluation understands."
-    else if lib.hasPrefix "postgres" (part 0) then
-      database.postgresql server
-    else if part 0 == "mysql" || part 0 == "mariadb" then
-      database.mysql (server // lib.optionalAttrs (query ? unix_socket) { socket = query.unix_socket; })
     else
-      refuseUrl "names a type of database that is not supported.";
+      database.fromUrl {
+        inherit option user url;
+        setting = "services.home-assistant.config.recorder.db_url";
+      };
 in
 {
   options.services.home-assistant.backup = mkOption {

@@ -1,4 +1,9 @@
-# The contract of Nextcloud: its files, its database and maintenance mode.
+# Nextcloud: settings, apps, the files of its users and the database.
+#
+# Closed by its maintenance mode while they are read, so that files and database are of
+# one moment; the database is dumped, whatever its type. Files in an object storage are
+# not saved. Not part of its state, and kept elsewhere: files with passwords that its
+# options name.
 {
   config,
   lib,
@@ -11,7 +16,7 @@ let
 
   cfg = config.services.nextcloud;
   option = "services.nextcloud.backup";
-  database = import ./database.nix { inherit config lib contracts; };
+  database = import ./common/database.nix { inherit config lib contracts; };
 
   user = "nextcloud";
   occ = "${cfg.occ}/bin/nextcloud-occ";

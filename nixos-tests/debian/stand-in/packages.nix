@@ -99,9 +99,11 @@ let
     interpreter = "${python}/bin/python3";
     pkgs = pythonPackages;
   };
-  pythonPackages = lib.genAttrs [ "python" "psycopg2" "mysqlclient" "makePythonPath" ] (
-    name: package "python3-${name}" { }
-  );
+  pythonPackages =
+    lib.genAttrs [ "python" "psycopg2" "mysqlclient" "gunicorn" ] (name: package "python3-${name}" { })
+    // {
+      makePythonPath = lib.makeSearchPath python.sitePackages;
+    };
 
   home-assistant = package "home-assistant" {
     version = "2024.8.0";
@@ -123,6 +125,17 @@ let
       version = "${version}.0.0";
       links = { };
     };
+
+  # A server that nixpkgs builds with the database that it is asked for.
+  vaultwarden = package "vaultwarden" { webvault = package "vaultwarden-webvault" { }; };
+
+  paperless-ngx = package "paperless-ngx" {
+    version = "2.13.0";
+    nltkData = [ ];
+    path = "/usr/bin";
+    propagatedBuildInputs = [ ];
+    python.pkgs = pythonPackages;
+  };
 
   linuxPackages = lib.makeExtensible (_: {
     kernel = package "linux" {
@@ -156,8 +169,10 @@ plain
     linuxPackages
     mariadb
     nginx
+    paperless-ngx
     php
     postgresql
+    vaultwarden
     ;
   mysql = mariadb;
   php82 = php;
@@ -182,6 +197,12 @@ plain
     version = "7.2.0";
     serverBin = "/bin/redis-server";
   };
+  adguardhome = package "adguardhome" { schema_version = 28; };
+  firefly-iii = package "firefly-iii" { phpPackage = php; };
+  forgejo = package "forgejo" { data = "/usr/share/forgejo"; };
+  forgejo-lts = package "forgejo" { data = "/usr/share/forgejo"; };
+  gitea = package "gitea" { data = "/usr/share/gitea"; };
+  transmission_3 = package "transmission" { apparmor = package "transmission-apparmor" { }; };
   restic = package "restic" { version = "0.18.0"; };
   polkit = package "polkit" { version = "126"; };
   dbus = package "dbus" { version = "1.16.2"; };

@@ -1,0 +1,464 @@
+# The catalogue: all services together on NixOS's own modules, with SQLite and with
+# database servers. What each contract says is in nixos-tests/golden/services.txt.
+{
+  pkgs,
+  lib,
+  evalNixos,
+  ...
+}:
+let
+  machines = lib.mapAttrs (_: services: (evalNixos [ services ]).config) (
+    import ./common/every-service.nix { inherit lib pkgs; }
+  );
+
+  # Both machines' contracts, each with the machine that it is on.
+  all = lib.concatLists (
+    lib.mapAttrsToList (
+      _: machine:
+      lib.mapAttrsToList (name: contract: {
+        inherit name contract machine;
+      }) machine.backupservice.instances
+    ) machines
+  );
+  failing = check: lib.unique (map (one: one.name) (lib.filter (one: !check one) all));
+
+  # The services that a contract is about, and everything that they say of paths.
+  servicesOf =
+    { contract, machine, ... }:
+    map (unit: machine.systemd.services.${lib.removeSuffix ".service" unit}) (
+      lib.filter (lib.hasSuffix ".service") contract.restore.units
+    );
+  textOf =
+    one:
+    builtins.unsafeDiscardStringContext (
+      toString (
+        map (
+          service:
+          builtins.toJSON {
+            inherit (service) environment script preStart;
+            serviceConfig = removeAttrs service.serviceConfig [ "StateDirectory" ];
+          }
+        ) (servicesOf one)
+        ++ one.machine.systemd.tmpfiles.rules
+        ++ [ (builtins.toJSON one.machine.systemd.tmpfiles.settings) ]
+      )
+    );
+  isDynamic = service: service.serviceConfig.DynamicUser or false == true;
+  stateDirectoriesOf =
+    one:
+    lib.concatMap (
+      service:
+      map (name: "/var/lib/${lib.optionalString (isDynamic service) "private/"}${name}") (
+        lib.concatMap (lib.splitString " ") (lib.toList (service.serviceConfig.StateDirectory or [ ]))
+      )
+    ) (servicesOf one);
+
+  # The users that the units of a contract run as; of a pool, PHP's.
+  usersOf =
+    { contract, machine, ... }:
+    lib.concatMap (
+      unit:
+      let
+        name = lib.removeSuffix ".service" unit;
+        pool = lib.removePrefix "phpfpm-" name;
+      in
+      [ (machine.systemd.services.${name}.serviceConfig.User or name) ]
+      ++ lib.optional (machine.services.phpfpm.pools ? ${pool}) machine.services.phpfpm.pools.${pool}.user
+    ) (lib.filter (lib.hasSuffix ".service") contract.restore.units);
+
+  isWithin = outer: inner: inner == outer || lib.hasPrefix "${outer}/" inner;
+
+  # Of database servers and of a service without files: the file that a backup needs.
+  isVersion = lib.hasPrefix "/var/lib/backupservice-versions/";
+  isServer =
+    name:
+    lib.elem name [
+      "mysql"
+      "postgresql"
+    ];
+
+  moduleFiles = lib.filter (name: lib.hasSuffix ".nix" name && name != "default.nix") (
+    lib.attrNames (builtins.readDir ../../modules/services)
+  );
+
+  evaluate = modules: (evalNixos modules).config;
+  isRefused = value: !(builtins.tryEval (builtins.deepSeq value true)).success;
+
+  vaultwarden =
+    settings:
+    (evaluate [
+      {
+        services.vaultwarden = lib.mkMerge [
+          { enable = true; }
+          settings
+        ];
+      }
+    ]).services.vaultwarden.backup;
+in
+{
+  "each file of the catalogue is of a service that is backed up here" = {
+    expr = lib.filter (
+      file:
+      !lib.any (
+        one: "${one.name}.nix" == file || "${lib.head (lib.splitString "-" one.name)}.nix" == file
+      ) all
+    ) moduleFiles;
+    # The family has no service of its name.
+    expected = [ "arr.nix" ];
+  };
+
+  "what autoBind leaves to the hand" = {
+    expr = lib.subtractLists (lib.concatMap (machine: lib.attrNames machine.backupservice.contracts) (
+      lib.attrValues machines
+    )) (lib.unique (map (one: one.name) all));
+    expected = [
+      "backrest"
+      "mysql"
+      "postgresql"
+      "redis-cache"
+      "redis-journal"
+    ];
+  };
+
+  "no assertion fails" = {
+    expr = lib.concatMap (
+      machine: map (check: check.message) (lib.filter (check: !check.assertion) machine.assertions)
+    ) (lib.attrValues machines);
+    expected = [ ];
+  };
+
+  "users are those of the services' own units" = {
+    expr = failing (one: isServer one.name || lib.elem one.contract.user (usersOf one));
+    expected = [ ];
+  };
+
+  "directories are those of the services' own units" = {
+    expr = failing (
+      one:
+      let
+        text = textOf one;
+      in
+      lib.all (
+        source: lib.elem source (stateDirectoriesOf one) || isVersion source || lib.hasInfix source text
+      ) one.contract.sourceDirectories
+    );
+    expected = [ ];
+  };
+
+  "a DynamicUser's data is saved from where it is, not from a link to it" = {
+    expr = failing (
+      one:
+      !lib.any isDynamic (servicesOf one)
+      || isServer one.name
+      || lib.all (
+        source: isVersion source || lib.hasPrefix "/var/lib/private/" source
+      ) one.contract.sourceDirectories
+    );
+    expected = [ ];
+  };
+
+  "all that a service's units may write is saved, or is known not to be" = {
+    expr = lib.unique (
+      lib.concatMap (
+        one:
+        lib.filter (
+          directory:
+          !lib.any (
+            source: isWithin source directory || isWithin directory source
+          ) one.contract.sourceDirectories
+        ) (stateDirectoriesOf one)
+      ) (lib.filter (one: !isServer one.name) all)
+    );
+    # Downloads.
+    expected = [
+      "/var/lib/transmission/.incomplete"
+      "/var/lib/transmission/Downloads"
+      "/var/lib/transmission/watchdir"
+    ];
+  };
+
+  "every exclude is about something that is saved" = {
+    expr = lib.unique (
+      lib.concatMap (
+        one:
+        lib.filter (
+          pattern:
+          lib.hasPrefix "/" pattern
+          && !lib.any (source: lib.hasPrefix "${source}/" pattern) one.contract.sourceDirectories
+        ) one.contract.excludePatterns
+      ) all
+    );
+    # By default elsewhere.
+    expected = [ "/var/cache/jellyfin/*" ];
+  };
+
+  "every SQLite database that is dumped is not copied as well" = {
+    expr = failing (
+      one:
+      lib.all (
+        stream:
+        let
+          match = builtins.match ".*\ndatabase=([^\n]*)\n.*" "\n${stream.dump}";
+        in
+        match == null
+        || lib.all (file: lib.elem file one.contract.excludePatterns) (
+          map (suffix: "${lib.head match}${suffix}") [
+            ""
+            "-wal"
+            "-shm"
+          ]
+        )
+      ) (lib.attrValues one.contract.streams)
+    );
+    expected = [ ];
+  };
+
+  "contracts follow where a service keeps its data" = {
+    expr =
+      let
+        machine = evaluate [
+          {
+            services = {
+              bazarr.enable = true;
+              deluge.enable = true;
+              deluge.dataDir = "/srv/deluge";
+              forgejo.enable = true;
+              forgejo.repositoryRoot = "/srv/repositories";
+              grafana.enable = true;
+              grafana.settings.database.path = "/srv/grafana/g.db";
+              jellyfin.enable = true;
+              jellyfin.configDir = "/srv/jellyfin";
+              navidrome.enable = true;
+              navidrome.settings.DataFolder = "/srv/navidrome/";
+              paperless.enable = true;
+              paperless.mediaDir = "/srv/documents";
+              radicale.enable = true;
+              radicale.settings.auth.type = "none";
+              radicale.settings.storage.filesystem_folder = "/srv/calendars";
+              readarr.enable = true;
+              syncthing.enable = true;
+              syncthing.configDir = "/srv/syncthing";
+              transmission.enable = true;
+              transmission.home = "/srv/transmission";
+              vaultwarden.enable = true;
+              vaultwarden.config = {
+                attachmentsFolder = "/srv/attachments";
+                SENDS_FOLDER = "/srv/sends";
+              };
+            };
+            system.stateVersion = "24.05";
+          }
+        ];
+      in
+      lib.mapAttrs (_: contract: contract.sourceDirectories) machine.backupservice.contracts;
+    expected = {
+      bazarr = [ "/var/lib/bazarr" ];
+      deluge = [ "/srv/deluge/.config/deluge" ];
+      forgejo = [
+        "/var/lib/forgejo"
+        "/srv/repositories"
+      ];
+      grafana = [
+        "/var/lib/grafana"
+        "/srv/grafana"
+      ];
+      jellyfin = [
+        "/var/lib/jellyfin"
+        "/srv/jellyfin"
+      ];
+      navidrome = [ "/srv/navidrome" ];
+      paperless = [
+        "/var/lib/paperless"
+        "/srv/documents"
+      ];
+      radicale = [ "/srv/calendars" ];
+      readarr = [ "/var/lib/readarr" ];
+      syncthing = [ "/srv/syncthing" ];
+      transmission = [ "/srv/transmission/.config/transmission-daemon" ];
+      vaultwarden = [
+        "/var/lib/bitwarden_rs"
+        "/srv/attachments"
+        "/srv/sends"
+      ];
+    };
+  };
+
+  # Options that releases after the one that is evaluated here have.
+  "contracts follow the options of newer releases" = {
+    expr =
+      let
+        machine = evaluate [
+          (
+            { lib, ... }:
+            {
+              options.services = {
+                bazarr.dataDir = lib.mkOption { default = "/srv/bazarr"; };
+                radarr.settings = lib.mkOption { };
+                radarr.environmentFiles = lib.mkOption { default = [ ]; };
+                paperless.exporter.directory = lib.mkOption { default = "/var/lib/paperless/exported"; };
+              };
+              config = {
+                services = {
+                  bazarr.enable = true;
+                  paperless.enable = true;
+                  radarr.enable = true;
+                  radarr.settings.postgres = {
+                    host = "/run/postgresql";
+                    port = 5433;
+                    user = "radarr";
+                    mainDb = "movies";
+                    logDb = "movies-log";
+                  };
+                };
+                # As `database.createLocally` does.
+                systemd.services.paperless-web.environment.PAPERLESS_DBHOST = "/run/postgresql";
+              };
+            }
+          )
+        ];
+        inherit (machine.services) bazarr paperless radarr;
+      in
+      {
+        bazarr = bazarr.backup.sourceDirectories;
+        exports = lib.elem "/var/lib/paperless/exported/*" paperless.backup.excludePatterns;
+        documents = lib.hasInfix "PGDATABASE=paperless\n" paperless.backup.streams.database.dump;
+        movies = lib.hasInfix "PGPORT=5433\nexport PGDATABASE=movies\n" radarr.backup.streams.database.dump;
+        log = lib.hasInfix "PGDATABASE=movies-log\n" radarr.backup.streams.log.dump;
+      };
+    expected = {
+      bazarr = [ "/srv/bazarr" ];
+      exports = true;
+      documents = true;
+      movies = true;
+      log = true;
+    };
+  };
+
+  "a release without a service's module evaluates" = {
+    expr =
+      let
+        machine = evaluate [
+          {
+            disabledModules = [
+              "services/databases/lldap.nix"
+              "services/misc/bazarr.nix"
+              "services/misc/open-webui.nix"
+              "services/misc/readarr.nix"
+              "services/monitoring/uptime-kuma.nix"
+              "services/torrent/transmission.nix"
+              "services/web-apps/audiobookshelf.nix"
+              "services/web-apps/firefly-iii.nix"
+              "services/web-apps/grocy.nix"
+              "services/web-apps/hledger-web.nix"
+              "services/web-apps/mealie.nix"
+              "services/web-apps/miniflux.nix"
+            ];
+            services.radarr.enable = true;
+            backupservice.autoBind = true;
+            backupservice.defaults.repository.path = "/srv/backup";
+          }
+        ];
+      in
+      {
+        contracts = lib.attrNames machine.backupservice.contracts;
+        unit = lib.isString machine.systemd.units."backupservice-radarr.service".text;
+      };
+    expected = {
+      contracts = [ "radarr" ];
+      unit = true;
+    };
+  };
+
+  "nothing is registered that is not enabled" = {
+    expr = lib.attrNames (evaluate [ { } ]).backupservice.contracts;
+    expected = [ ];
+  };
+
+  "a broker that keeps nothing needs no backup" = {
+    expr =
+      lib.attrNames
+        (evaluate [
+          {
+            services.mosquitto = {
+              enable = true;
+              persistence = false;
+              listeners = [ { } ];
+            };
+          }
+        ]).backupservice.contracts;
+    expected = [ ];
+  };
+
+  "a journal that nobody may change through the web is read while it runs" = {
+    expr =
+      (evaluate [ { services.hledger-web.enable = true; } ]).services.hledger-web.backup.quiesce.units;
+    expected = [ ];
+  };
+
+  "a database that only a secret file names is refused, and stops no system without backups" = {
+    expr = {
+      refused = isRefused (vaultwarden { dbBackend = "postgresql"; }).streams.database.dump;
+      elsewhere =
+        isRefused
+          (vaultwarden {
+            dbBackend = "mysql";
+            config.DATABASE_URL = "mysql://vault:secret@db.example.org/vault";
+          }).streams.database.dump;
+      unit =
+        isRefused
+          (evaluate [
+            {
+              services.vaultwarden.enable = true;
+              services.vaultwarden.dbBackend = "postgresql";
+            }
+          ]).systemd.units."vaultwarden.service".text;
+    };
+    expected = {
+      refused = true;
+      elsewhere = true;
+      unit = false;
+    };
+  };
+
+  "MySQL as a whole is refused" = {
+    expr =
+      isRefused
+        (evaluate [
+          {
+            services.mysql = {
+              enable = true;
+              package = pkgs.mariadb // {
+                pname = "mysql";
+              };
+            };
+          }
+        ]).services.mysql.backup.streams.server.dump;
+    expected = true;
+  };
+
+  "a restore of a whole server stops all that use it" = {
+    expr =
+      let
+        inherit (machines.servers.services) mysql postgresql;
+      in
+      {
+        postgresql = lib.all (unit: lib.elem unit postgresql.backup.restore.units) [
+          "forgejo.service"
+          "phpfpm-nextcloud.service"
+          "mealie.service"
+          "paperless-web.service"
+          "vaultwarden.service"
+        ];
+        mysql = lib.all (unit: lib.elem unit mysql.backup.restore.units) [
+          "gitea.service"
+          "lldap.service"
+        ];
+        others = lib.intersectLists [ "radarr.service" "jellyfin.service" ] postgresql.backup.restore.units;
+      };
+    expected = {
+      postgresql = true;
+      mysql = true;
+      others = [ ];
+    };
+  };
+}
