@@ -73,12 +73,7 @@ let
     pkgs = { };
   };
 
-  mariadb = package "mariadb" {
-    version = "11.8.0";
-    links = usr // {
-      share = "/usr/share/mysql";
-    };
-  };
+  mariadb = package "mariadb" { version = "11.8.0"; };
 
   php = package "php" {
     version = "8.3.0";
@@ -193,10 +188,7 @@ plain
   nix = package "nix" { version = "2.26.3"; };
   nixVersions.stable = package "nix" { version = "2.26.3"; };
   radicale = package "radicale" { version = "3.5.3"; };
-  redis = package "redis" {
-    version = "7.2.0";
-    serverBin = "/bin/redis-server";
-  };
+  redis = package "redis" { version = "7.2.0"; };
   adguardhome = package "adguardhome" { schema_version = 28; };
   firefly-iii = package "firefly-iii" { phpPackage = php; };
   forgejo = package "forgejo" { data = "/usr/share/forgejo"; };
