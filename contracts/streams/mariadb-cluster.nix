@@ -1,8 +1,9 @@
 # All databases of a MariaDB server, with its accounts, roles and privileges.
 #
 # MariaDB cannot roll back DROP or CREATE, so a failed load leaves part of the dump
-# behind. Repeat it once the cause is fixed. Accounts that are not in the dump stay.
-# MySQL is not supported: it cannot dump accounts.
+# behind. Repeat it once the cause is fixed. Accounts that are not in the dump stay, and
+# so do those of the server itself: root, and the user that runs both commands.
+# mariadb-dump --system=users is not used: its output replaces the account that loads it.
 { lib, pkgs }:
 {
   # System user that runs both commands, who must have all privileges.
@@ -15,13 +16,13 @@ let
 
   # --no-defaults: a ~/.my.cnf must not decide what is saved, or where it goes.
   connection = "--no-defaults --protocol=socket --socket=${escapeShellArg socket} --default-character-set=utf8mb4";
-  client = "${getExe' package "mariadb"} ${connection} --batch --skip-column-names";
+  client = "${getExe' package "mariadb"} ${connection} --batch --raw --skip-column-names";
   databases = "FROM information_schema.schemata WHERE schema_name NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
 in
 {
   inherit user;
 
-  # Accounts come last: some privileges name tables and routines.
+  # Privileges come last: some name tables and routines.
   dump = ''
     names=$(${client} --execute="SELECT schema_name ${databases}")
     if [ -n "$names" ]; then
@@ -30,7 +31,32 @@ in
         --single-transaction --quick --routines --events --triggers --hex-blob \
         --no-tablespaces --skip-dump-date --databases "''${databases[@]}"
     fi
-    ${getExe' package "mariadb-dump"} ${connection} --system=users --replace --skip-dump-date
+
+    list() {
+      local names
+      names=$(${client} --execute="SELECT $1 FROM mysql.user WHERE $2 ORDER BY user, host")
+      mapfile -t accounts <<< "$names"
+      if [ -z "$names" ]; then
+        accounts=()
+      fi
+    }
+    for_each() {
+      local account
+      for account in "''${accounts[@]}"; do
+        ${client} --execute="$1 $account" | sed -e 's/^CREATE USER/CREATE OR REPLACE USER/' -e 's/$/;/'
+      done
+    }
+    list 'quote(user)' "is_role = 'Y' AND user <> 'PUBLIC'"
+    roles=("''${accounts[@]}")
+    for role in "''${roles[@]}"; do
+      echo "CREATE OR REPLACE ROLE $role;"
+    done
+    list "concat(quote(user), '@', quote(host))" \
+      "is_role = 'N' AND user NOT IN ('mariadb.sys', 'root') AND concat(user, '@', host) <> current_user()"
+    for_each 'SHOW CREATE USER'
+    for_each 'SHOW GRANTS FOR'
+    accounts=("''${roles[@]}")
+    for_each 'SHOW GRANTS FOR'
     echo '-- Server dump completed'
   '';
 

@@ -24,7 +24,10 @@ let
   setting = name: default: settings.${normalize name} or default;
 
   data = common.path (setting "DATA_FOLDER" stateDirectory);
-  url = setting "DATABASE_URL" null;
+  url = setting "DATABASE_URL" (
+    # Newer releases set up a database of this name, and do not say so in `config`.
+    if cfg.configurePostgres or false then "postgresql:///vaultwarden?host=/run/postgresql" else null
+  );
   sqlite = common.sqlite { database = if url == null then "${data}/db.sqlite3" else url; };
   key = setting "RSA_KEY_FILENAME" "${data}/rsa_key";
 in

@@ -420,6 +420,46 @@ in
     };
   };
 
+  "a database that newer releases set up is found" = {
+    expr =
+      lib.hasInfix "PGDATABASE=vaultwarden\n"
+        (evaluate [
+          (
+            { lib, ... }:
+            {
+              options.services.vaultwarden.configurePostgres = lib.mkOption { };
+              config.services.vaultwarden = {
+                enable = true;
+                dbBackend = "postgresql";
+                configurePostgres = true;
+              };
+            }
+          )
+        ]).services.vaultwarden.backup.streams.database.dump;
+    expected = true;
+  };
+
+  "the port of a database's URL is heeded" = {
+    expr =
+      map
+        (
+          url:
+          lib.hasInfix "PGPORT=5433\n"
+            (vaultwarden {
+              dbBackend = "postgresql";
+              config.DATABASE_URL = url;
+            }).streams.database.dump
+        )
+        [
+          "postgresql:///vaultwarden?host=/run/postgresql&port=5433"
+          "postgresql://vaultwarden@:5433/vaultwarden"
+        ];
+    expected = [
+      true
+      true
+    ];
+  };
+
   "MySQL as a whole is refused" = {
     expr =
       isRefused

@@ -26,6 +26,12 @@ else
     role = part 3;
     hasPassword = part 5 != "" || query ? password || query ? passwd;
     host = if part 6 == "" then query.host or "" else part 6;
-    port = if part 8 == "" then null else lib.toInt (part 8);
+    port =
+      if part 8 != "" then
+        lib.toInt (part 8)
+      else if query ? port then
+        lib.toInt query.port
+      else
+        null;
     name = part 9;
   }

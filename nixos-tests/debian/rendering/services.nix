@@ -10,7 +10,13 @@ let
 in
 import ../../../docs/reference/services.nix {
   inherit lib;
-  endToEnd = name: lib.any (lib.hasInfix "services.${name}.backup") sources;
+  # Whether a container test backs it up.
+  endToEnd =
+    name:
+    let
+      option = lib.replaceStrings [ "redis-" ] [ "redis.servers." ] name;
+    in
+    lib.any (lib.hasInfix "services.${option}.backup") sources;
   machines = lib.mapAttrs (
     name: services:
     import <nixpkgs/nixos/lib/eval-config.nix> {
