@@ -1,7 +1,7 @@
 # The state of a homelab's services in one repository on Backblaze B2, every night at three,
 # with secrets from 1Password (opnix). Every service that has a contract is backed up with its
 # database, without the media; what it leaves out says its contract.
-{ config, ... }:
+{ config, contracts, ... }:
 let
   secrets = config.services.onepassword-secrets.secretPaths;
 in
@@ -43,5 +43,16 @@ in
         monthly = 6;
       };
     };
+
+    # NixOS has no module for Backrest: its user and unit are made elsewhere.
+    instances.backrest =
+      contracts.backrest {
+        user = "backrest";
+        configDirectory = "/var/lib/backrest/config";
+        dataDirectory = "/var/lib/backrest/data";
+      }
+      // {
+        enable = true;
+      };
   };
 }

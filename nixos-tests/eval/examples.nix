@@ -44,12 +44,24 @@ let
     uid = 1000;
   };
 
+  backrest = {
+    users.users.backrest = {
+      isSystemUser = true;
+      group = "backrest";
+    };
+    users.groups.backrest = { };
+    systemd.services.backrest.serviceConfig.ExecStart = "/bin/backrest";
+  };
+
   eval = modules: (evalNixos ([ secretManagers ] ++ modules)).config;
   desktop = eval [
     ../../docs/examples/desktop-b2-agenix.nix
     arthur
   ];
-  homelab = eval [ ../../docs/examples/homelab-b2-1password.nix ];
+  homelab = eval [
+    ../../docs/examples/homelab-b2-1password.nix
+    backrest
+  ];
 
   accepted = config: {
     expr = {
@@ -97,9 +109,21 @@ in
       (timer homelab "backupservice-${name}")
       instance.repository.path
     ]) homelab.backupservice.instances;
-    expected = lib.genAttrs [ "home-assistant" ] (_: [
-      "03:00"
-      "b2:my-backup:restic"
-    ]);
+    expected =
+      lib.genAttrs
+        [
+          "backrest"
+          "home-assistant"
+          "jackett"
+          "jellyfin"
+          "prowlarr"
+          "radarr"
+          "sonarr"
+          "transmission"
+        ]
+        (_: [
+          "03:00"
+          "b2:my-backup:restic"
+        ]);
   };
 }
