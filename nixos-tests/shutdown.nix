@@ -110,6 +110,12 @@
         record = outcome("app")
         assert record["runId"] == run and record["outcome"] == "cancelled", record
         assert not record["cleanupFailed"], record
+        # It could ask systemd until its end.
+        ends = machine.succeed(
+            "journalctl --boot=-1 --quiet --output=cat UNIT=dbus.service + UNIT=polkit.service + UNIT=backupservice-app.service"
+            " | grep -E '^(Stopping (dbus|polkit)|Stopped backupservice-app)'"
+        ).splitlines()
+        assert len(ends) == 3 and ends[0].startswith("Stopped backupservice-app"), ends
         assert machine.succeed("cat /var/lib/log/told") == "app cancelled\n"
         machine.succeed("backupservice run app", "rm /var/lib/log/told")
         assert outcome("app")["outcome"] == "success", outcome("app")
