@@ -42,6 +42,11 @@ forMachine {
         User = layout.notifyUser;
         Group = layout.notifyUser;
         StateDirectory = layout.events;
+        RuntimeDirectory = layout.monitorRuntime;
+        # Copies of its state, for everybody; the file with a secret is for itself. What it
+        # hands to hooks is where only root may exchange it.
+        RuntimeDirectoryMode = "0755";
+        RuntimeDirectoryPreserve = true;
         ExecStart = backupservice [
           "watch"
           "--config"
@@ -59,6 +64,7 @@ forMachine {
           ++ lib.optionals (!isLocal) sandbox.remoteView;
         BindPaths = [
           "/var/lib/${layout.events}"
+          "/run/${layout.monitorRuntime}"
         ]
         ++ sandbox.optional (map layout.notifyInput (lib.attrNames notify.hooks))
         ++ lib.optionals (metrics.textfile != null) (sandbox.optional [ (dirOf metrics.textfile) ]);

@@ -203,5 +203,5 @@ fn watch(host: &Host, args: &Watch) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let system = watch::LiveSystem::new(&config.systemd_analyze)?;
-    watch::run(host, &config, &system, &Systemd::connect()?)
+    Ok(watch::run(host, &config, &system, &Systemd::connect()?))
 }

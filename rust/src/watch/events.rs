@@ -28,6 +28,11 @@ pub enum EventKind {
     Overdue,
     /// No longer overdue without a successful backup, because the schedule has changed.
     InTime,
+    /// Several events in one; has no instance.
+    Summary,
+    /// Kind that only another version of this program knows.
+    #[serde(other)]
+    Unknown,
 }
 
 impl EventKind {
@@ -43,6 +48,8 @@ impl EventKind {
             Self::MaintenanceRecovered => "maintenance-recovered",
             Self::Overdue => "overdue",
             Self::InTime => "in-time",
+            Self::Summary => "summary",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -72,17 +79,19 @@ pub struct Event {
     pub time: Timestamp,
     /// Kind.
     pub kind: EventKind,
-    /// Instance name.
+    /// Instance name; empty in a summary.
     pub instance: String,
     /// Summary in a few words.
     pub title: String,
     /// Description, with the cause.
     pub message: String,
     /// Remedy, if there is one.
+    #[serde(default)]
     pub remedy: Option<String>,
     /// Command that shows details.
     pub details_command: String,
     /// Record of the run or maintenance, if it wrote one.
+    #[serde(default)]
     pub record: Option<Value>,
 }
 

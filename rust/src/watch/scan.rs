@@ -44,22 +44,15 @@ pub(super) struct ScannedInstance {
 }
 
 /// Scans all instances, and updates their state in the store.
-///
-/// # Errors
-/// The plans cannot be listed.
-pub(super) fn scan(
-    host: &Host,
-    config: &Config,
-    system: &dyn System,
-    store: &mut Store,
-) -> Result<Scan> {
+pub(super) fn scan(host: &Host, config: &Config, system: &dyn System, store: &mut Store) -> Scan {
     let mut found = Scan {
         instances: Vec::new(),
         new: Vec::new(),
         changed: false,
         problems: Vec::new(),
     };
-    let (plans, errors) = PlanSummary::read_all(&host.plans())?;
+    let (plans, errors) =
+        PlanSummary::read_all(&host.plans()).unwrap_or_else(|error| (Vec::new(), vec![error]));
     found
         .problems
         .extend(errors.iter().map(|error| format!("{error:#}")));
@@ -113,10 +106,10 @@ pub(super) fn scan(
         let is_there = |name: &String| plans.iter().any(|plan| plan.instance == *name);
         store.cursor.instances.retain(|name, _| is_there(name));
     }
-    for channel in store.cursor.channels.values_mut() {
-        channel.changed.extend(changed.iter().cloned());
+    for address in store.cursor.channels.values_mut().flatten() {
+        address.changed.extend(changed.iter().cloned());
     }
-    Ok(found)
+    found
 }
 
 fn one(

@@ -58,6 +58,9 @@ pub trait System {
     /// Seconds that the machine has been awake since boot.
     fn awake(&self) -> f64;
 
+    /// Directory with the secrets that systemd passes to this unit.
+    fn credentials(&self) -> PathBuf;
+
     /// States of units, by name.
     ///
     /// # Errors
@@ -139,6 +142,10 @@ impl System for LiveSystem {
         #[allow(clippy::cast_precision_loss)]
         let seconds = time.tv_sec as f64;
         seconds
+    }
+
+    fn credentials(&self) -> PathBuf {
+        PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY").unwrap_or_default())
     }
 
     fn units(&self, names: &[String]) -> anyhow::Result<BTreeMap<String, UnitState>> {

@@ -1,11 +1,13 @@
 //! Texts of events: title, description and remedy.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::deadline::{DeadlineStatus, NextElapse};
-use super::events::EventKind;
+use super::events::{Event, EventKind};
 use super::model::{NewEvent, Observation};
 use super::system::{Crash, UnitState};
 use crate::base::outcome::Outcome;
@@ -14,6 +16,9 @@ use crate::base::unit_names;
 use crate::base::unit_names::MAINTAIN;
 use crate::report::maintenance::{CheckResult, MaintenanceRecord};
 use crate::report::record::Record;
+
+/// Number of lines of a summary.
+const SUMMARISED: usize = 20;
 
 /// Event of a run that wrote a record.
 pub(super) fn run(kind: EventKind, record: &Record) -> NewEvent {
@@ -128,6 +133,52 @@ pub(super) fn deadline(
         title,
         details_command: format!("systemctl status {unit}.timer; journalctl -u {unit}.service"),
         record: observed.runs.last().and_then(json),
+    }
+}
+
+/// Stands for events that were found, but are not in the files of the monitor any more.
+pub(super) fn lost(id: u64, time: Timestamp) -> Event {
+    Event {
+        id,
+        time,
+        kind: EventKind::Unknown,
+        instance: String::new(),
+        title: "Notifications about backups were lost".to_owned(),
+        message: "A file of the monitor was damaged before everything in it was sent".to_owned(),
+        remedy: Some("See the state of all backups with `backupservice status`".to_owned()),
+        details_command: "journalctl -u backupservice-watch.service".to_owned(),
+        record: None,
+    }
+}
+
+/// One event in place of many, oldest first.
+pub(super) fn summary(events: &[Event]) -> Event {
+    // The last one about each matter, and those first that are problems.
+    let mut last: BTreeMap<(&str, bool), &Event> = BTreeMap::new();
+    for event in events {
+        last.insert((&event.instance, event.kind.is_of_maintenance()), event);
+    }
+    let mut last: Vec<&Event> = last.into_values().collect();
+    last.sort_by_key(|event| (event.kind.is_good(), event.id));
+    let mut lines: Vec<String> = last
+        .iter()
+        .take(SUMMARISED)
+        .map(|event| event.title.clone())
+        .collect();
+    if last.len() > SUMMARISED {
+        lines.push(format!("and {} more", last.len() - SUMMARISED));
+    }
+    let newest = events.last();
+    Event {
+        id: newest.map_or(0, |event| event.id),
+        time: newest.map_or(Timestamp::UNIX_EPOCH, |event| event.time),
+        kind: EventKind::Summary,
+        instance: String::new(),
+        title: format!("{} events about backups", events.len()),
+        message: lines.join("\n"),
+        remedy: None,
+        details_command: "backupservice status".to_owned(),
+        record: None,
     }
 }
 

@@ -108,10 +108,7 @@ pub fn status(host: &Host, plan: &PlanSummary, schedule: &UnitStates) -> anyhow:
 /// Adds deadlines from the last scan of the monitor. Returns the failing notification channels
 /// with the cause of each failure.
 pub fn add_deadlines(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failing> {
-    let cursor = store::cursor(&host.events()).unwrap_or_else(|error| {
-        log::debug!("cannot show deadlines: {error:#}");
-        None
-    });
+    let cursor = store::cursor(host);
     let Some(cursor) = cursor else {
         return BTreeMap::new();
     };
@@ -121,8 +118,10 @@ pub fn add_deadlines(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failin
             one.deadline = state.deadline;
         }
     }
-    let failing = |(key, delivery): (_, store::DeliveryState)| Some((key, delivery.failing?));
-    cursor.channels.into_iter().filter_map(failing).collect()
+    let failing = cursor.failing();
+    failing
+        .map(|(name, failing)| (name, failing.clone()))
+        .collect()
 }
 
 /// The run in progress according to a state file, if systemd confirms it. A run with a record

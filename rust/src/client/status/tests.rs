@@ -144,7 +144,7 @@ fn deadlines_and_failing_channels_are_shown() {
         })
     };
     let cursor = json!({
-        "version": 1, "awakeSeconds": 5.0, "lastEvent": 3,
+        "version": 1, "generation": 7, "awakeSeconds": 5.0, "lastEvent": 3,
         "instances": {
             "nextcloud": state("2026-03-09T03:00:42Z"),
             "a": state("2026-03-01T00:00:00Z"),
@@ -152,12 +152,12 @@ fn deadlines_and_failing_channels_are_shown() {
             "mail": state("2026-03-09T03:00:42Z"),
         },
         "channels": {
-            "apprise:phone": { "lastEvent": 2, "changed": [], "failing": null },
-            "ping:x": {
+            "apprise:phone": [{ "lastEvent": 2, "changed": [], "failing": null }],
+            "ping:x": [{
                 "lastEvent": 2,
                 "changed": [],
                 "failing": { "since": "2026-03-10T09:00:00Z", "error": "Nobody\u{7} answers." },
-            },
+            }],
         },
     });
     fs::create_dir_all(machine.host.events()).unwrap();

@@ -104,10 +104,11 @@ fn text(instances: &[ScannedInstance], store: &Store, now: Timestamp) -> String 
     families::maintenance(&mut page);
     page.machine_family(
         "channel_failing",
-        "1 if the last notification via this channel could not be sent.",
+        "1 if the last notification to an address of this channel could not be sent.",
         &|family| {
-            for (channel, delivery) in &store.cursor.channels {
-                family.flag(&[("channel", channel)], delivery.failing.is_some());
+            for (channel, addresses) in &store.cursor.channels {
+                let failing = addresses.iter().any(|address| address.failing.is_some());
+                family.flag(&[("channel", channel)], failing);
             }
         },
     );

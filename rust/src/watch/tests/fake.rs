@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -16,7 +17,7 @@ use crate::base::outcome::Outcome;
 use crate::report::record::{Problem, Record, Totals, VERSION};
 use crate::report::{maintenance, write_record};
 use crate::systemd::units::{Activity, UnitError, UnitResult};
-use crate::watch::config::{Config, NotifyHook};
+use crate::watch::config::{ChannelConfig, Config, NotifyHook, ProgramChannels};
 use crate::watch::deadline::NextElapse;
 use crate::watch::system::{Crash, System, UnitState};
 use crate::watch::*;
@@ -50,9 +51,17 @@ pub(in crate::watch) fn record(outcome: Outcome, number: i64) -> Record {
 pub(super) struct FakeMachine {
     pub root: TempDir,
     hour: RefCell<i64>,
+    /// Milliseconds added by each look at the clock.
+    ticks: RefCell<i64>,
     units: RefCell<BTreeMap<String, UnitState>>,
     pub crash: RefCell<Option<Crash>>,
     pub hook_fails: RefCell<bool>,
+    /// Instance whose events the hook refuses.
+    pub refused: RefCell<Option<&'static str>>,
+    /// Calls of systemd and of the clock until the monitor is killed.
+    pub dies_after: RefCell<Option<u32>>,
+    /// URLs for Apprise, one a line.
+    pub addresses: RefCell<String>,
     sent: RefCell<Vec<Value>>,
 }
 
@@ -61,9 +70,13 @@ impl FakeMachine {
         let machine = Self {
             root: tempfile::tempdir().unwrap(),
             hour: RefCell::new(0),
+            ticks: RefCell::new(0),
             units: RefCell::default(),
             crash: RefCell::default(),
             hook_fails: RefCell::new(false),
+            refused: RefCell::default(),
+            dies_after: RefCell::default(),
+            addresses: RefCell::default(),
             sent: RefCell::default(),
         };
         machine.plan("cloud");
@@ -98,7 +111,7 @@ impl FakeMachine {
     }
 
     pub fn ran(&self, record: &Record) {
-        write_record(&self.host().instance("cloud"), record);
+        write_record(&self.host().instance(&record.instance), record);
     }
 
     pub fn maintained(&self, outcome: Outcome, number: i64) {
@@ -133,7 +146,7 @@ impl FakeMachine {
             version: config::VERSION,
             grace: Duration::from_hours(1),
             systemd_analyze: PathBuf::new(),
-            apprise: None,
+            apprise: (!self.addresses.borrow().is_empty()).then(|| self.apprise()),
             ping: None,
             hooks: BTreeMap::from([("x".to_owned(), hook)]),
             textfile: Some(self.root.path().join("metrics.prom")),
@@ -143,21 +156,94 @@ impl FakeMachine {
     /// Scans at this hour; returns the exit status and the kinds of events sent to the hook.
     pub fn scan(&self, hour: i64) -> (u8, Vec<String>) {
         self.hour.replace(hour);
+        self.ticks.replace(0);
         self.sent.borrow_mut().clear();
-        let status = run(&self.host(), &self.config(), self, self).unwrap();
+        let status = run(&self.host(), &self.config(), self, self);
         let sent = self.sent.borrow();
         let kind = |event: &Value| event["kind"].as_str().unwrap().to_owned();
         (status, sent.iter().map(kind).collect())
     }
 
+    /// Has the monitor scan at this hour until it is killed by its `calls`th call of the
+    /// outside; returns whether it was.
+    pub fn scan_and_die(&self, hour: i64, calls: u32) -> bool {
+        self.dies_after.replace(Some(calls));
+        self.hour.replace(hour);
+        self.ticks.replace(0);
+        let scan = || run(&self.host(), &self.config(), self, self);
+        let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(scan)).is_err();
+        self.dies_after.replace(None);
+        died
+    }
+
+    pub fn forget_sent(&self) {
+        self.sent.borrow_mut().clear();
+    }
+
+    fn call(&self) {
+        let mut left = self.dies_after.borrow_mut();
+        if let Some(left) = &mut *left {
+            assert!(*left > 0, "killed");
+            *left -= 1;
+        }
+    }
+
+    /// Kinds and instances of the events that the hook has accepted since the last scan began.
+    pub fn accepted(&self) -> Vec<(String, String)> {
+        let text = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
+        let sent = self.sent.borrow();
+        sent.iter()
+            .map(|event| (text(event, "kind"), text(event, "instance")))
+            .collect()
+    }
+
+    /// Titles that Apprise has sent to this URL, oldest first.
+    pub fn inbox(&self, url: &str) -> Vec<String> {
+        let inbox = fs::read_to_string(self.root.path().join("inbox")).unwrap_or_default();
+        let mine = inbox.lines().filter_map(|line| line.split_once(' '));
+        mine.filter(|(to, _)| *to == url)
+            .map(|(_, title)| title.to_owned())
+            .collect()
+    }
+
+    /// A stand-in for Apprise: sends to all URLs in the file, and fails as a whole if one of
+    /// them contains `bad`.
+    fn apprise(&self) -> ProgramChannels {
+        let program = self.root.path().join("apprise");
+        let inbox = self.root.path().join("inbox");
+        let script = format!(
+            "#!/bin/sh\nfor argument; do case $argument in --config=*) urls=${{argument#*=}};; \
+             --title=*) title=${{argument#*=}};; esac; done\nstatus=0\n\
+             while read -r url; do case $url in *bad*) status=1;; \
+             *) echo \"$url $title\" >> {};; esac; done < \"$urls\"\nexit $status\n",
+            inbox.display()
+        );
+        if !program.exists() {
+            fs::write(&program, script).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(
+            self.root.path().join("apprise-phone"),
+            self.addresses.borrow().as_bytes(),
+        )
+        .unwrap();
+        ProgramChannels {
+            program,
+            channels: BTreeMap::from([("phone".to_owned(), ChannelConfig::default())]),
+        }
+    }
+
     pub fn events(&self) -> Vec<Event> {
-        store::events(&self.host().events()).unwrap()
+        store::events(&self.host())
     }
 }
 
 impl System for FakeMachine {
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + *self.hour.borrow() * 3600).unwrap()
+        self.call();
+        *self.ticks.borrow_mut() += 1;
+        let hours = Timestamp::from_second(1_800_000_000 + *self.hour.borrow() * 3600).unwrap();
+        hours + SignedDuration::from_millis(*self.ticks.borrow())
     }
 
     #[allow(clippy::cast_precision_loss)]
@@ -165,7 +251,12 @@ impl System for FakeMachine {
         (*self.hour.borrow() * 3600) as f64
     }
 
+    fn credentials(&self) -> PathBuf {
+        self.root.path().to_owned()
+    }
+
     fn units(&self, names: &[String]) -> Result<BTreeMap<String, UnitState>> {
+        self.call();
         assert!(names.contains(&"backupservice-cloud.timer".to_owned()));
         Ok(self.units.borrow().clone())
     }
@@ -183,13 +274,16 @@ impl System for FakeMachine {
 
 impl Units for FakeMachine {
     fn start_and_wait(&self, _: &str, _: &Cancel) -> Result<UnitResult, UnitError> {
-        let fails = *self.hook_fails.borrow();
+        self.call();
+        let input = fs::read(self.root.path().join("x.json")).unwrap();
+        let event: Value = serde_json::from_slice(&input).unwrap();
+        let refused = *self.refused.borrow();
+        let fails =
+            *self.hook_fails.borrow() || refused.is_some_and(|name| event["instance"] == name);
         if !fails {
-            let input = fs::read(self.root.path().join("x.json")).unwrap();
-            self.sent
-                .borrow_mut()
-                .push(serde_json::from_slice(&input).unwrap());
+            self.sent.borrow_mut().push(event);
         }
+        self.call();
         Ok(UnitResult {
             job: "done".to_owned(),
             result: if fails { "exit-code" } else { "success" }.to_owned(),
