@@ -60,6 +60,8 @@ forMachine {
             "/var/lib/backupservice"
             "-/etc/localtime"
             "-/etc/static"
+            # Schedules with a time zone.
+            "-/etc/zoneinfo"
           ]
           ++ lib.optionals (!isLocal) sandbox.remoteView;
         BindPaths = [

@@ -114,6 +114,12 @@ impl InstancePaths {
         self.state.join("last-maintenance.json")
     }
 
+    /// Last result of each step of maintenance.
+    #[must_use]
+    pub fn last_results(&self) -> PathBuf {
+        self.state.join("last-results.json")
+    }
+
     /// State of the maintenance in progress.
     #[must_use]
     pub fn maintenance_state(&self) -> PathBuf {

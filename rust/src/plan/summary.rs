@@ -19,6 +19,8 @@ pub struct PlanSummary {
     provider: ProviderSummary,
     #[serde(default)]
     schedule: Value,
+    #[serde(default)]
+    maintenance: Value,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -78,5 +80,11 @@ impl PlanSummary {
     /// The plan has none that this executor understands.
     pub fn schedule(&self) -> Result<Schedule> {
         Schedule::deserialize(&self.schedule).context("cannot read the schedule in the plan")
+    }
+
+    /// Schedule of the maintenance; none if there is none that this executor understands.
+    #[must_use]
+    pub fn maintenance_schedule(&self) -> Option<Schedule> {
+        Schedule::deserialize(self.maintenance.get("schedule")?).ok()
     }
 }

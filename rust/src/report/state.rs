@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::maintenance::MaintenanceRecord;
+use super::maintenance::{LastResults, MaintenanceRecord};
 use super::record::{Record, RunState};
 use crate::base::outcome::Outcome;
 use crate::base::paths::{InstancePaths, read_json as read, remove_if_there, write_atomically};
@@ -71,6 +71,14 @@ pub fn last_maintenance(directories: &InstancePaths) -> Result<Option<Maintenanc
     read(&directories.last_maintenance())
 }
 
+/// The last result of each step of maintenance.
+///
+/// # Errors
+/// The file cannot be read or parsed.
+pub fn last_results(directories: &InstancePaths) -> Result<LastResults> {
+    Ok(read(&directories.last_results())?.unwrap_or_default())
+}
+
 /// The state of the maintenance in progress, if there is one.
 ///
 /// # Errors
@@ -112,8 +120,14 @@ fn add_record(directories: &InstancePaths, record: &Record, keep: impl Fn(&Recor
     remove(&directories.run_state());
 }
 
-/// Writes the record of a finished maintenance, and removes its state file.
-pub(super) fn write_maintenance(directories: &InstancePaths, record: &MaintenanceRecord) {
+/// Writes the record of a finished maintenance and its results, and removes its state file.
+pub fn write_maintenance(directories: &InstancePaths, record: &MaintenanceRecord) {
+    let mut results = last_results(directories).unwrap_or_else(|error| {
+        log::warn!("discarding the last results, which cannot be read: {error:#}");
+        LastResults::default()
+    });
+    results.add(record);
+    write(&directories.last_results(), &results);
     write(&directories.last_maintenance(), record);
     remove(&directories.maintenance_state());
 }

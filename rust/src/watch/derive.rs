@@ -25,18 +25,19 @@ pub(super) fn derive(state: &mut InstanceState, observed: &Observation<'_>) -> D
     let mut success = false;
     for record in settled(observed, new_runs(observed.runs, state.last_run.as_ref())) {
         state.last_run = Some(record.into());
+        state.outcome = Some(record.outcome);
         match record.outcome {
             Outcome::Success => {
                 changed = true;
                 success = true;
-                if state.failing || state.overdue {
+                if state.failing.is_some() || state.overdue {
                     events.push(wording::run(EventKind::Recovered, record));
                 }
-                (state.failing, state.overdue) = (false, false);
+                (state.failing, state.overdue) = (None, false);
             }
             Outcome::Failed | Outcome::Incomplete => {
                 changed = true;
-                state.failing = true;
+                state.failing = Some(record.outcome);
                 let failed = record.outcome == Outcome::Failed;
                 let kind = if failed {
                     EventKind::Failed
@@ -50,7 +51,10 @@ pub(super) fn derive(state: &mut InstanceState, observed: &Observation<'_>) -> D
         }
         if record.cleanup_failed {
             events.push(wording::run(EventKind::CleanupFailed, record));
+        } else if state.cleanup_failed {
+            events.push(wording::run(EventKind::CleanedUp, record));
         }
+        state.cleanup_failed = record.cleanup_failed;
     }
     if let Some(crash) = observed.crash {
         let recorded = observed
@@ -59,11 +63,16 @@ pub(super) fn derive(state: &mut InstanceState, observed: &Observation<'_>) -> D
             .any(|run| run.run_id == crash.invocation);
         if !recorded && remember(&mut state.crashes, crash) {
             changed = true;
-            state.failing = true;
+            state.outcome = Some(Outcome::Failed);
+            state.failing = Some(Outcome::Failed);
             events.push(wording::crash(EventKind::Failed, observed.instance, crash));
         }
     }
     events.extend(derive_maintenance(state, observed));
+    let recovered = |event: &NewEvent| event.kind == EventKind::MaintenanceRecovered;
+    let known = events.iter().any(recovered);
+    let overdue = derive_maintenance_overdue(state, observed);
+    events.extend(overdue.filter(|event| !(known && recovered(event))));
     events.extend(derive_overdue(state, observed, success));
     changed |= !events.is_empty();
     Derived { events, changed }
@@ -85,13 +94,37 @@ fn derive_maintenance(state: &mut InstanceState, observed: &Observation<'_>) -> 
         return None;
     }
     state.last_maintenance = Some(key);
-    let kind = match record.outcome {
-        Outcome::Failed | Outcome::Incomplete => EventKind::MaintenanceFailed,
-        Outcome::Success if state.maintenance_failing => EventKind::MaintenanceRecovered,
+    // What an earlier one found holds until a later one finds otherwise: a check says nothing
+    // about space, and one that was cancelled says nothing at all.
+    let remains = observed.results.is_damaged() || observed.results.step_failed();
+    let failed = [Outcome::Failed, Outcome::Incomplete].contains(&record.outcome);
+    let was = state.maintenance_failing;
+    state.maintenance_failing = match record.outcome {
+        Outcome::Failed | Outcome::Incomplete => true,
+        Outcome::Success => remains,
+        Outcome::Skipped | Outcome::Cancelled => was || remains,
+    };
+    let kind = match (was, state.maintenance_failing) {
+        (_, true) if failed => EventKind::MaintenanceFailed,
+        (false, true) => EventKind::MaintenanceFailed,
+        (true, false) => EventKind::MaintenanceRecovered,
         _ => return None,
     };
-    state.maintenance_failing = kind == EventKind::MaintenanceFailed;
-    Some(wording::maintenance(kind, record))
+    Some(wording::maintenance(kind, record, observed.results))
+}
+
+fn derive_maintenance_overdue(
+    state: &mut InstanceState,
+    observed: &Observation<'_>,
+) -> Option<NewEvent> {
+    let status = observed.maintenance_deadline?;
+    let was = std::mem::replace(&mut state.maintenance_overdue, status.overdue);
+    let kind = match (was, status.overdue) {
+        (false, true) => EventKind::MaintenanceOverdue,
+        (true, false) => EventKind::MaintenanceRecovered,
+        _ => return None,
+    };
+    Some(wording::maintenance_deadline(kind, observed, status))
 }
 
 fn derive_overdue(
@@ -100,7 +133,6 @@ fn derive_overdue(
     success: bool,
 ) -> Option<NewEvent> {
     let deadline_status = observed.deadline_status?;
-    state.deadline = deadline_status.deadline;
     let was = std::mem::replace(&mut state.overdue, deadline_status.overdue);
     let kind = match (was, deadline_status.overdue) {
         (false, true) => EventKind::Overdue,
@@ -110,10 +142,13 @@ fn derive_overdue(
     Some(wording::deadline(kind, observed, deadline_status))
 }
 
-/// The runs since the last evaluated one; for a new instance only the last run.
+/// The runs since the last evaluated one; for a new instance those
+/// from the last one on that says whether backups work.
 fn new_runs<'a>(runs: &'a [Record], last: Option<&Key>) -> &'a [Record] {
     let Some(last) = last else {
-        return &runs[runs.len().saturating_sub(1)..];
+        let telling = |run: &Record| !matches!(run.outcome, Outcome::Skipped | Outcome::Cancelled);
+        let first = runs.iter().rposition(telling).unwrap_or(runs.len());
+        return &runs[first..];
     };
     let position = runs.iter().rposition(|run| Key::from(run) == *last);
     let after = position.map_or_else(

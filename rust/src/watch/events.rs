@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::deadline::ExpectedRun;
+use crate::base::outcome::Outcome;
 use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::{Problem, Record};
 
@@ -20,14 +21,22 @@ pub enum EventKind {
     Recovered,
     /// Something that was stopped or changed for a backup could not be undone.
     CleanupFailed,
+    /// What could not be undone before has been undone.
+    CleanedUp,
     /// A maintenance failed.
     MaintenanceFailed,
-    /// First success after a failed maintenance.
+    /// First success after a failed or overdue maintenance.
     MaintenanceRecovered,
+    /// No successful maintenance in time.
+    MaintenanceOverdue,
     /// No successful backup in time.
     Overdue,
     /// No longer overdue without a successful backup, because the schedule has changed.
     InTime,
+    /// The clock of the machine is wrong, or was; has no instance.
+    ClockWrong,
+    /// The clock is no longer seen to be wrong; has no instance.
+    ClockRight,
     /// Several events in one; has no instance.
     Summary,
     /// Kind that only another version of this program knows.
@@ -44,10 +53,14 @@ impl EventKind {
             Self::Incomplete => "incomplete",
             Self::Recovered => "recovered",
             Self::CleanupFailed => "cleanup-failed",
+            Self::CleanedUp => "cleaned-up",
             Self::MaintenanceFailed => "maintenance-failed",
+            Self::MaintenanceOverdue => "maintenance-overdue",
             Self::MaintenanceRecovered => "maintenance-recovered",
             Self::Overdue => "overdue",
             Self::InTime => "in-time",
+            Self::ClockWrong => "clock-wrong",
+            Self::ClockRight => "clock-right",
             Self::Summary => "summary",
             Self::Unknown => "unknown",
         }
@@ -58,14 +71,21 @@ impl EventKind {
     pub fn is_good(self) -> bool {
         matches!(
             self,
-            Self::Recovered | Self::MaintenanceRecovered | Self::InTime
+            Self::Recovered
+                | Self::CleanedUp
+                | Self::MaintenanceRecovered
+                | Self::InTime
+                | Self::ClockRight
         )
     }
 
     /// Whether it concerns the maintenance rather than the backups.
     #[must_use]
     pub fn is_of_maintenance(self) -> bool {
-        matches!(self, Self::MaintenanceFailed | Self::MaintenanceRecovered)
+        matches!(
+            self,
+            Self::MaintenanceFailed | Self::MaintenanceRecovered | Self::MaintenanceOverdue
+        )
     }
 }
 
@@ -79,7 +99,7 @@ pub struct Event {
     pub time: Timestamp,
     /// Kind.
     pub kind: EventKind,
-    /// Instance name; empty in a summary.
+    /// Instance name; empty if it concerns the machine.
     pub instance: String,
     /// Summary in a few words.
     pub title: String,
@@ -153,21 +173,38 @@ pub struct InstanceState {
     /// First scan of the instance, UTC.
     pub first_seen: Timestamp,
     /// Last evaluated record of a run.
+    #[serde(default)]
     pub last_run: Option<Key>,
-    /// The last run that was neither skipped nor cancelled did not succeed.
-    pub failing: bool,
+    /// Outcome of the last run that will not be retried; failed for one without a record.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+    /// Outcome of the last run that was neither skipped nor cancelled, unless it succeeded.
+    #[serde(default)]
+    pub failing: Option<Outcome>,
+    /// Something that was changed for the last run could not be undone.
+    #[serde(default)]
+    pub cleanup_failed: bool,
     /// Last evaluated record of a maintenance.
+    #[serde(default)]
     pub last_maintenance: Option<Key>,
-    /// The last maintenance did not succeed.
+    /// The last maintenance did not succeed, or the last attempt at one of its steps.
+    #[serde(default)]
     pub maintenance_failing: bool,
     /// Invocation ids of the last units that failed without writing a record.
+    #[serde(default)]
     pub crashes: Vec<String>,
     /// The next expected success.
+    #[serde(default)]
     pub expected: Option<ExpectedRun>,
     /// There was no success in time.
+    #[serde(default)]
     pub overdue: bool,
-    /// Time from which it is overdue, if the machine stays awake, UTC.
-    pub deadline: Option<Timestamp>,
+    /// The next expected success of a maintenance.
+    #[serde(default)]
+    pub expected_maintenance: Option<ExpectedRun>,
+    /// There was no maintenance in time.
+    #[serde(default)]
+    pub maintenance_overdue: bool,
 }
 
 impl InstanceState {
@@ -177,26 +214,26 @@ impl InstanceState {
         Self {
             first_seen: now,
             last_run: None,
-            failing: false,
+            outcome: None,
+            failing: None,
+            cleanup_failed: false,
             last_maintenance: None,
             maintenance_failing: false,
             crashes: Vec::new(),
             expected: None,
             overdue: false,
-            deadline: None,
+            expected_maintenance: None,
+            maintenance_overdue: false,
         }
-    }
-
-    /// Whether it was overdue at the last scan and has not succeeded since.
-    #[must_use]
-    pub fn is_overdue(&self, last_success: Option<Timestamp>) -> bool {
-        let since = self.expected.as_ref().map(|run| run.since);
-        self.overdue && (last_success.is_none() || last_success <= since)
     }
 
     /// Whether backups and maintenance succeed and are in time.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        !self.failing && !self.maintenance_failing && !self.overdue
+        self.failing.is_none()
+            && !self.cleanup_failed
+            && !self.overdue
+            && !self.maintenance_failing
+            && !self.maintenance_overdue
     }
 }

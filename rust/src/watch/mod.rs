@@ -5,6 +5,7 @@
 //! and from systemd; the state of the last scan and of deliveries is kept in files.
 
 mod channels;
+mod clock;
 pub mod config;
 pub mod deadline;
 mod deliver;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::deadline::DeadlineStatus;
 use super::events::EventKind;
 use super::system::{Crash, UnitState};
-use crate::report::maintenance::MaintenanceRecord;
+use crate::report::maintenance::{LastResults, MaintenanceRecord};
 use crate::report::record::{Problem, Record};
 
 /// Everything known about an instance at the time of a scan.
@@ -24,6 +24,8 @@ pub struct Observation<'a> {
     pub running: bool,
     /// Last maintenance.
     pub maintenance: Option<&'a MaintenanceRecord>,
+    /// Last result of each step of maintenance.
+    pub results: &'a LastResults,
     /// A maintenance is in progress, or waits for its next attempt.
     pub maintaining: bool,
     /// Failure of the backup's unit.
@@ -34,6 +36,8 @@ pub struct Observation<'a> {
     pub timer: Option<&'a UnitState>,
     /// Deadline status; none if unknown.
     pub deadline_status: Option<&'a DeadlineStatus>,
+    /// The same for the maintenance.
+    pub maintenance_deadline: Option<&'a DeadlineStatus>,
 }
 
 /// Event before it has an id and a time.

@@ -1,23 +1,26 @@
 //! Scan of all instances.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::Result;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::clock::{self, Clock};
 use super::config::Config;
-use super::deadline::{self, Clock, DeadlineStatus, Limits};
+use super::deadline::{self, DeadlineStatus, Limits};
 use super::derive::derive;
 use super::events::{Event, InstanceState};
 use super::model::{NewEvent, Observation};
 use super::store::Store;
 use super::system::{Crash, System, UnitState};
+use super::wording;
 use crate::base::paths::Host;
 use crate::base::unit_names;
 use crate::plan::{PlanSummary, timespan};
 use crate::report;
-use crate::report::maintenance::MaintenanceRecord;
+use crate::report::maintenance::{LastResults, MaintenanceRecord};
 use crate::report::record::Record;
 
 /// Result of a scan.
@@ -41,6 +44,7 @@ pub(super) struct ScannedInstance {
     pub running: bool,
     pub timer: Option<UnitState>,
     pub deadline_status: Option<DeadlineStatus>,
+    pub results: LastResults,
 }
 
 /// Scans all instances, and updates their state in the store.
@@ -64,23 +68,30 @@ pub(super) fn scan(host: &Host, config: &Config, system: &dyn System, store: &mu
         found.problems.push(format!("{error:#}"));
         BTreeMap::new()
     });
-    let awake = system.awake();
-    let clock = Clock {
-        now: system.now(),
-        // Less than before means that the machine was rebooted.
-        awake: match store.cursor.awake_seconds {
-            Some(before) if before <= awake => awake - before,
-            Some(_) => awake,
-            None => 0.0,
-        },
-    };
-    store.cursor.awake_seconds = Some(awake);
+    let clock = look_at_clock(system, store);
+    let doubt = clock::doubt(clock.now, store.cursor.scanned);
+    // One that was set back is said once, and believed from then on.
+    if doubt.is_some() && !store.cursor.clock_wrong || store.cursor.clock_wrong != clock.is_wrong {
+        let new_event = wording::clock(doubt.as_deref());
+        let event = number(store.cursor.last_event + 1, clock.now, "", new_event);
+        store.add(event.clone());
+        found.new.push(event);
+    }
+    found.problems.extend(doubt);
+    store.cursor.clock_wrong = clock.is_wrong;
+    store.cursor.scanned = Some(clock.now);
     let mut changed = BTreeSet::new();
     for plan in &plans {
         let name = &plan.instance;
         let before = store.cursor.instances.remove(name);
         let before = before.unwrap_or_else(|| InstanceState::new(clock.now));
         let mut after = before.clone();
+        // Seen by a clock that was wrong then.
+        if !clock.is_wrong
+            && (after.first_seen > clock.now || clock::is_before_this_program(after.first_seen))
+        {
+            after.first_seen = clock.now;
+        }
         match one(host, config, system, &units, plan, &mut after, clock) {
             Ok((instance, events, has_changed)) => {
                 found.instances.push(instance);
@@ -112,6 +123,26 @@ pub(super) fn scan(host: &Host, config: &Config, system: &dyn System, store: &mu
     found
 }
 
+/// The time, and how long the machine was awake since the last scan.
+fn look_at_clock(system: &dyn System, store: &mut Store) -> Clock {
+    let (awake, boot_id) = (system.awake(), system.boot_id());
+    let same_boot = boot_id == store.cursor.boot_id;
+    let since = match store.cursor.awake_seconds {
+        Some(before) if same_boot && before <= awake => awake - before,
+        // Booted since.
+        Some(_) => awake,
+        None => 0.0,
+    };
+    store.cursor.awake_seconds = Some(awake);
+    store.cursor.boot_id = boot_id;
+    let now = system.now();
+    Clock {
+        now,
+        awake: since,
+        is_wrong: clock::is_before_this_program(now),
+    }
+}
+
 fn one(
     host: &Host,
     config: &Config,
@@ -136,21 +167,54 @@ fn one(
     let runs = report::history(&directories)?;
     let maintenance = report::last_maintenance(&directories)?;
     let running = is_busy(&service);
+    let results = report::last_results(&directories)?;
+    let maintaining = is_busy(&maintain);
     let schedule = plan.schedule()?;
-    let limits = Limits {
-        calendar: &schedule.calendar,
-        randomized_delay: timespan::parse(&schedule.randomized_delay).unwrap_or_default(),
-        grace: config.grace,
+    let mut next = |calendar: &str, after| system.next(calendar, after);
+    // A clock that is wrong lets nothing become overdue, and lifts nothing.
+    let evaluated = !clock.is_wrong;
+    let deadline_status = if evaluated {
+        let limits = Limits {
+            calendar: &schedule.calendar,
+            randomized_delay: timespan::parse(&schedule.randomized_delay).unwrap_or_default(),
+            grace: config.grace,
+            longest: deadline::longest(&runs, clock.now),
+            busy: running,
+        };
+        let last = deadline::last_success(&runs, clock.now);
+        let expected = &mut state.expected;
+        let first_seen = state.first_seen;
+        Some(deadline::evaluate(
+            expected, first_seen, last, &limits, clock, &mut next,
+        )?)
+    } else {
+        None
     };
-    let deadline_status = deadline::evaluate(
-        &mut state.expected,
-        state.first_seen,
-        &runs,
-        running,
-        &limits,
-        clock,
-        &mut |calendar, after| system.next(calendar, after),
-    )?;
+    let maintenance_deadline = match plan.maintenance_schedule().filter(|_| evaluated) {
+        Some(schedule) => {
+            let limits = Limits {
+                calendar: &schedule.calendar,
+                randomized_delay: timespan::parse(&schedule.randomized_delay).unwrap_or_default(),
+                grace: config.grace,
+                longest: Duration::ZERO,
+                // It is less urgent, and may wait a day for its conditions or its turn.
+                busy: true,
+            };
+            let last = results
+                .complete
+                .filter(|then| *then <= clock.now + clock::SKEW);
+            let expected = &mut state.expected_maintenance;
+            let first_seen = state.first_seen;
+            Some(deadline::evaluate(
+                expected, first_seen, last, &limits, clock, &mut next,
+            )?)
+        }
+        None => None,
+    };
+    if evaluated && maintenance_deadline.is_none() {
+        state.expected_maintenance = None;
+        state.maintenance_overdue = false;
+    }
     let zone = TimeZone::system();
     let observed = Observation {
         instance: name,
@@ -159,11 +223,13 @@ fn one(
         runs: &runs,
         running,
         maintenance: maintenance.as_ref(),
-        maintaining: is_busy(&maintain),
+        results: &results,
+        maintaining,
         crash: crash.as_ref(),
         maintenance_crash: maintenance_crash.as_ref(),
         timer: units.get(&timer),
-        deadline_status: Some(&deadline_status),
+        deadline_status: deadline_status.as_ref(),
+        maintenance_deadline: maintenance_deadline.as_ref(),
     };
     let derived = derive(state, &observed);
     let instance = ScannedInstance {
@@ -173,7 +239,8 @@ fn one(
         running,
         runs,
         maintenance,
-        deadline_status: Some(deadline_status),
+        deadline_status,
+        results,
     };
     Ok((instance, derived.events, derived.changed))
 }

@@ -58,6 +58,9 @@ pub trait System {
     /// Seconds that the machine has been awake since boot.
     fn awake(&self) -> f64;
 
+    /// Id of the current boot; none if unknown.
+    fn boot_id(&self) -> Option<String>;
+
     /// Directory with the secrets that systemd passes to this unit.
     fn credentials(&self) -> PathBuf;
 
@@ -142,6 +145,11 @@ impl System for LiveSystem {
         #[allow(clippy::cast_precision_loss)]
         let seconds = time.tv_sec as f64;
         seconds
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
     }
 
     fn credentials(&self) -> PathBuf {

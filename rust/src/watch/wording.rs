@@ -14,7 +14,7 @@ use crate::base::outcome::Outcome;
 use crate::base::problem::Problem;
 use crate::base::unit_names;
 use crate::base::unit_names::MAINTAIN;
-use crate::report::maintenance::{CheckResult, MaintenanceRecord};
+use crate::report::maintenance::{LastResults, MaintenanceRecord};
 use crate::report::record::Record;
 
 /// Number of lines of a summary.
@@ -34,6 +34,13 @@ pub(super) fn run(kind: EventKind, record: &Record) -> NewEvent {
                  backupservice-recover.service`",
             ),
         ),
+        EventKind::CleanedUp => (
+            format!("Cleanup after the backup of {name} works again"),
+            Problem {
+                message: record.to_string(),
+                remedy: None,
+            },
+        ),
         _ => (
             format!("Backup of {name} works again"),
             Problem::without_remedy(record.to_string()),
@@ -49,13 +56,15 @@ pub(super) fn run(kind: EventKind, record: &Record) -> NewEvent {
 }
 
 /// Event of a maintenance that wrote a record.
-pub(super) fn maintenance(kind: EventKind, record: &MaintenanceRecord) -> NewEvent {
+pub(super) fn maintenance(
+    kind: EventKind,
+    record: &MaintenanceRecord,
+    results: &LastResults,
+) -> NewEvent {
     let name = &record.instance;
-    let title = match (kind, record.done.check) {
-        (EventKind::MaintenanceRecovered, _) => {
-            format!("Maintenance of {name} works again")
-        }
-        (_, Some(CheckResult::Damaged)) => format!("Repository of {name} is damaged"),
+    let title = match kind {
+        EventKind::MaintenanceRecovered => format!("Maintenance of {name} works again"),
+        _ if results.is_damaged() => format!("Repository of {name} is damaged"),
         _ => format!("Maintenance of {name} failed"),
     };
     let summary = || Problem::without_remedy(record.to_string());
@@ -178,6 +187,82 @@ pub(super) fn summary(events: &[Event]) -> Event {
         message: lines.join("\n"),
         remedy: None,
         details_command: "backupservice status".to_owned(),
+        record: None,
+    }
+}
+
+/// Event of a maintenance that is overdue, or no longer overdue.
+pub(super) fn maintenance_deadline(
+    kind: EventKind,
+    observed: &Observation<'_>,
+    status: &DeadlineStatus,
+) -> NewEvent {
+    let name = observed.instance;
+    let unit = unit_names::service(name, MAINTAIN);
+    let last = status.last_success.map_or_else(
+        || "No maintenance has succeeded yet".to_owned(),
+        |then| {
+            let then = time(then, observed.zone);
+            format!("The last maintenance that did everything was at {then}")
+        },
+    );
+    let (title, problem) = if kind == EventKind::MaintenanceRecovered {
+        let problem = Problem {
+            message: last,
+            remedy: None,
+        };
+        (
+            format!("Maintenance of {name} is no longer overdue"),
+            problem,
+        )
+    } else {
+        let problem = Problem::new(
+            format!("{last}. Old snapshots are not forgotten, and the repository is not checked"),
+            format!(
+                "See `systemctl status {}` for its timer, and start it with `backupservice \
+                 maintain {name}`",
+                unit_names::timer(name, MAINTAIN)
+            ),
+        );
+        (format!("Maintenance of {name} is overdue"), problem)
+    };
+    NewEvent {
+        kind,
+        problem,
+        title,
+        details_command: format!("journalctl -u {unit}"),
+        record: observed.maintenance.and_then(json),
+    }
+}
+
+/// Event of a clock that is wrong, or is no longer seen to be.
+pub(super) fn clock(doubt: Option<&str>) -> NewEvent {
+    let (kind, title, problem) = match doubt {
+        Some(doubt) => (
+            EventKind::ClockWrong,
+            "The clock of the machine is wrong",
+            Problem::new(
+                format!(
+                    "{doubt}. While it is, overdue backups are not noticed, and nothing is \
+                     forgotten"
+                ),
+                "Correct it, see `timedatectl`",
+            ),
+        ),
+        None => (
+            EventKind::ClockRight,
+            "The clock of the machine is no longer wrong",
+            Problem {
+                message: "It agrees with the time of the last scan".to_owned(),
+                remedy: None,
+            },
+        ),
+    };
+    NewEvent {
+        kind,
+        problem,
+        title: title.to_owned(),
+        details_command: "timedatectl".to_owned(),
         record: None,
     }
 }

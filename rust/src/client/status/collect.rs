@@ -114,8 +114,11 @@ pub fn add_deadlines(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failin
     };
     for one in all {
         if let Some(state) = cursor.instances.get(&one.instance) {
-            one.overdue = state.is_overdue(one.last_success);
-            one.deadline = state.deadline;
+            let expected = state.expected.as_ref();
+            let since = expected.map(|run| run.since);
+            one.overdue =
+                state.overdue && (one.last_success.is_none() || one.last_success <= since);
+            one.deadline = expected.and_then(|run| run.deadline);
         }
     }
     let failing = cursor.failing();

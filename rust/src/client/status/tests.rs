@@ -137,10 +137,13 @@ fn deadlines_and_failing_channels_are_shown() {
     let machine = machine();
     let state = |since: &str| {
         json!({
-            "firstSeen": "2026-03-01T00:00:00Z", "lastRun": null, "failing": true,
+            "firstSeen": "2026-03-01T00:00:00Z", "lastRun": null, "failing": "failed",
             "lastMaintenance": null, "maintenanceFailing": false, "crashes": [],
-            "overdue": true, "deadline": "2026-03-10T05:00:00Z",
-            "expected": { "calendar": "daily", "since": since, "due": "never", "lateSeconds": 0.0 },
+            "overdue": true,
+            "expected": {
+                "calendar": "daily", "since": since, "due": "never", "lateSeconds": 0.0,
+                "overdue": true, "deadline": "2026-03-10T05:00:00Z",
+            },
         })
     };
     let cursor = json!({

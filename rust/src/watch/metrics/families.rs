@@ -185,8 +185,8 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
         "repository_sound",
         "1 if the last repository check found no errors, 0 if it found damage.",
         &|family, one| {
-            if let Some(check) = one.maintenance.as_ref().and_then(|last| last.done.check) {
-                family.flag(&[("backup", &one.name)], check == CheckResult::Sound);
+            if let Some(check) = one.results.check {
+                family.flag(&[("backup", &one.name)], check.result == CheckResult::Sound);
             }
         },
     );

@@ -46,6 +46,12 @@ pub struct Cursor {
     pub generation: u64,
     /// Seconds that the machine had been awake since boot, at the last scan.
     pub awake_seconds: Option<f64>,
+    /// Id of the current boot at the last scan.
+    pub boot_id: Option<String>,
+    /// Time of the last scan, UTC.
+    pub scanned: Option<Timestamp>,
+    /// The clock was seen to be wrong at the last scan.
+    pub clock_wrong: bool,
     /// Id of the last event.
     pub last_event: u64,
     /// State of each instance at the last scan.
@@ -60,6 +66,9 @@ impl Cursor {
             version: VERSION,
             generation: 0,
             awake_seconds: None,
+            boot_id: None,
+            scanned: None,
+            clock_wrong: false,
             last_event: 0,
             instances: BTreeMap::new(),
             channels: BTreeMap::new(),

@@ -92,6 +92,7 @@ impl Copy {
             let before = reader.reason.is_some();
             let channels = reader.each(&object, "channels");
             copy.marks_lost = !before && reader.reason.is_some();
+            let text = |field: &str| object.get(field).and_then(Value::as_str);
             let number = |field: &str| object.get(field).and_then(Value::as_u64);
             if let (Some(last_event), Some(generation)) =
                 (number("lastEvent"), number("generation"))
@@ -99,6 +100,9 @@ impl Copy {
                 copy.cursor = Some(Cursor {
                     generation,
                     awake_seconds: object.get("awakeSeconds").and_then(Value::as_f64),
+                    boot_id: text("bootId").map(str::to_owned),
+                    scanned: text("scanned").and_then(|time| time.parse().ok()),
+                    clock_wrong: object.get("clockWrong") == Some(&Value::Bool(true)),
                     last_event,
                     instances,
                     channels,

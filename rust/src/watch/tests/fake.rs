@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::base::cancel::Cancel;
 use crate::base::outcome::Outcome;
 use crate::report::record::{Problem, Record, Totals, VERSION};
-use crate::report::{maintenance, write_record};
+use crate::report::{maintenance, write_maintenance, write_record};
 use crate::systemd::units::{Activity, UnitError, UnitResult};
 use crate::watch::config::{ChannelConfig, Config, NotifyHook, ProgramChannels};
 use crate::watch::deadline::NextElapse;
@@ -53,6 +53,10 @@ pub(super) struct FakeMachine {
     hour: RefCell<i64>,
     /// Milliseconds added by each look at the clock.
     ticks: RefCell<i64>,
+    /// Hours by which the clock is wrong.
+    pub wrong_by: RefCell<i64>,
+    boot: RefCell<u32>,
+    booted_at: RefCell<i64>,
     units: RefCell<BTreeMap<String, UnitState>>,
     pub crash: RefCell<Option<Crash>>,
     pub hook_fails: RefCell<bool>,
@@ -71,6 +75,9 @@ impl FakeMachine {
             root: tempfile::tempdir().unwrap(),
             hour: RefCell::new(0),
             ticks: RefCell::new(0),
+            wrong_by: RefCell::new(0),
+            boot: RefCell::new(1),
+            booted_at: RefCell::new(0),
             units: RefCell::default(),
             crash: RefCell::default(),
             hook_fails: RefCell::new(false),
@@ -115,6 +122,15 @@ impl FakeMachine {
     }
 
     pub fn maintained(&self, outcome: Outcome, number: i64) {
+        self.maintained_with(outcome, number, maintenance::MaintenanceResults::default());
+    }
+
+    pub fn maintained_with(
+        &self,
+        outcome: Outcome,
+        number: i64,
+        done: maintenance::MaintenanceResults,
+    ) {
         let run = record(outcome, number);
         let record = maintenance::MaintenanceRecord {
             version: VERSION,
@@ -125,11 +141,10 @@ impl FakeMachine {
             finished: run.finished,
             outcome,
             error: run.error,
-            done: maintenance::MaintenanceResults::default(),
+            done,
             phases: Vec::new(),
         };
-        let json = serde_json::to_vec(&record).unwrap();
-        fs::write(self.host().instance("cloud").last_maintenance(), json).unwrap();
+        write_maintenance(&self.host().instance("cloud"), &record);
     }
 
     /// One hook, and metrics.
@@ -174,6 +189,23 @@ impl FakeMachine {
         let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(scan)).is_err();
         self.dies_after.replace(None);
         died
+    }
+
+    /// Boots at this hour.
+    pub fn boot(&self, hour: i64) {
+        self.hour.replace(hour);
+        self.booted_at.replace(hour);
+        *self.boot.borrow_mut() += 1;
+    }
+
+    /// Gives the instance `cloud` a maintenance, too.
+    pub fn plan_with_maintenance(&self, schedule: &str) {
+        let path = self.host().plans().join("cloud.json");
+        let mut plan: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        plan["maintenance"] = json!({
+            "readData": 5, "schedule": { "calendar": schedule, "randomizedDelay": "0" },
+        });
+        fs::write(path, plan.to_string()).unwrap();
     }
 
     pub fn forget_sent(&self) {
@@ -242,13 +274,18 @@ impl System for FakeMachine {
     fn now(&self) -> Timestamp {
         self.call();
         *self.ticks.borrow_mut() += 1;
-        let hours = Timestamp::from_second(1_800_000_000 + *self.hour.borrow() * 3600).unwrap();
+        let hour = *self.hour.borrow() + *self.wrong_by.borrow();
+        let hours = Timestamp::from_second(1_800_000_000 + hour * 3600).unwrap();
         hours + SignedDuration::from_millis(*self.ticks.borrow())
     }
 
     #[allow(clippy::cast_precision_loss)]
     fn awake(&self) -> f64 {
-        (*self.hour.borrow() * 3600) as f64
+        ((*self.hour.borrow() - *self.booted_at.borrow()) * 3600) as f64
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        Some(self.boot.borrow().to_string())
     }
 
     fn credentials(&self) -> PathBuf {
@@ -266,8 +303,12 @@ impl System for FakeMachine {
     }
 
     fn next(&self, calendar: &str, after: Timestamp) -> Result<NextElapse> {
-        assert_eq!(calendar, "hourly");
-        let next = (after.as_second() / 3600 + 1) * 3600;
+        let period = match calendar {
+            "hourly" => 3600,
+            "weekly" => 7 * 24 * 3600,
+            other => anyhow::bail!("cannot ask about {other}"),
+        };
+        let next = (after.as_second() / period + 1) * period;
         Ok(NextElapse::At(Timestamp::from_second(next)?))
     }
 }

@@ -1,5 +1,6 @@
 mod delivery;
 mod fake;
+mod verdicts;
 
 use std::fs;
 
@@ -27,7 +28,7 @@ fn each_event_is_sent_once() {
     recovered.cleanup_failed = true;
     machine.ran(&recovered);
     machine.ran(&record(Outcome::Success, 4));
-    let sent = ["incomplete", "recovered", "cleanup-failed"].map(str::to_owned);
+    let sent = ["incomplete", "recovered", "cleanup-failed", "cleaned-up"].map(str::to_owned);
     assert_eq!(machine.scan(4), (0, sent.to_vec()));
 }
 
