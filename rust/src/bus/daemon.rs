@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::Context as _;
+use jiff::Timestamp;
 use zbus::fdo::{ObjectManager, Properties, RequestNameFlags};
 use zbus::names::InterfaceName;
 use zbus::object_server::SignalEmitter;
@@ -19,9 +20,11 @@ use super::view::View;
 use super::{Change, EVERY, NAME, PATH, path, signals};
 use crate::base::paths::Host;
 use crate::base::unit_names::unit;
-use crate::client::status::collect;
+use crate::client::status::collect::{self, Context};
 use crate::plan::PlanSummary;
 use crate::systemd::timers::UnitStates;
+use crate::watch::store;
+use crate::watch::uptime::Uptime;
 
 /// Maximum time between two updates while something is running, should a signal get lost.
 const POLL: Duration = Duration::from_secs(10);
@@ -163,12 +166,21 @@ impl Daemon<'_> {
             log::warn!("cannot get the state of units from systemd: {error}");
             UnitStates::default()
         });
-        for plan in &plans {
-            match collect::status(self.host, plan, &schedule) {
-                Ok(status) => self.show(&plan.instance, status.into())?,
-                // Other instances are still updated.
-                Err(error) => log::error!("{}: {error:#}", plan.instance),
-            }
+        let views: Vec<View> = {
+            let context = Context {
+                host: self.host,
+                units: schedule,
+                cursor: store::cursor(self.host),
+                uptime: Uptime::now(),
+                now: Timestamp::now(),
+            };
+            plans
+                .iter()
+                .map(|plan| context.status(plan).into())
+                .collect()
+        };
+        for (plan, view) in plans.iter().zip(views) {
+            self.show(&plan.instance, view)?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::client::{Accepted, Client, Reader, logs, status};
 use crate::run::restore::request;
 use crate::systemd::Systemd;
 use crate::systemd::timers::UnitStates;
+use crate::watch::uptime::Uptime;
 
 /// Executes a command and returns the exit status of the process.
 ///
@@ -70,7 +71,14 @@ fn status(host: &Host, args: &cli::StatusArguments) -> anyhow::Result<()> {
     } else {
         status::Format::Text(Terminal::of_output())
     };
-    let text = status::run(host, args.name.as_deref(), format, &now, &UnitStates::ask)?;
+    let text = status::run(
+        host,
+        args.name.as_deref(),
+        format,
+        &now,
+        &Uptime::now(),
+        &UnitStates::ask,
+    )?;
     print(text.as_bytes())
 }
 

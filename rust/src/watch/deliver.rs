@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use log::Level;
 
 use super::channels::{Channel, Transport};
+use super::condition::Condition;
 use super::events::Event;
 use super::health::health;
 use super::store::{DeliveryState, Failing, Store, address_name};
@@ -65,7 +66,12 @@ pub(super) fn register(store: &mut Store, channels: &[Channel<'_>]) {
 
 /// Sends all pending events to all addresses, those that worked last first. Returns false if
 /// anything could not be sent; it is kept for the next time.
-pub(super) fn deliver(store: &mut Store, channels: &[Channel<'_>], system: &dyn System) -> bool {
+pub(super) fn deliver(
+    store: &mut Store,
+    conditions: &[Condition],
+    channels: &[Channel<'_>],
+    system: &dyn System,
+) -> bool {
     let mut all: Vec<(&Channel<'_>, usize, bool)> = Vec::new();
     for channel in channels {
         let states = store.cursor.channels.get(&channel.key);
@@ -77,6 +83,7 @@ pub(super) fn deliver(store: &mut Store, channels: &[Channel<'_>], system: &dyn 
     for (channel, index, _) in all {
         let mut address = Address {
             store,
+            conditions,
             channel,
             index,
         };
@@ -105,6 +112,7 @@ pub(super) fn deliver(store: &mut Store, channels: &[Channel<'_>], system: &dyn 
 /// An address of a channel, and what it has received.
 struct Address<'a, 'b> {
     store: &'a mut Store,
+    conditions: &'a [Condition],
     channel: &'a Channel<'b>,
     index: usize,
 }
@@ -143,7 +151,7 @@ impl Address<'_, '_> {
             Transport::State(send) => {
                 // The current health, once for all changes.
                 if self.state().changed.iter().any(|name| channel.covers(name)) {
-                    send(&health(self.store, channel))?;
+                    send(&health(self.conditions, channel))?;
                 }
                 let last_event = self.store.cursor.last_event;
                 let state = self.state();
@@ -185,7 +193,8 @@ impl Address<'_, '_> {
                 Err(problem) => {
                     let state = self.state();
                     state.refusals += 1;
-                    let try_others = state.refusals % PATIENCE == 0 && pending.len() <= BURST;
+                    let try_others =
+                        state.refusals.is_multiple_of(PATIENCE) && pending.len() <= BURST;
                     if !(try_others && self.skip(&pending, send)) {
                         return Err(problem);
                     }

@@ -33,6 +33,10 @@ pub enum EventKind {
     Overdue,
     /// No longer overdue without a successful backup, because the schedule has changed.
     InTime,
+    /// A file of the instance cannot be read.
+    Unreadable,
+    /// All files of the instance can be read again.
+    Readable,
     /// The clock of the machine is wrong, or was; has no instance.
     ClockWrong,
     /// The clock is no longer seen to be wrong; has no instance.
@@ -59,6 +63,8 @@ impl EventKind {
             Self::MaintenanceRecovered => "maintenance-recovered",
             Self::Overdue => "overdue",
             Self::InTime => "in-time",
+            Self::Unreadable => "unreadable",
+            Self::Readable => "readable",
             Self::ClockWrong => "clock-wrong",
             Self::ClockRight => "clock-right",
             Self::Summary => "summary",
@@ -75,6 +81,7 @@ impl EventKind {
                 | Self::CleanedUp
                 | Self::MaintenanceRecovered
                 | Self::InTime
+                | Self::Readable
                 | Self::ClockRight
         )
     }
@@ -169,6 +176,7 @@ impl From<&MaintenanceRecord> for Key {
 /// State of an instance at the last scan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools)] // each a verdict of its own
 pub struct InstanceState {
     /// First scan of the instance, UTC.
     pub first_seen: Timestamp,
@@ -181,12 +189,18 @@ pub struct InstanceState {
     /// Outcome of the last run that was neither skipped nor cancelled, unless it succeeded.
     #[serde(default)]
     pub failing: Option<Outcome>,
+    /// Cause of that failure if it left no record.
+    #[serde(default)]
+    pub crash: Option<String>,
     /// Something that was changed for the last run could not be undone.
     #[serde(default)]
     pub cleanup_failed: bool,
     /// Last evaluated record of a maintenance.
     #[serde(default)]
     pub last_maintenance: Option<Key>,
+    /// Outcome of the last maintenance that will not be retried.
+    #[serde(default)]
+    pub maintenance_outcome: Option<Outcome>,
     /// The last maintenance did not succeed, or the last attempt at one of its steps.
     #[serde(default)]
     pub maintenance_failing: bool,
@@ -205,6 +219,12 @@ pub struct InstanceState {
     /// There was no maintenance in time.
     #[serde(default)]
     pub maintenance_overdue: bool,
+    /// A file of the instance could not be read.
+    #[serde(default)]
+    pub unreadable: bool,
+    /// There was any problem.
+    #[serde(default)]
+    pub unhealthy: bool,
 }
 
 impl InstanceState {
@@ -216,24 +236,18 @@ impl InstanceState {
             last_run: None,
             outcome: None,
             failing: None,
+            crash: None,
             cleanup_failed: false,
             last_maintenance: None,
+            maintenance_outcome: None,
             maintenance_failing: false,
             crashes: Vec::new(),
             expected: None,
             overdue: false,
             expected_maintenance: None,
             maintenance_overdue: false,
+            unreadable: false,
+            unhealthy: false,
         }
-    }
-
-    /// Whether backups and maintenance succeed and are in time.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        self.failing.is_none()
-            && !self.cleanup_failed
-            && !self.overdue
-            && !self.maintenance_failing
-            && !self.maintenance_overdue
     }
 }

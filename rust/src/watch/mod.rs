@@ -6,6 +6,7 @@
 
 mod channels;
 mod clock;
+pub mod condition;
 pub mod config;
 pub mod deadline;
 mod deliver;
@@ -14,12 +15,13 @@ pub mod desktop;
 pub mod events;
 mod health;
 mod metrics;
-mod model;
+pub mod model;
 mod scan;
 pub mod store;
 mod system;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+pub mod uptime;
 mod wording;
 
 use log::Level;
@@ -88,7 +90,7 @@ pub fn run(host: &Host, config: &Config, system: &dyn System, units: &dyn Units)
         // The first round also retries what was not delivered before.
         let changed = !scan.new.is_empty() || scan.changed;
         if round == 0 || changed {
-            delivered = deliver::deliver(&mut store, &channels, system);
+            delivered = deliver::deliver(&mut store, &scan.instances, &channels, system);
             well &= write_metrics(&store);
         }
         if !changed {

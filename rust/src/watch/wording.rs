@@ -9,13 +9,14 @@ use serde::Serialize;
 use super::deadline::{DeadlineStatus, NextElapse};
 use super::events::{Event, EventKind};
 use super::model::{NewEvent, Observation};
-use super::system::{Crash, UnitState};
+use super::system::UnitState;
 use crate::base::outcome::Outcome;
 use crate::base::problem::Problem;
 use crate::base::unit_names;
 use crate::base::unit_names::MAINTAIN;
 use crate::report::maintenance::{LastResults, MaintenanceRecord};
 use crate::report::record::Record;
+use crate::systemd::Crash;
 
 /// Number of lines of a summary.
 const SUMMARISED: usize = 20;
@@ -102,15 +103,15 @@ pub(super) fn crash(kind: EventKind, instance: &str, crash: &Crash) -> NewEvent 
 /// Event of a backup that is overdue, or no longer overdue.
 pub(super) fn deadline(
     kind: EventKind,
-    observed: &Observation<'_>,
+    observed: &Observation,
     deadline_status: &DeadlineStatus,
 ) -> NewEvent {
-    let name = observed.instance;
+    let name = &observed.instance;
     let unit = format!("backupservice-{name}");
     let (title, problem) = if kind == EventKind::InTime {
         let message = match deadline_status.due {
             NextElapse::At(due) => {
-                format!("The next backup is due at {}", time(due, observed.zone))
+                format!("The next backup is due at {}", time(due, &observed.zone))
             }
             _ => "No further backup is scheduled".to_owned(),
         };
@@ -122,13 +123,13 @@ pub(super) fn deadline(
             |then| {
                 format!(
                     "The last successful backup was at {}",
-                    time(then, observed.zone)
+                    time(then, &observed.zone)
                 )
             },
         );
         let due = match deadline_status.due {
             NextElapse::At(due) => {
-                format!("; the next one was due at {}", time(due, observed.zone))
+                format!("; the next one was due at {}", time(due, &observed.zone))
             }
             _ => String::new(),
         };
@@ -194,15 +195,15 @@ pub(super) fn summary(events: &[Event]) -> Event {
 /// Event of a maintenance that is overdue, or no longer overdue.
 pub(super) fn maintenance_deadline(
     kind: EventKind,
-    observed: &Observation<'_>,
+    observed: &Observation,
     status: &DeadlineStatus,
 ) -> NewEvent {
-    let name = observed.instance;
+    let name = &observed.instance;
     let unit = unit_names::service(name, MAINTAIN);
     let last = status.last_success.map_or_else(
         || "No maintenance has succeeded yet".to_owned(),
         |then| {
-            let then = time(then, observed.zone);
+            let then = time(then, &observed.zone);
             format!("The last maintenance that did everything was at {then}")
         },
     );
@@ -231,7 +232,38 @@ pub(super) fn maintenance_deadline(
         problem,
         title,
         details_command: format!("journalctl -u {unit}"),
-        record: observed.maintenance.and_then(json),
+        record: observed.maintenance.as_ref().and_then(json),
+    }
+}
+
+/// Event of files that cannot be read, or can be read again.
+pub(super) fn unreadable(observed: &Observation) -> NewEvent {
+    let name = &observed.instance;
+    let (kind, title, problem) = match observed.unreadable.first() {
+        Some(reason) => (
+            EventKind::Unreadable,
+            format!("State of the backup of {name} cannot be read"),
+            Problem::new(
+                reason,
+                "Check the disk. Without the file, what it says is not known; a new one is \
+                 written by the next run",
+            ),
+        ),
+        None => (
+            EventKind::Readable,
+            format!("State of the backup of {name} can be read again"),
+            Problem {
+                message: "All files of the instance can be read".to_owned(),
+                remedy: None,
+            },
+        ),
+    };
+    NewEvent {
+        kind,
+        problem,
+        title,
+        details_command: format!("backupservice status {name}"),
+        record: None,
     }
 }
 
@@ -268,7 +300,7 @@ pub(super) fn clock(doubt: Option<&str>) -> NewEvent {
 }
 
 /// Cause and remedy of an overdue backup.
-fn why(observed: &Observation<'_>, deadline_status: &DeadlineStatus) -> (String, String) {
+fn why(observed: &Observation, deadline_status: &DeadlineStatus) -> (String, String) {
     let unit = format!("backupservice-{}", observed.instance);
     let timer = format!("{unit}.timer");
     if deadline_status.due == NextElapse::Invalid {
@@ -281,10 +313,14 @@ fn why(observed: &Observation<'_>, deadline_status: &DeadlineStatus) -> (String,
             ),
         );
     }
-    if let Some(wrong) = observed.timer.and_then(|state| of_timer(&timer, state)) {
+    if let Some(wrong) = observed
+        .timer
+        .as_ref()
+        .and_then(|state| of_timer(&timer, state))
+    {
         return wrong;
     }
-    if observed.running {
+    if observed.activity.is_busy() {
         return (
             "A run is in progress, and takes too long".to_owned(),
             format!(

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::events::{Event, InstanceState};
+use super::uptime::Uptime;
 use super::wording;
 use crate::base::paths::{Host, write_atomically};
 use read::Copy;
@@ -73,6 +74,12 @@ impl Cursor {
             instances: BTreeMap::new(),
             channels: BTreeMap::new(),
         }
+    }
+
+    /// Seconds that the machine was awake since the last scan.
+    #[must_use]
+    pub fn awake_since(&self, uptime: &Uptime) -> f64 {
+        uptime.since(self.awake_seconds, self.boot_id.as_ref())
     }
 
     /// Failing channels: the name, the address if there are several, and the failure.

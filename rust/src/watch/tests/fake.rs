@@ -16,14 +16,16 @@ use crate::base::cancel::Cancel;
 use crate::base::outcome::Outcome;
 use crate::report::record::{Problem, Record, Totals, VERSION};
 use crate::report::{maintenance, write_maintenance, write_record};
+use crate::systemd::Crash;
 use crate::systemd::units::{Activity, UnitError, UnitResult};
 use crate::watch::config::{ChannelConfig, Config, NotifyHook, ProgramChannels};
 use crate::watch::deadline::NextElapse;
-use crate::watch::system::{Crash, System, UnitState};
+use crate::watch::system::{System, UnitState};
+use crate::watch::uptime::Uptime;
 use crate::watch::*;
 
 /// Record of run `number`, one hour after the previous one.
-pub(in crate::watch) fn record(outcome: Outcome, number: i64) -> Record {
+pub(crate) fn record(outcome: Outcome, number: i64) -> Record {
     let at = Timestamp::from_second(1_800_000_000 + number * 3600).unwrap();
     let success = outcome == Outcome::Success;
     Record {
@@ -48,7 +50,7 @@ pub(in crate::watch) fn record(outcome: Outcome, number: i64) -> Record {
 }
 
 /// A machine with a simulated systemd and hook.
-pub(super) struct FakeMachine {
+pub(crate) struct FakeMachine {
     pub root: TempDir,
     hour: RefCell<i64>,
     /// Milliseconds added by each look at the clock.
@@ -66,6 +68,8 @@ pub(super) struct FakeMachine {
     pub dies_after: RefCell<Option<u32>>,
     /// URLs for Apprise, one a line.
     pub addresses: RefCell<String>,
+    /// There is a ping channel, too.
+    pub pings: RefCell<bool>,
     sent: RefCell<Vec<Value>>,
 }
 
@@ -84,6 +88,7 @@ impl FakeMachine {
             refused: RefCell::default(),
             dies_after: RefCell::default(),
             addresses: RefCell::default(),
+            pings: RefCell::new(false),
             sent: RefCell::default(),
         };
         machine.plan("cloud");
@@ -162,7 +167,7 @@ impl FakeMachine {
             grace: Duration::from_hours(1),
             systemd_analyze: PathBuf::new(),
             apprise: (!self.addresses.borrow().is_empty()).then(|| self.apprise()),
-            ping: None,
+            ping: self.pings.borrow().then(|| self.ping()),
             hooks: BTreeMap::from([("x".to_owned(), hook)]),
             textfile: Some(self.root.path().join("metrics.prom")),
         }
@@ -189,6 +194,12 @@ impl FakeMachine {
         let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(scan)).is_err();
         self.dies_after.replace(None);
         died
+    }
+
+    /// What the clocks will show at this hour.
+    pub fn at(&self, hour: i64) -> (Uptime, Timestamp) {
+        self.hour.replace(hour);
+        (self.uptime(), self.now())
     }
 
     /// Boots at this hour.
@@ -265,6 +276,32 @@ impl FakeMachine {
         }
     }
 
+    /// A stand-in for curl, which keeps what it is told.
+    fn ping(&self) -> ProgramChannels {
+        let program = self.root.path().join("curl");
+        if !program.exists() {
+            let told = self.root.path().join("pinged");
+            let script = format!("#!/bin/sh\ncat > {}\n", told.display());
+            fs::write(&program, script).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            fs::write(self.root.path().join("ping-all"), "https://ping/1").unwrap();
+        }
+        ProgramChannels {
+            program,
+            channels: BTreeMap::from([("all".to_owned(), ChannelConfig::default())]),
+        }
+    }
+
+    /// Whether the last ping said that all is well; none before the first.
+    pub fn pinged_well(&self) -> Option<bool> {
+        let told = fs::read_to_string(self.root.path().join("pinged")).ok()?;
+        Some(!told.contains("https://ping/1/fail"))
+    }
+
+    pub fn metrics(&self) -> String {
+        fs::read_to_string(self.root.path().join("metrics.prom")).unwrap()
+    }
+
     pub fn events(&self) -> Vec<Event> {
         store::events(&self.host())
     }
@@ -280,12 +317,11 @@ impl System for FakeMachine {
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn awake(&self) -> f64 {
-        ((*self.hour.borrow() - *self.booted_at.borrow()) * 3600) as f64
-    }
-
-    fn boot_id(&self) -> Option<String> {
-        Some(self.boot.borrow().to_string())
+    fn uptime(&self) -> Uptime {
+        Uptime {
+            awake: ((*self.hour.borrow() - *self.booted_at.borrow()) * 3600) as f64,
+            boot_id: Some(self.boot.borrow().to_string()),
+        }
     }
 
     fn credentials(&self) -> PathBuf {
