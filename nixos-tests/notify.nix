@@ -101,7 +101,7 @@ in
         (machine.succeed if works else machine.fail)(f"systemctl start {APP}")
         # The watch is started after the run has ended.
         run_id = json.loads(machine.succeed("cat /var/lib/backupservice/app/last-run.json"))["runId"]
-        machine.wait_until_succeeds(f"grep -q {run_id} /run/backupservice-notify/cursor.json")
+        machine.wait_until_succeeds(f"grep -q {run_id} /run/backupservice-watch/cursor.json")
         settle()
 
     def as_user(user, command):
@@ -169,6 +169,21 @@ in
         machine.succeed("mv /run/secrets/away /run/secrets/ping", f"systemctl start {WATCH}")
         assert requests("/ping/hunter2hunter") == ["All backups are healthy: app"]
 
+    with subtest("a test message goes through every address, and is answered for"):
+        forget()
+        answers = machine.succeed("backupservice notify-test").splitlines()
+        assert answers == ["apprise:phone: sent", "ping:app: sent", "hook:chat: sent"], answers
+        [message] = map(json.loads, requests("/inbox"))
+        assert message["title"] == "Test of backup notifications", message
+        assert len(requests("/ping/hunter2hunter/fail")) == 1
+        assert requests("/ping/hunter2hunter") == ["All backups are healthy: app"]
+        status, answer = machine.execute("backupservice notify-test nobody 2>&1")
+        assert status != 0, answer
+        machine.succeed("mv /run/secrets/ping /run/secrets/away")
+        status, answer = machine.execute("backupservice notify-test app")
+        assert status == 1 and "ping:app: NOT SENT: the URL file is missing or empty" in answer, answer
+        machine.succeed("mv /run/secrets/away /run/secrets/ping", f"systemctl start {WATCH}")
+
     EVENTS = "/var/lib/backupservice/.events"
 
     with subtest("a full or read-only disk silences nobody, and repeats nothing"):
@@ -183,7 +198,7 @@ in
         run_app(False)
         assert [title for title, *_ in inbox("app")] == ["Backup of app failed"], inbox("app")
         machine.fail(f"systemctl start {WATCH}")
-        machine.succeed(f"journalctl --sync && journalctl -u {WATCH} | grep -q 'No space left on device'")
+        machine.succeed(f"journalctl --sync && journalctl -u {WATCH} -g 'No space left on device'")
         machine.succeed(f"mount -o remount,ro {EVENTS}")
         run_app(True)
         machine.execute(f"systemctl start {WATCH}")

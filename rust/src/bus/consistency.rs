@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::view::View;
 use crate::base::outcome::Outcome;
+use crate::base::problem::Problem;
 use crate::client::status::collect::{self, Context};
 use crate::client::status::{self, Format};
 use crate::client::terminal::Terminal;
@@ -335,4 +336,27 @@ fn a_monitor_that_does_not_run_is_shown_instead_of_its_last_verdict() {
     context.uptime = machine.at(0).0;
     let status = context.status(&plans[0]);
     assert_eq!((status.overdue, status.healthy), (Some(false), true));
+}
+
+#[test]
+fn no_nul_reaches_the_bus() {
+    let case = Case::new();
+    let machine = &case.machine;
+    let hostile = Problem::new("the file a\0b", "remove\0it");
+    machine.ran(&Record {
+        error: Some(hostile),
+        ..record(Outcome::Failed, 1)
+    });
+    let host = machine.host();
+    let plans = collect::instances(&host).unwrap();
+    let (uptime, now) = machine.at(1);
+    let context = Context {
+        host: &host,
+        units: UnitStates::pretend(RunActivity::Idle, None),
+        cursor: store::cursor(&host),
+        uptime,
+        now,
+    };
+    let view = View::from(context.status(&plans[0]));
+    assert_eq!(view.last_error, "the file a\u{fffd}b. Remove\u{fffd}it.");
 }

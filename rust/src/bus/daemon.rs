@@ -22,6 +22,8 @@ use crate::base::paths::Host;
 use crate::base::unit_names::unit;
 use crate::client::status::collect::{self, Context};
 use crate::plan::PlanSummary;
+use crate::report::Records;
+use crate::report::record::Record;
 use crate::systemd::timers::UnitStates;
 use crate::watch::store;
 use crate::watch::uptime::Uptime;
@@ -223,17 +225,28 @@ impl Daemon<'_> {
             let interface = InterfaceName::try_from("org.backupservice1.Instance")?;
             Properties::properties_changed(&emitter, interface, changed, Cow::Borrowed(&[]))
                 .await?;
-            if old.last_run_id != view.last_run_id && !view.last_run_id.is_empty() {
-                let snapshot = if old.last_snapshot == view.last_snapshot {
-                    ""
-                } else {
-                    &view.last_snapshot
-                };
-                InstanceObject::finished(&emitter, &view.last_run_id, view.last_outcome, snapshot)
-                    .await?;
+            if old.last_run_id != view.last_run_id {
+                for run in self.runs_since(name, &old.last_run_id) {
+                    let snapshot = run.snapshot.as_deref().unwrap_or_default();
+                    let outcome = run.outcome.as_str();
+                    InstanceObject::finished(&emitter, &run.run_id, outcome, snapshot).await?;
+                }
             }
             Ok(())
         })
+    }
+
+    /// The runs that have ended since the one with this id: more than one if they were short.
+    fn runs_since(&self, name: &str, run_id: &str) -> Vec<Record> {
+        let mut runs = Records::read(&self.host.instance(name), false).runs;
+        let known = runs.iter().rposition(|run| run.run_id == run_id);
+        let new = match known {
+            Some(position) => position + 1,
+            // The daemon has seen the instance before any run.
+            None if run_id.is_empty() => 0,
+            None => runs.len().saturating_sub(1),
+        };
+        runs.split_off(new)
     }
 
     /// Releases the name, so that the next call starts another daemon, and answers the calls

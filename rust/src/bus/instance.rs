@@ -13,7 +13,7 @@ use super::blocking::unblock;
 use super::polkit::{self, Request};
 use super::refusal::Refusal;
 use super::usage::Usage;
-use super::view::{View, microseconds};
+use super::view::{View, microseconds, text};
 use crate::base::cancel::Cancel;
 use crate::base::paths::Host;
 use crate::base::unit_names::unit;
@@ -135,7 +135,7 @@ impl InstanceObject {
             client.listing(&instance)
         })
         .await
-        .map_err(|failure| Refusal::Failed(failure.to_string()))?;
+        .map_err(|failure| Refusal::Failed(text(failure.to_string())))?;
         Ok(snapshots.into_iter().map(entry).collect())
     }
 
@@ -277,7 +277,7 @@ impl InstanceObject {
 
 fn entry(snapshot: Snapshot) -> Entry {
     let mut entry: Entry = HashMap::from([
-        ("id", snapshot.id.into()),
+        ("id", text(snapshot.id).into()),
         ("time", microseconds(Some(snapshot.time)).into()),
         ("complete", snapshot.complete.into()),
     ]);
@@ -298,7 +298,7 @@ async fn call_systemd(connection: &Connection, method: &str, unit: &str) -> Resu
             &(unit, "replace"),
         )
         .await
-        .map_err(|error| Refusal::Failed(format!("{method} of {unit} failed: {error}")))?
+        .map_err(|error| Refusal::Failed(text(format!("{method} of {unit} failed: {error}"))))?
         .body()
         .deserialize::<OwnedObjectPath>()?;
     Ok(())

@@ -39,14 +39,14 @@ impl From<Status> for View {
         let last = status.last_run;
         Self {
             name: status.instance,
-            provider: status.provider,
+            provider: text(status.provider),
             state: match status.state {
                 RunActivity::Idle => "idle",
                 RunActivity::Running => "running",
                 RunActivity::Retrying => "retrying",
                 RunActivity::Unknown => "unknown",
             },
-            phase: status.phase.unwrap_or_default(),
+            phase: text(status.phase.unwrap_or_default()),
             progress: status.progress.map_or(0.0, |progress| progress.fraction),
             healthy: status.healthy,
             problems: status
@@ -64,12 +64,13 @@ impl From<Status> for View {
                 })
                 .map(|finding| finding.problem.to_string())
                 .or_else(|| last.as_ref()?.error.as_ref().map(ToString::to_string))
+                .map(text)
                 .unwrap_or_default(),
             last_finished: microseconds(last.as_ref().map(|last| last.finished)),
             last_cleanup_failed: status.cleanup_failed,
-            last_run_id: last.map(|last| last.run_id).unwrap_or_default(),
+            last_run_id: last.map(|last| text(last.run_id)).unwrap_or_default(),
             last_success: microseconds(status.last_success),
-            last_snapshot: status.last_snapshot.unwrap_or_default(),
+            last_snapshot: text(status.last_snapshot.unwrap_or_default()),
             last_bytes_added: status.last_bytes_added.unwrap_or_default(),
             timer: match status.timer {
                 TimerState::Waiting => "waiting",
@@ -86,6 +87,16 @@ impl From<Status> for View {
                 .map_or("", |last| Outcome::as_str(last.outcome)),
             next_maintenance: microseconds(status.next_maintenance),
         }
+    }
+}
+
+/// A text that may be sent: the bus disconnects whoever sends a NUL.
+pub(super) fn text(text: impl Into<String>) -> String {
+    let text = text.into();
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
     }
 }
 

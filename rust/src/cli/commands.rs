@@ -25,6 +25,9 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         .command
         .unwrap_or_else(|| Command::Status(StatusArguments::default()));
     match command {
+        Command::NotifyTest(args) => ask(&host, args.json, |client| {
+            client.notify_test(args.channel.as_deref())
+        }),
         Command::Status(args) => status(&host, &args).map(|()| 0),
         Command::Run(args) => ask(&host, args.json, |client| {
             let accepted = Accepted {

@@ -219,9 +219,8 @@ fn problems(observed: &Observation, state: &InstanceState) -> Vec<Finding> {
         let record = record.filter(|run| Some(run.finished) <= key && state.crash.is_none());
         let problem = record.and_then(|run| run.error.clone());
         let crash = state.crash.as_deref().unwrap_or("no cause was recorded");
-        let problem = problem.unwrap_or_else(|| Problem {
-            message: format!("the last run of {unit} failed: {crash}"),
-            remedy: None,
+        let problem = problem.unwrap_or_else(|| {
+            Problem::without_remedy(format!("the last run of {unit} failed: {crash}"))
         });
         let kind = match outcome {
             Outcome::Incomplete => ProblemKind::Incomplete,

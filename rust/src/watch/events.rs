@@ -41,6 +41,8 @@ pub enum EventKind {
     ClockWrong,
     /// The clock is no longer seen to be wrong; has no instance.
     ClockRight,
+    /// Test of a channel; has no instance.
+    Test,
     /// Several events in one; has no instance.
     Summary,
     /// Kind that only another version of this program knows.
@@ -67,6 +69,7 @@ impl EventKind {
             Self::Readable => "readable",
             Self::ClockWrong => "clock-wrong",
             Self::ClockRight => "clock-right",
+            Self::Test => "test",
             Self::Summary => "summary",
             Self::Unknown => "unknown",
         }

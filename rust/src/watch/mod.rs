@@ -16,6 +16,7 @@ pub mod events;
 mod health;
 mod metrics;
 pub mod model;
+pub mod notify_test;
 mod scan;
 pub mod store;
 mod system;

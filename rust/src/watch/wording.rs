@@ -37,10 +37,7 @@ pub(super) fn run(kind: EventKind, record: &Record) -> NewEvent {
         ),
         EventKind::CleanedUp => (
             format!("Cleanup after the backup of {name} works again"),
-            Problem {
-                message: record.to_string(),
-                remedy: None,
-            },
+            Problem::without_remedy(record.to_string()),
         ),
         _ => (
             format!("Backup of {name} works again"),
@@ -208,10 +205,7 @@ pub(super) fn maintenance_deadline(
         },
     );
     let (title, problem) = if kind == EventKind::MaintenanceRecovered {
-        let problem = Problem {
-            message: last,
-            remedy: None,
-        };
+        let problem = Problem::without_remedy(last);
         (
             format!("Maintenance of {name} is no longer overdue"),
             problem,
@@ -252,10 +246,7 @@ pub(super) fn unreadable(observed: &Observation) -> NewEvent {
         None => (
             EventKind::Readable,
             format!("State of the backup of {name} can be read again"),
-            Problem {
-                message: "All files of the instance can be read".to_owned(),
-                remedy: None,
-            },
+            Problem::without_remedy("All files of the instance can be read".to_owned()),
         ),
     };
     NewEvent {
@@ -284,10 +275,7 @@ pub(super) fn clock(doubt: Option<&str>) -> NewEvent {
         None => (
             EventKind::ClockRight,
             "The clock of the machine is no longer wrong",
-            Problem {
-                message: "It agrees with the time of the last scan".to_owned(),
-                remedy: None,
-            },
+            Problem::without_remedy("It agrees with the time of the last scan".to_owned()),
         ),
     };
     NewEvent {

@@ -39,6 +39,7 @@ pub(super) fn send(
 ) -> Result<(), Problem> {
     let kind = match event.kind {
         kind if kind.is_good() => "success",
+        EventKind::Test => "info",
         EventKind::Incomplete | EventKind::CleanupFailed | EventKind::Unknown => "warning",
         _ => "failure",
     };

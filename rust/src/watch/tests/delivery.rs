@@ -249,3 +249,43 @@ fn killed_at_any_time_it_sends_each_event_at_least_once_and_repeats_one_at_most(
     }
     assert!(died > 6, "{died}");
 }
+
+#[test]
+fn a_test_reaches_every_address_and_says_which_took_it() {
+    let machine = FakeMachine::new();
+    machine
+        .addresses
+        .replace("json://bad\njson://good\n".to_owned());
+    machine.pings.replace(true);
+    machine.scan(0);
+    machine.forget_sent();
+    let report = machine.test_channels(None).unwrap();
+    let results: Vec<(&str, bool)> = report
+        .addresses
+        .iter()
+        .map(|one| (one.address.as_str(), one.error.is_none()))
+        .collect();
+    let expected = [
+        ("apprise:phone, address 1", false),
+        ("apprise:phone, address 2", true),
+        ("ping:all", true),
+        ("hook:x", true),
+    ];
+    assert_eq!(results, expected);
+    assert_eq!(
+        machine.inbox("json://good"),
+        ["Test of backup notifications"]
+    );
+    assert_eq!(machine.accepted(), [("test".to_owned(), String::new())]);
+    // A failure has been tried; then it hears the truth again.
+    assert_eq!(machine.pinged_well(), Some(false));
+    machine.scan(0);
+    assert_eq!(machine.pinged_well(), Some(true));
+    assert_eq!(machine.test_channels(Some("x")).unwrap().addresses.len(), 1);
+    let error = machine.test_channels(Some("y")).unwrap_err().to_string();
+    assert!(
+        error.contains("choose one of: apprise:phone, ping:all, hook:x")
+            || error.contains("Choose one of: apprise:phone, ping:all, hook:x"),
+        "{error}"
+    );
+}

@@ -196,6 +196,11 @@ impl FakeMachine {
         died
     }
 
+    /// Sends a test message through the channels called so.
+    pub fn test_channels(&self, channel: Option<&str>) -> Result<notify_test::TestReport> {
+        notify_test::run(&self.host(), &self.config(), self, self, channel)
+    }
+
     /// What the clocks will show at this hour.
     pub fn at(&self, hour: i64) -> (Uptime, Timestamp) {
         self.hour.replace(hour);
