@@ -102,7 +102,10 @@ rec {
   # State of the monitor and its notifications, below /var/lib.
   events = "backupservice/.events";
 
-  # Of the monitor, below /run.
+  # Copies of the monitor's state, below /run.
+  monitorRuntime = "backupservice-watch";
+
+  # Input of notification hooks, below /run.
   notifyRuntime = "backupservice-notify";
   notifyHook = name: "backupservice-notify-${name}";
   notifyInput = name: "/run/${notifyRuntime}/${name}.json";

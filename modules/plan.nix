@@ -60,7 +60,17 @@ let
       restore = stoppedUnits instance.restore.units;
     };
     inherit (instance) retention;
-    maintenance = { inherit (instance.maintenance) readData; };
+    maintenance = {
+      inherit (instance.maintenance) readData;
+      schedule =
+        if instance.maintenance.schedule == null then
+          null
+        else
+          {
+            calendar = instance.maintenance.schedule;
+            inherit (instance) randomizedDelay;
+          };
+    };
     inherit (instance) guards conditions;
     inherit (cfg) maxConcurrent;
     schedule = {

@@ -101,7 +101,7 @@ in
         (machine.succeed if works else machine.fail)(f"systemctl start {APP}")
         # The watch is started after the run has ended.
         run_id = json.loads(machine.succeed("cat /var/lib/backupservice/app/last-run.json"))["runId"]
-        machine.wait_until_succeeds(f"grep -q {run_id} /var/lib/backupservice/.events/cursor.json")
+        machine.wait_until_succeeds(f"grep -q {run_id} /run/backupservice-watch/cursor.json")
         settle()
 
     def as_user(user, command):
@@ -168,6 +168,55 @@ in
         machine.succeed("backupservice status | grep 'the URL file is missing or empty'")
         machine.succeed("mv /run/secrets/away /run/secrets/ping", f"systemctl start {WATCH}")
         assert requests("/ping/hunter2hunter") == ["All backups are healthy: app"]
+
+    with subtest("a test message goes through every address, and is answered for"):
+        forget()
+        answers = machine.succeed("backupservice notify-test").splitlines()
+        assert answers == ["apprise:phone: sent", "ping:app: sent", "hook:chat: sent"], answers
+        [message] = map(json.loads, requests("/inbox"))
+        assert message["title"] == "Test of backup notifications", message
+        assert len(requests("/ping/hunter2hunter/fail")) == 1
+        assert requests("/ping/hunter2hunter") == ["All backups are healthy: app"]
+        status, answer = machine.execute("backupservice notify-test nobody 2>&1")
+        assert status != 0, answer
+        machine.succeed("mv /run/secrets/ping /run/secrets/away")
+        status, answer = machine.execute("backupservice notify-test app")
+        assert status == 1 and "ping:app: NOT SENT: the URL file is missing or empty" in answer, answer
+        machine.succeed("mv /run/secrets/away /run/secrets/ping", f"systemctl start {WATCH}")
+
+    EVENTS = "/var/lib/backupservice/.events"
+
+    with subtest("a full or read-only disk silences nobody, and repeats nothing"):
+        owner = "uid=$(id -u backupservice-notify),gid=$(id -g backupservice-notify)"
+        machine.succeed(
+            f"cp -a {EVENTS} /root/events",
+            f"mount -t tmpfs -o size=256k,mode=0755,{owner} full {EVENTS}",
+            f"cp -a /root/events/. {EVENTS}",
+            f"dd if=/dev/zero of={EVENTS}/filler bs=4k || true",
+        )
+        forget()
+        run_app(False)
+        assert [title for title, *_ in inbox("app")] == ["Backup of app failed"], inbox("app")
+        machine.fail(f"systemctl start {WATCH}")
+        machine.succeed(f"journalctl --sync && journalctl -u {WATCH} -g 'No space left on device'")
+        machine.succeed(f"mount -o remount,ro {EVENTS}")
+        run_app(True)
+        machine.execute(f"systemctl start {WATCH}")
+        titles = [title for title, *_ in inbox("app")]
+        assert titles == ["Backup of app failed", "Backup of app works again"], titles
+        assert len(requests("/hook-of-tester")) == 2, requests("/hook-of-tester")
+        machine.succeed(f"umount {EVENTS}", f"systemctl start {WATCH}")
+        assert len(inbox("app")) == 2, inbox("app")
+
+    with subtest("nor does a damaged file"):
+        for number, name in enumerate(["cursor.json", "events.json"]):
+            forget()
+            machine.succeed(f"truncate -s 100 {EVENTS}/{name}")
+            run_app(number % 2 == 1)
+            title = "Backup of app works again" if number % 2 else "Backup of app failed"
+            assert title in [title for title, *_ in inbox("app")], (name, inbox("app"))
+            machine.succeed(f"test $(stat -c %s {EVENTS}/{name}.unreadable) = 100")
+        machine.succeed(f"systemctl start {WATCH}")
 
     with subtest("no secret is in the journal, and none in what everybody may read"):
         machine.fail("journalctl --sync && journalctl | grep hunter2hunter")

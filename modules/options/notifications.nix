@@ -46,8 +46,10 @@ let
         example = "jq -r .title | wall";
         description = ''
           Shell text that reads the event as a JSON object on its standard input: `kind`
-          (`failed`, `incomplete`, `recovered`, `cleanup-failed`, `maintenance-failed`,
-          `maintenance-recovered`, `overdue`, `in-time`), `instance`, `title`, `message`, `remedy`,
+          (`failed`, `incomplete`, `recovered`, `cleanup-failed`, `cleaned-up`, `maintenance-failed`,
+          `maintenance-recovered`, `maintenance-overdue`, `overdue`, `in-time`, `clock-wrong`,
+          `clock-right`, `unreadable`, `readable`, `summary`), `instance` (empty if the event concerns the
+          machine), `title`, `message`, `remedy`,
           `detailsCommand` (a command that shows details), `time`, and `record` (the record of the run or
           of the maintenance). If the command fails, it is retried later.
         '';

@@ -17,7 +17,10 @@ in
   systemd.user = lib.mkIf (enabled != { } && users != [ ]) {
     services.backupservice-notify-desktop = {
       description = "Show desktop notifications about backups";
-      inherit unitConfig;
+      # Each event starts it, however many come at once.
+      unitConfig = unitConfig // {
+        StartLimitIntervalSec = 0;
+      };
       wantedBy = [ "default.target" ];
       # It waits for a notification service, so nothing may wait for it.
       serviceConfig = {
@@ -31,7 +34,11 @@ in
       description = "Watch for backup events";
       inherit unitConfig;
       wantedBy = [ "default.target" ];
-      pathConfig.PathChanged = "/var/lib/${layout.events}/events.json";
+      # The second, should the first not be writable.
+      pathConfig.PathChanged = [
+        "/var/lib/${layout.events}/events.json"
+        "/run/${layout.monitorRuntime}/events.json"
+      ];
     };
   };
 }

@@ -17,10 +17,10 @@ let
   credentials = urls "apprise" notify.apprise // urls "ping" notify.ping;
 
   isLocal = credentials == { };
-in
-forMachine {
-  systemd.services.backupservice-watch = {
-    description = "Monitor backups and send notifications";
+
+  # What sends notifications, started with these arguments.
+  monitor = description: arguments: {
+    inherit description;
     documentation = [ "man:backupservice(1)" ];
     wants = lib.optional (!isLocal) "network-online.target";
     after = lib.optional (!isLocal) "network-online.target";
@@ -42,11 +42,19 @@ forMachine {
         User = layout.notifyUser;
         Group = layout.notifyUser;
         StateDirectory = layout.events;
-        ExecStart = backupservice [
-          "watch"
-          "--config"
-          "${notify.config}"
-        ];
+        RuntimeDirectory = layout.monitorRuntime;
+        # Copies of its state, for everybody; the file with a secret is for itself. What it
+        # hands to hooks is where only root may exchange it.
+        RuntimeDirectoryMode = "0755";
+        RuntimeDirectoryPreserve = true;
+        # Specifiers in the arguments are for systemd.
+        ExecStart =
+          backupservice [
+            "watch"
+            "--config"
+            "${notify.config}"
+          ]
+          + arguments;
         TimeoutStartSec = "30min";
         BindReadOnlyPaths =
           sandbox.privateView.BindReadOnlyPaths
@@ -55,10 +63,13 @@ forMachine {
             "/var/lib/backupservice"
             "-/etc/localtime"
             "-/etc/static"
+            # Schedules with a time zone.
+            "-/etc/zoneinfo"
           ]
           ++ lib.optionals (!isLocal) sandbox.remoteView;
         BindPaths = [
           "/var/lib/${layout.events}"
+          "/run/${layout.monitorRuntime}"
         ]
         ++ sandbox.optional (map layout.notifyInput (lib.attrNames notify.hooks))
         ++ lib.optionals (metrics.textfile != null) (sandbox.optional [ (dirOf metrics.textfile) ]);
@@ -66,6 +77,12 @@ forMachine {
         # Takes the place of a missing file, so that all other channels still work.
         SetCredential = map (id: "${id}:\\n") (lib.attrNames credentials);
       };
+  };
+in
+forMachine {
+  systemd.services = {
+    backupservice-watch = monitor "Monitor backups and send notifications" "";
+    "backupservice-notify-test@" = monitor "Test of the notification channel %i" " --test %i";
   };
 
   systemd.timers.backupservice-watch = {

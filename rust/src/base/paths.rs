@@ -62,6 +62,13 @@ impl Host {
         self.root.join("var/lib/backupservice/.events")
     }
 
+    /// State of the monitor until reboot: a copy of the files in [`Self::events`], in case that
+    /// these can be neither written nor read, and its lock.
+    #[must_use]
+    pub fn monitor_runtime(&self) -> PathBuf {
+        self.root.join("run/backupservice-watch")
+    }
+
     /// The directories of one instance.
     #[must_use]
     pub fn instance(&self, name: &str) -> InstancePaths {
@@ -105,6 +112,12 @@ impl InstancePaths {
     #[must_use]
     pub fn last_maintenance(&self) -> PathBuf {
         self.state.join("last-maintenance.json")
+    }
+
+    /// Last result of each step of maintenance.
+    #[must_use]
+    pub fn last_results(&self) -> PathBuf {
+        self.state.join("last-results.json")
     }
 
     /// State of the maintenance in progress.

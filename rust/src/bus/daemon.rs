@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::Context as _;
+use jiff::Timestamp;
 use zbus::fdo::{ObjectManager, Properties, RequestNameFlags};
 use zbus::names::InterfaceName;
 use zbus::object_server::SignalEmitter;
@@ -19,9 +20,13 @@ use super::view::View;
 use super::{Change, EVERY, NAME, PATH, path, signals};
 use crate::base::paths::Host;
 use crate::base::unit_names::unit;
-use crate::client::status::collect;
+use crate::client::status::collect::{self, Context};
 use crate::plan::PlanSummary;
+use crate::report::Records;
+use crate::report::record::Record;
 use crate::systemd::timers::UnitStates;
+use crate::watch::store;
+use crate::watch::uptime::Uptime;
 
 /// Maximum time between two updates while something is running, should a signal get lost.
 const POLL: Duration = Duration::from_secs(10);
@@ -163,12 +168,21 @@ impl Daemon<'_> {
             log::warn!("cannot get the state of units from systemd: {error}");
             UnitStates::default()
         });
-        for plan in &plans {
-            match collect::status(self.host, plan, &schedule) {
-                Ok(status) => self.show(&plan.instance, status.into())?,
-                // Other instances are still updated.
-                Err(error) => log::error!("{}: {error:#}", plan.instance),
-            }
+        let views: Vec<View> = {
+            let context = Context {
+                host: self.host,
+                units: schedule,
+                cursor: store::cursor(self.host),
+                uptime: Uptime::now(),
+                now: Timestamp::now(),
+            };
+            plans
+                .iter()
+                .map(|plan| context.status(plan).into())
+                .collect()
+        };
+        for (plan, view) in plans.iter().zip(views) {
+            self.show(&plan.instance, view)?;
         }
         Ok(())
     }
@@ -211,17 +225,28 @@ impl Daemon<'_> {
             let interface = InterfaceName::try_from("org.backupservice1.Instance")?;
             Properties::properties_changed(&emitter, interface, changed, Cow::Borrowed(&[]))
                 .await?;
-            if old.last_run_id != view.last_run_id && !view.last_run_id.is_empty() {
-                let snapshot = if old.last_snapshot == view.last_snapshot {
-                    ""
-                } else {
-                    &view.last_snapshot
-                };
-                InstanceObject::finished(&emitter, &view.last_run_id, view.last_outcome, snapshot)
-                    .await?;
+            if old.last_run_id != view.last_run_id {
+                for run in self.runs_since(name, &old.last_run_id) {
+                    let snapshot = run.snapshot.as_deref().unwrap_or_default();
+                    let outcome = run.outcome.as_str();
+                    InstanceObject::finished(&emitter, &run.run_id, outcome, snapshot).await?;
+                }
             }
             Ok(())
         })
+    }
+
+    /// The runs that have ended since the one with this id: more than one if they were short.
+    fn runs_since(&self, name: &str, run_id: &str) -> Vec<Record> {
+        let mut runs = Records::read(&self.host.instance(name), false).runs;
+        let known = runs.iter().rposition(|run| run.run_id == run_id);
+        let new = match known {
+            Some(position) => position + 1,
+            // The daemon has seen the instance before any run.
+            None if run_id.is_empty() => 0,
+            None => runs.len().saturating_sub(1),
+        };
+        runs.split_off(new)
     }
 
     /// Releases the name, so that the next call starts another daemon, and answers the calls

@@ -22,6 +22,8 @@ enum Place {
     All,
     /// Files of this instance.
     Of(String),
+    /// What the monitor keeps.
+    Monitor,
 }
 
 /// The watched directories.
@@ -50,6 +52,7 @@ impl Files {
     /// Adds the directories of instances. Missing ones are skipped: call again once they exist.
     pub(super) fn add<'a>(&self, host: &Host, instances: impl Iterator<Item = &'a str>) {
         self.place(&host.plans(), &Place::All);
+        self.place(&host.events(), &Place::Monitor);
         let mut parents = Vec::new();
         for name in instances {
             let directories = host.instance(name);
@@ -110,6 +113,13 @@ fn read(inotify: &OwnedFd, places: &Mutex<HashMap<i32, Place>>, events: &Sender<
                 {
                     Change::Instance(name.clone())
                 }
+                Some(Place::Monitor)
+                    if event
+                        .file_name()
+                        .is_some_and(|f| f.to_bytes() == b"cursor.json") =>
+                {
+                    Change::Everything
+                }
                 _ => continue,
             }
         };
@@ -127,6 +137,7 @@ fn is_relevant(name: &[u8]) -> bool {
         b"maintenance-state.json",
         b"last-run.json",
         b"last-maintenance.json",
+        b"last-results.json",
     ]
     .contains(&name)
 }

@@ -13,7 +13,7 @@ use super::blocking::unblock;
 use super::polkit::{self, Request};
 use super::refusal::Refusal;
 use super::usage::Usage;
-use super::view::{View, microseconds};
+use super::view::{View, microseconds, text};
 use crate::base::cancel::Cancel;
 use crate::base::paths::Host;
 use crate::base::unit_names::unit;
@@ -21,7 +21,7 @@ use crate::client::{Client, Reader};
 use crate::provider::Snapshot;
 use crate::systemd::Systemd;
 use crate::systemd::client as systemd;
-use crate::systemd::timers::{RunActivity, UnitStates};
+use crate::systemd::timers::UnitStates;
 
 /// A snapshot in the answer of `ListSnapshots`.
 type Entry = HashMap<&'static str, Variant<'static>>;
@@ -92,7 +92,7 @@ impl InstanceObject {
         let schedule = UnitStates::ask_on(connection, &[instance]).await?;
         let mut cancelled = false;
         for suffix in ["", "-maintain"] {
-            if schedule.activity(instance, suffix) == RunActivity::Running {
+            if schedule.activity(instance, suffix).is_busy() {
                 call_systemd(connection, "StopUnit", &unit(instance, suffix, "service")).await?;
                 cancelled = true;
             }
@@ -135,7 +135,7 @@ impl InstanceObject {
             client.listing(&instance)
         })
         .await
-        .map_err(|failure| Refusal::Failed(failure.to_string()))?;
+        .map_err(|failure| Refusal::Failed(text(failure.to_string())))?;
         Ok(snapshots.into_iter().map(entry).collect())
     }
 
@@ -161,8 +161,8 @@ impl InstanceObject {
         self.shown().provider.clone()
     }
 
-    /// State: idle, running (a backup or a maintenance), or unknown (systemd cannot be
-    /// reached).
+    /// State: idle, running (a backup or a maintenance), retrying (failed, and will be started
+    /// again by itself), or unknown (systemd cannot be reached).
     #[zbus(property)]
     fn state(&self) -> String {
         self.shown().state.to_owned()
@@ -180,14 +180,33 @@ impl InstanceObject {
         self.shown().progress
     }
 
+    /// Whether nothing is wrong, as far as is known.
+    #[zbus(property)]
+    fn healthy(&self) -> bool {
+        self.shown().healthy
+    }
+
+    /// What is wrong: failed, incomplete, cleanup-failed, overdue, damaged,
+    /// maintenance-failed, maintenance-overdue, unreadable, unknown, clock-wrong, unmonitored.
+    #[zbus(property)]
+    fn problems(&self) -> Vec<String> {
+        self.shown().problems.clone()
+    }
+
+    /// Whether no backup has succeeded in time; false if unknown, see Problems.
+    #[zbus(property)]
+    fn overdue(&self) -> bool {
+        self.shown().overdue
+    }
+
     /// Run id of the last finished run, as in the journal field `BACKUP_RUN_ID`.
     #[zbus(property)]
     fn last_run_id(&self) -> String {
         self.shown().last_run_id.clone()
     }
 
-    /// Outcome of the last run: success, incomplete, skipped, failed or cancelled; empty
-    /// before the first run.
+    /// Outcome of the last run that will not be retried: success, incomplete, skipped, failed
+    /// (also without a record) or cancelled; empty before the first run.
     #[zbus(property)]
     fn last_outcome(&self) -> String {
         self.shown().last_outcome.to_owned()
@@ -258,7 +277,7 @@ impl InstanceObject {
 
 fn entry(snapshot: Snapshot) -> Entry {
     let mut entry: Entry = HashMap::from([
-        ("id", snapshot.id.into()),
+        ("id", text(snapshot.id).into()),
         ("time", microseconds(Some(snapshot.time)).into()),
         ("complete", snapshot.complete.into()),
     ]);
@@ -279,7 +298,7 @@ async fn call_systemd(connection: &Connection, method: &str, unit: &str) -> Resu
             &(unit, "replace"),
         )
         .await
-        .map_err(|error| Refusal::Failed(format!("{method} of {unit} failed: {error}")))?
+        .map_err(|error| Refusal::Failed(text(format!("{method} of {unit} failed: {error}"))))?
         .body()
         .deserialize::<OwnedObjectPath>()?;
     Ok(())

@@ -4,6 +4,8 @@
 //! something start or stop units with systemd, after polkit has authorized the caller.
 
 mod blocking;
+#[cfg(test)]
+mod consistency;
 mod daemon;
 mod files;
 mod instance;

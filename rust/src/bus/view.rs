@@ -6,6 +6,7 @@ use zbus::Variant;
 use crate::base::outcome::Outcome;
 use crate::client::status::Status;
 use crate::systemd::timers::{RunActivity, TimerState};
+use crate::watch::condition::ProblemKind;
 
 /// Values of the properties. Unknown values are empty or 0; times are in microseconds since
 /// 1970, UTC.
@@ -16,6 +17,9 @@ pub(super) struct View {
     pub(super) state: &'static str,
     pub(super) phase: String,
     pub(super) progress: f64,
+    pub(super) healthy: bool,
+    pub(super) problems: Vec<String>,
+    pub(super) overdue: bool,
     pub(super) last_run_id: String,
     pub(super) last_outcome: &'static str,
     pub(super) last_error: String,
@@ -35,25 +39,38 @@ impl From<Status> for View {
         let last = status.last_run;
         Self {
             name: status.instance,
-            provider: status.provider,
+            provider: text(status.provider),
             state: match status.state {
                 RunActivity::Idle => "idle",
                 RunActivity::Running => "running",
+                RunActivity::Retrying => "retrying",
                 RunActivity::Unknown => "unknown",
             },
-            phase: status.phase.unwrap_or_default(),
+            phase: text(status.phase.unwrap_or_default()),
             progress: status.progress.map_or(0.0, |progress| progress.fraction),
-            last_outcome: last.as_ref().map_or("", |last| last.outcome.as_str()),
-            last_error: last
-                .as_ref()
-                .and_then(|last| last.error.as_ref())
-                .map(ToString::to_string)
+            healthy: status.healthy,
+            problems: status
+                .problems
+                .iter()
+                .map(|finding| finding.kind.as_str().to_owned())
+                .collect(),
+            overdue: status.overdue == Some(true),
+            last_outcome: status.outcome.map_or("", Outcome::as_str),
+            last_error: status
+                .problems
+                .iter()
+                .find(|finding| {
+                    matches!(finding.kind, ProblemKind::Failed | ProblemKind::Incomplete)
+                })
+                .map(|finding| finding.problem.to_string())
+                .or_else(|| last.as_ref()?.error.as_ref().map(ToString::to_string))
+                .map(text)
                 .unwrap_or_default(),
             last_finished: microseconds(last.as_ref().map(|last| last.finished)),
-            last_cleanup_failed: last.as_ref().is_some_and(|last| last.cleanup_failed),
-            last_run_id: last.map(|last| last.run_id).unwrap_or_default(),
+            last_cleanup_failed: status.cleanup_failed,
+            last_run_id: last.map(|last| text(last.run_id)).unwrap_or_default(),
             last_success: microseconds(status.last_success),
-            last_snapshot: status.last_snapshot.unwrap_or_default(),
+            last_snapshot: text(status.last_snapshot.unwrap_or_default()),
             last_bytes_added: status.last_bytes_added.unwrap_or_default(),
             timer: match status.timer {
                 TimerState::Waiting => "waiting",
@@ -73,10 +90,20 @@ impl From<Status> for View {
     }
 }
 
+/// A text that may be sent: the bus disconnects whoever sends a NUL.
+pub(super) fn text(text: impl Into<String>) -> String {
+    let text = text.into();
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    }
+}
+
 impl View {
-    /// Whether a backup or maintenance is running.
+    /// Whether a backup or maintenance is running, or will be without anybody's doing.
     pub(super) fn is_running(&self) -> bool {
-        self.state == "running"
+        ["running", "retrying"].contains(&self.state)
     }
 
     /// Properties that differ in `new`, by name.
@@ -96,6 +123,9 @@ impl View {
             ("State", text(self.state)),
             ("Phase", text(&self.phase)),
             ("Progress", self.progress.into()),
+            ("Healthy", self.healthy.into()),
+            ("Problems", self.problems.clone().into()),
+            ("Overdue", self.overdue.into()),
             ("LastRunId", text(&self.last_run_id)),
             ("LastOutcome", text(self.last_outcome)),
             ("LastError", text(&self.last_error)),

@@ -94,6 +94,17 @@ pub struct Restore {
     pub json: bool,
 }
 
+/// Arguments of `notify-test`.
+#[derive(Debug, Args)]
+pub struct NotifyTest {
+    /// Channel to test, such as `phone` or `apprise:phone`; all if not given
+    #[arg(value_parser = channel_name)]
+    pub channel: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `check-plan`.
 #[derive(Debug, Args)]
 pub struct CheckPlan {
@@ -120,6 +131,16 @@ impl CheckPlan {
 /// Accepts what can be part of a unit name.
 pub(super) fn instance_name(name: &str) -> Result<String, String> {
     checked(name, check_instance_name)
+}
+
+/// Accepts only names that need no escaping in the name of a unit.
+fn channel_name(name: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ":_.-".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        Ok(name.to_owned())
+    } else {
+        Err("not a channel; `backupservice notify-test` tests all of them".to_owned())
+    }
 }
 
 fn host_name(name: &str) -> Result<String, String> {

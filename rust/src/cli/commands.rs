@@ -13,6 +13,7 @@ use crate::client::{Accepted, Client, Reader, logs, status};
 use crate::run::restore::request;
 use crate::systemd::Systemd;
 use crate::systemd::timers::UnitStates;
+use crate::watch::uptime::Uptime;
 
 /// Executes a command and returns the exit status of the process.
 ///
@@ -24,6 +25,9 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         .command
         .unwrap_or_else(|| Command::Status(StatusArguments::default()));
     match command {
+        Command::NotifyTest(args) => ask(&host, args.json, |client| {
+            client.notify_test(args.channel.as_deref())
+        }),
         Command::Status(args) => status(&host, &args).map(|()| 0),
         Command::Run(args) => ask(&host, args.json, |client| {
             let accepted = Accepted {
@@ -70,7 +74,14 @@ fn status(host: &Host, args: &cli::StatusArguments) -> anyhow::Result<()> {
     } else {
         status::Format::Text(Terminal::of_output())
     };
-    let text = status::run(host, args.name.as_deref(), format, &now, &UnitStates::ask)?;
+    let text = status::run(
+        host,
+        args.name.as_deref(),
+        format,
+        &now,
+        &Uptime::now(),
+        &UnitStates::ask,
+    )?;
     print(text.as_bytes())
 }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use args::{CheckPlan, Logs, Named, Restore, Run, StatusArguments};
+pub use args::{CheckPlan, Logs, Named, NotifyTest, Restore, Run, StatusArguments};
 pub use unit::UnitCommand;
 
 /// Exit status after a wrong command line (`EX_USAGE`).
@@ -117,6 +117,15 @@ Examples:
 Example:
   backupservice cancel nextcloud")]
     Cancel(Named),
+    /// Send a test message through every notification channel
+    ///
+    /// Says which addresses took it; whether it arrived, look there. A ping gets a failure,
+    /// and its real state afterwards. Exit status: 0 all took it, 1 at least one did not.
+    #[command(after_help = "\
+Examples:
+  backupservice notify-test
+  backupservice notify-test phone            only the channel of this name")]
+    NotifyTest(NotifyTest),
     /// Show the journal messages of one instance
     #[command(after_help = "\
 Examples:

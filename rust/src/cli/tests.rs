@@ -32,6 +32,7 @@ fn help_shows_commands_and_examples() {
           maintain     Forget old snapshots of one instance, free their space, and check the repository
           check        Check the repository of one instance now
           cancel       Stop the running backup or maintenance of one instance
+          notify-test  Send a test message through every notification channel
           logs         Show the journal messages of one instance
           check-plan   Check plans (called when the system is built)
           completions  Print the completion script for a shell
@@ -220,6 +221,7 @@ fn every_command_has_a_manual_page() {
         backupservice-completions.1
         backupservice-logs.1
         backupservice-maintain.1
+        backupservice-notify-test.1
         backupservice-restore.1
         backupservice-run.1
         backupservice-snapshots.1

@@ -108,6 +108,9 @@ pub struct Watch {
     /// Only validate the configuration (used when the system is built)
     #[arg(long)]
     pub check: bool,
+    /// Send a test message through this channel, or through `all`, instead of scanning
+    #[arg(long, value_name = "CHANNEL")]
+    pub test: Option<String>,
 }
 
 /// Arguments of `unit hook`.
@@ -203,5 +206,17 @@ fn watch(host: &Host, args: &Watch) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let system = watch::LiveSystem::new(&config.systemd_analyze)?;
-    watch::run(host, &config, &system, &Systemd::connect()?)
+    if let Some(channel) = &args.test {
+        let channel = Some(channel.as_str()).filter(|channel| *channel != "all");
+        let units = Systemd::connect()?;
+        let report = watch::notify_test::run(host, &config, &system, &units, channel)?;
+        for one in report.addresses {
+            match one.error {
+                None => log::info!("the test message was sent via {}", one.address),
+                Some(problem) => log::error!("cannot send via {}: {problem}", one.address),
+            }
+        }
+        return Ok(0);
+    }
+    Ok(watch::run(host, &config, &system, &Systemd::connect()?))
 }

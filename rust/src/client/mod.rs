@@ -2,6 +2,7 @@
 //! shows their results. The work itself is done by the units, with their rights.
 
 pub mod logs;
+mod notify_test;
 pub mod progress;
 pub mod status;
 mod table;

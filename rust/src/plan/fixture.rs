@@ -58,7 +58,10 @@ pub(crate) fn good() -> Value {
             "monthly": 12,
             "yearly": null,
         },
-        "maintenance": { "readData": 5 },
+        "maintenance": {
+            "readData": 5,
+            "schedule": { "calendar": "weekly", "randomizedDelay": "1h" },
+        },
         "guards": { "maxShrink": 50 },
         "conditions": { "acPower": false, "unmeteredNetwork": false },
         "maxConcurrent": null,

@@ -80,7 +80,7 @@ pub struct Startable {
     pub restore: Vec<String>,
 }
 
-/// Schedule of a backup, as in its timer.
+/// Schedule of a backup or maintenance, as in its timer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schedule {
@@ -143,11 +143,14 @@ impl Retention {
 }
 
 /// Maintenance of the repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Maintenance {
     /// Share of the stored data that each check reads, in percent.
     pub read_data: u8,
+    /// Schedule; none if it is only started by hand.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
 }
 
 /// Provider program.

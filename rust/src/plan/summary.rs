@@ -1,5 +1,6 @@
 //! Summary of a plan, for commands that show instances without running them.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Schedule;
+use super::{Schedule, check_instance_name};
 
 /// The fields of a plan that `status` and the monitor need. Plans of any version are
 /// accepted, so that both keep working while a new system is activated.
@@ -19,6 +20,11 @@ pub struct PlanSummary {
     provider: ProviderSummary,
     #[serde(default)]
     schedule: Value,
+    #[serde(default)]
+    maintenance: Value,
+    /// Why the plan cannot be read; then nothing but the instance's name is known.
+    #[serde(skip)]
+    pub problem: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -28,8 +34,23 @@ struct ProviderSummary {
 }
 
 impl PlanSummary {
-    /// Reads all plans in a directory, sorted by instance. Returns one error per file that
-    /// cannot be read or parsed.
+    /// A plan that cannot be read.
+    #[must_use]
+    pub fn unreadable(instance: &str, problem: String) -> Self {
+        Self {
+            instance: instance.to_owned(),
+            provider: ProviderSummary {
+                kind: "unknown".to_owned(),
+            },
+            schedule: Value::Null,
+            maintenance: Value::Null,
+            problem: Some(problem),
+        }
+    }
+
+    /// Reads all plans in a directory, sorted by instance, including those that
+    /// [cannot be read](Self::problem). Returns an error for each file whose name is not that
+    /// of an instance.
     ///
     /// # Errors
     /// The directory cannot be listed; a missing one has no plans.
@@ -45,8 +66,12 @@ impl PlanSummary {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
+            let name = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
             match Self::read(&path) {
                 Ok(plan) => plans.extend(plan),
+                Err(error) if check_instance_name(name).is_ok() => {
+                    plans.push(Self::unreadable(name, format!("{error:#}")));
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -78,5 +103,11 @@ impl PlanSummary {
     /// The plan has none that this executor understands.
     pub fn schedule(&self) -> Result<Schedule> {
         Schedule::deserialize(&self.schedule).context("cannot read the schedule in the plan")
+    }
+
+    /// Schedule of the maintenance; none if there is none that this executor understands.
+    #[must_use]
+    pub fn maintenance_schedule(&self) -> Option<Schedule> {
+        Schedule::deserialize(self.maintenance.get("schedule")?).ok()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record::{Phase, Problem};
+use super::record::{Phase, Problem, VERSION};
 use crate::base::measure::size;
 use crate::base::outcome::Outcome;
 
@@ -50,6 +50,92 @@ pub struct MaintenanceResults {
     pub check: Option<CheckResult>,
     /// Stale locks were removed from the repository.
     pub unlocked: bool,
+    /// Whether old snapshots were forgotten; null if this was not tried.
+    #[serde(default)]
+    pub retention: Option<StepResult>,
+    /// Whether space was freed; null if this was not tried.
+    #[serde(default)]
+    pub prune: Option<StepResult>,
+}
+
+/// Result of a step of a maintenance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepResult {
+    /// It succeeded.
+    Success,
+    /// It failed.
+    Failed,
+}
+
+/// Last result of each step, whichever maintenance it is from: `last-results.json`. A
+/// maintenance that does not reach a step says nothing about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LastResults {
+    /// Format; see [`super::record::VERSION`].
+    pub version: u32,
+    /// End of the last maintenance that did all that it is for, UTC.
+    pub complete: Option<Timestamp>,
+    /// Last check of the repository.
+    pub check: Option<Dated<CheckResult>>,
+    /// Last time that old snapshots were to be forgotten.
+    pub retention: Option<Dated<StepResult>>,
+    /// Last time that space was to be freed.
+    pub prune: Option<Dated<StepResult>>,
+}
+
+/// A result, and when the maintenance that it is from has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dated<T> {
+    /// The result.
+    pub result: T,
+    /// End of the maintenance, UTC.
+    pub time: Timestamp,
+}
+
+impl LastResults {
+    /// Adds the results of a maintenance.
+    pub fn add(&mut self, record: &MaintenanceRecord) {
+        let time = record.finished;
+        let done = &record.done;
+        self.version = VERSION;
+        update(&mut self.check, done.check, time);
+        update(&mut self.retention, done.retention, time);
+        update(&mut self.prune, done.prune, time);
+        let complete = match record.outcome {
+            Outcome::Success => done.prune.is_some(),
+            // There is nothing to maintain yet.
+            Outcome::Skipped => true,
+            _ => false,
+        };
+        if complete {
+            self.complete = Some(time);
+        }
+    }
+
+    /// Whether the last check found damage.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.check
+            .is_some_and(|check| check.result == CheckResult::Damaged)
+    }
+
+    /// Whether the last attempt to forget snapshots or to free space failed.
+    #[must_use]
+    pub fn step_failed(&self) -> bool {
+        let steps = [self.retention, self.prune];
+        steps
+            .into_iter()
+            .flatten()
+            .any(|step| step.result == StepResult::Failed)
+    }
+}
+
+fn update<T>(last: &mut Option<Dated<T>>, result: Option<T>, time: Timestamp) {
+    if let Some(result) = result {
+        *last = Some(Dated { result, time });
+    }
 }
 
 /// Result of a repository check.

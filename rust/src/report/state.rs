@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::maintenance::MaintenanceRecord;
+use super::maintenance::{LastResults, MaintenanceRecord};
 use super::record::{Record, RunState};
 use crate::base::outcome::Outcome;
 use crate::base::paths::{InstancePaths, read_json as read, remove_if_there, write_atomically};
@@ -34,16 +34,22 @@ pub fn last_success(directories: &InstancePaths) -> Result<Option<Record>> {
 /// # Errors
 /// The history or one of the records is none, or cannot be read.
 pub fn history(directories: &InstancePaths) -> Result<Vec<Record>> {
-    let mut history: Vec<Record> = read(&directories.history())?.unwrap_or_default();
+    let history = read(&directories.history())?.unwrap_or_default();
+    Ok(merged(
+        history,
+        last_run(directories)?,
+        last_success(directories)?,
+    ))
+}
+
+fn merged(mut history: Vec<Record>, last: Option<Record>, success: Option<Record>) -> Vec<Record> {
     // The last record is written after the history, and alone if writing the history failed.
-    let last = last_run(directories)?;
     history.extend(last.filter(|last| {
         history
             .last()
             .is_none_or(|run| run.finished < last.finished)
     }));
     // The history is trimmed.
-    let success = last_success(directories)?;
     history.splice(
         0..0,
         success.filter(|success| {
@@ -52,7 +58,60 @@ pub fn history(directories: &InstancePaths) -> Result<Vec<Record>> {
                 .is_none_or(|run| success.finished < run.finished)
         }),
     );
-    Ok(history)
+    history
+}
+
+/// All records of an instance, as far as they can be read.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// The last runs, oldest first, with the last success whenever that was.
+    pub runs: Vec<Record>,
+    /// The last maintenance.
+    pub maintenance: Option<MaintenanceRecord>,
+    /// The last result of each step of maintenance.
+    pub results: LastResults,
+    /// What cannot be read, and why.
+    pub unreadable: Vec<String>,
+}
+
+impl Records {
+    /// Reads each file, and each record of the history, by itself. With `brief`, leaves out
+    /// the history, which is long, if the last run alone says enough: if it succeeded.
+    #[must_use]
+    pub fn read(directories: &InstancePaths, brief: bool) -> Self {
+        let mut records = Self::default();
+        let last = records.known(last_run(directories)).flatten();
+        let success = records.known(last_success(directories)).flatten();
+        let enough = |last: &Record| last.outcome == Outcome::Success && last.snapshot.is_some();
+        if !(brief && last.as_ref().is_some_and(enough)) {
+            records.runs = records.history(directories);
+        }
+        records.runs = merged(std::mem::take(&mut records.runs), last, success);
+        records.maintenance = records.known(last_maintenance(directories)).flatten();
+        records.results = records.known(last_results(directories)).unwrap_or_default();
+        records
+    }
+
+    fn history(&mut self, directories: &InstancePaths) -> Vec<Record> {
+        let path = directories.history();
+        let all: Option<Vec<serde_json::Value>> = self.known(read(&path)).flatten();
+        let mut runs = Vec::new();
+        for value in all.unwrap_or_default() {
+            let parsed = serde_json::from_value(value);
+            runs.extend(
+                self.known(
+                    parsed.with_context(|| format!("{} has a damaged record", path.display())),
+                ),
+            );
+        }
+        runs
+    }
+
+    fn known<T>(&mut self, result: Result<T>) -> Option<T> {
+        result
+            .map_err(|error| self.unreadable.push(format!("{error:#}")))
+            .ok()
+    }
 }
 
 /// The state of the run in progress, if there is one.
@@ -69,6 +128,14 @@ pub fn running(directories: &InstancePaths) -> Result<Option<RunState>> {
 /// The file cannot be read or parsed.
 pub fn last_maintenance(directories: &InstancePaths) -> Result<Option<MaintenanceRecord>> {
     read(&directories.last_maintenance())
+}
+
+/// The last result of each step of maintenance.
+///
+/// # Errors
+/// The file cannot be read or parsed.
+pub fn last_results(directories: &InstancePaths) -> Result<LastResults> {
+    Ok(read(&directories.last_results())?.unwrap_or_default())
 }
 
 /// The state of the maintenance in progress, if there is one.
@@ -112,8 +179,14 @@ fn add_record(directories: &InstancePaths, record: &Record, keep: impl Fn(&Recor
     remove(&directories.run_state());
 }
 
-/// Writes the record of a finished maintenance, and removes its state file.
-pub(super) fn write_maintenance(directories: &InstancePaths, record: &MaintenanceRecord) {
+/// Writes the record of a finished maintenance and its results, and removes its state file.
+pub fn write_maintenance(directories: &InstancePaths, record: &MaintenanceRecord) {
+    let mut results = last_results(directories).unwrap_or_else(|error| {
+        log::warn!("discarding the last results, which cannot be read: {error:#}");
+        LastResults::default()
+    });
+    results.add(record);
+    write(&directories.last_results(), &results);
     write(&directories.last_maintenance(), record);
     remove(&directories.maintenance_state());
 }

@@ -1,13 +1,15 @@
 //! The order of a maintenance. Nothing else knows it.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::base::lock::Mode;
 use crate::base::outcome::{self, Failure, FailureKind, Outcome};
 use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 use crate::plan::Plan;
-use crate::provider::{self, Job, Provider};
+use crate::provider::{self, Job, Provider, Snapshot};
 use crate::report::maintenance::{
-    CheckResult, MaintenanceEnd, MaintenanceRecord, MaintenanceResults,
+    CheckResult, MaintenanceEnd, MaintenanceRecord, MaintenanceResults, StepResult,
 };
 use crate::report::{self, Report};
 use crate::run::conditions;
@@ -20,6 +22,9 @@ use crate::run::recover;
 use crate::run::unverified;
 use crate::steps::journal::{Journal, Operation};
 use crate::systemd::retries;
+
+/// How far in the future a snapshot may be dated: clocks of other machines differ a little.
+const PLAUSIBLE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Result of a maintenance.
 #[derive(Debug)]
@@ -167,13 +172,18 @@ impl MaintenanceWork<'_> {
         let plan = self.plan;
         if plan.retention.rules().next().is_some() {
             let forgotten = self.step("forget", provider, |job| {
+                clock_is_plausible(&provider.snapshots(job)?)?;
                 provider.forget(&plan.retention, job)
-            })?;
+            });
+            self.done.retention = result_of(&forgotten);
+            let forgotten = forgotten?;
             self.follow(provider, &forgotten.removed)?;
             self.done.kept = Some(forgotten.kept);
             self.done.removed = Some(forgotten.removed);
         }
-        self.done.bytes_freed = self.step("prune", provider, |job| provider.prune(job))?;
+        let freed = self.step("prune", provider, |job| provider.prune(job));
+        self.done.prune = result_of(&freed);
+        self.done.bytes_freed = freed?;
         Ok(())
     }
 
@@ -234,6 +244,34 @@ impl MaintenanceWork<'_> {
         let again = |failure: &Failure| failure.kind == FailureKind::Locked;
         self.done.unlocked = !result.as_ref().is_err_and(again);
         result
+    }
+}
+
+/// Refuses if a snapshot is dated in the future: the clock is wrong, or was, and it would
+/// choose what counts as old.
+fn clock_is_plausible(all: &[Snapshot]) -> Result<(), Failure> {
+    let now = Timestamp::now();
+    let newest = all.iter().max_by_key(|snapshot| snapshot.time);
+    let Some(newest) = newest.filter(|newest| newest.time > now + PLAUSIBLE) else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        format!(
+            "the clock says {now:.0}, and snapshot {} is from {:.0}: one of them is wrong, so \
+             nothing was forgotten",
+            newest.id, newest.time
+        ),
+        "correct the clock, see `timedatectl`; if it is right now, remove the snapshots that \
+         are dated in the future with the provider's own program",
+    ))
+}
+
+/// Result of a step; none if it was stopped on request.
+fn result_of<T>(step: &Result<T, Failure>) -> Option<StepResult> {
+    match step {
+        Ok(_) => Some(StepResult::Success),
+        Err(failure) if failure.kind == FailureKind::Cancelled => None,
+        Err(_) => Some(StepResult::Failed),
     }
 }
 

@@ -9,14 +9,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::clock::{Clock, SKEW};
 use crate::base::outcome::Outcome;
-use crate::report::record::Record;
+use crate::report::record::{Phase, Record};
 
-/// Longest time that a running backup may delay the deadline.
+/// Longest time that a run under way, or the longest run before, may delay a deadline.
 const LONGEST_RUN: Duration = Duration::from_hours(24);
-
-/// Accepted clock skew of records in the future.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Next elapse of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +40,15 @@ pub struct ExpectedRun {
     pub due: NextElapse,
     /// Seconds that the machine was awake since `due`.
     pub late_seconds: f64,
+    /// The deadline has passed. Holds until a success or another schedule.
+    #[serde(default)]
+    pub overdue: bool,
+    /// Time from which it is overdue, if the machine stays awake, UTC.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
 }
 
-/// Schedule and tolerances of an instance.
+/// What is expected of an instance, and with which tolerances.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
     /// Schedule, as a calendar event of systemd.
@@ -53,15 +57,10 @@ pub struct Limits<'a> {
     pub randomized_delay: Duration,
     /// Tolerance after that.
     pub grace: Duration,
-}
-
-/// Time of a scan.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// Now.
-    pub now: Timestamp,
-    /// Seconds that the machine was awake since the last scan.
-    pub awake: f64,
+    /// Duration of the longest run, awake and at work.
+    pub longest: Duration,
+    /// A run is in progress, waits, or is retried.
+    pub busy: bool,
 }
 
 /// Deadline of an instance, and whether it has passed.
@@ -77,52 +76,70 @@ pub struct DeadlineStatus {
     pub deadline: Option<Timestamp>,
 }
 
-/// Evaluates the deadline of an instance, and updates the expected success. `next` returns
-/// the first elapse of a calendar event after a time.
+/// End of the last success. A clock that was once wrong must not suppress notifications for
+/// years: records in the future do not count.
+#[must_use]
+pub fn last_success(runs: &[Record], now: Timestamp) -> Option<Timestamp> {
+    successes(runs, now).map(|record| record.finished).max()
+}
+
+/// Duration of the longest success, awake and at work: phases are measured so, while the
+/// clock also counts sleep and its own jumps.
+#[must_use]
+pub fn longest(runs: &[Record], now: Timestamp) -> Duration {
+    successes(runs, now)
+        .map(|record| working(&record.phases))
+        .max()
+        .unwrap_or_default()
+}
+
+fn successes(runs: &[Record], now: Timestamp) -> impl Iterator<Item = &Record> {
+    runs.iter()
+        .filter(move |run| run.outcome == Outcome::Success && run.finished <= now + SKEW)
+}
+
+/// Duration of phases, without waiting.
+pub(super) fn working(phases: &[Phase]) -> Duration {
+    let work = phases.iter().filter(|phase| phase.name != "waiting");
+    let seconds: f64 = work.map(|phase| phase.seconds).sum();
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// Evaluates a deadline, and updates the expected success. `last_success` is the last one, or
+/// the time since which one is expected. `next` returns the first elapse of a calendar event
+/// after a time.
 ///
 /// # Errors
-/// `next` failed.
+/// `next` failed; what is expected has not changed.
 pub fn evaluate(
     expected: &mut Option<ExpectedRun>,
     first_seen: Timestamp,
-    runs: &[Record],
-    running: bool,
+    last_success: Option<Timestamp>,
     limits: &Limits<'_>,
     clock: Clock,
     next: &mut dyn FnMut(&str, Timestamp) -> anyhow::Result<NextElapse>,
 ) -> anyhow::Result<DeadlineStatus> {
-    // A clock that was once wrong must not suppress notifications for years.
-    let sane = |record: &&Record| record.finished <= clock.now + SKEW;
-    let successes = || {
-        let all = runs.iter().filter(sane);
-        all.filter(|record| record.outcome == Outcome::Success)
-    };
-    let last_success = successes().map(|record| record.finished).max();
-    let since = last_success.unwrap_or_else(|| first_seen.min(clock.now));
-    let known = expected
-        .take()
-        .filter(|run| run.since == since && run.calendar == limits.calendar);
+    let since = last_success.unwrap_or(first_seen);
+    // An earlier success is no news: the later one may be in a file that cannot be read now.
+    let known = expected.clone().filter(|run| {
+        run.calendar == limits.calendar && run.since >= since && run.since <= clock.now + SKEW
+    });
     let mut current = match known {
         Some(run) if run.due != NextElapse::Invalid => run,
         // What systemd rejects is asked about each time: a time zone may be installed by now.
         known => {
             let due = next(limits.calendar, since)?;
-            ExpectedRun {
+            let same = known.filter(|run| run.due == due);
+            same.unwrap_or_else(|| ExpectedRun {
                 calendar: limits.calendar.to_owned(),
                 since,
                 due,
-                late_seconds: known
-                    .filter(|run| run.due == due)
-                    .map_or(0.0, |run| run.late_seconds),
-            }
+                late_seconds: 0.0,
+                overdue: false,
+                deadline: None,
+            })
         }
     };
-    let took = successes().map(|record| record.finished.duration_since(record.started));
-    let longest = took.max().and_then(|took| Duration::try_from(took).ok());
-    let mut limit = limits.randomized_delay + limits.grace + longest.unwrap_or_default();
-    if running {
-        limit = limit.max(LONGEST_RUN);
-    }
     let due = match current.due {
         NextElapse::At(due) => Some(due),
         NextElapse::Invalid => Some(since),
@@ -132,15 +149,24 @@ pub fn evaluate(
         let passed = clock.now.duration_since(due).as_secs_f64();
         current.late_seconds += clock.awake.min(passed).max(0.0);
     }
+    let mut limit = limits.randomized_delay + limits.grace + limits.longest.min(LONGEST_RUN);
+    if limits.busy {
+        limit = limit.max(LONGEST_RUN);
+    }
     let left = limit.as_secs_f64() - current.late_seconds;
-    let deadline_status = DeadlineStatus {
-        overdue: due.is_some_and(|due| due <= clock.now) && left <= 0.0,
-        last_success,
-        due: current.due,
-        deadline: due.and_then(|due| {
+    // A run under way delays the verdict, but does not lift it.
+    current.overdue |= due.is_some_and(|due| due <= clock.now) && left <= 0.0;
+    if !current.overdue || current.deadline.is_none() {
+        current.deadline = due.and_then(|due| {
             let left = SignedDuration::try_from_secs_f64(left).ok()?;
             due.max(clock.now).checked_add(left).ok()
-        }),
+        });
+    }
+    let deadline_status = DeadlineStatus {
+        overdue: current.overdue,
+        last_success,
+        due: current.due,
+        deadline: current.deadline,
     };
     *expected = Some(current);
     Ok(deadline_status)
@@ -179,16 +205,29 @@ mod tests {
             self.runs.push(run);
         }
 
+        /// The phases of the last success, in hours.
+        fn with_phases(&mut self, phases: &[(&str, f64)]) {
+            let phase = |(name, hours): &(&str, f64)| Phase {
+                name: (*name).to_owned(),
+                started: at(0),
+                seconds: hours * 3600.0,
+            };
+            self.runs.last_mut().unwrap().phases = phases.iter().map(phase).collect();
+        }
+
         fn scan(&mut self, hour: i64, awake: i64, running: bool) -> DeadlineStatus {
             let limits = Limits {
                 calendar: "daily",
                 randomized_delay: Duration::from_hours(1),
                 grace: Duration::from_hours(1),
+                longest: longest(&self.runs, at(hour)),
+                busy: running,
             };
             #[allow(clippy::cast_precision_loss)]
             let clock = Clock {
                 now: at(hour),
                 awake: (awake * HOUR) as f64,
+                is_wrong: false,
             };
 
             let rejected = self.rejected;
@@ -200,8 +239,9 @@ mod tests {
                 let next = (after.as_second() / day + 1) * day;
                 Ok(NextElapse::At(Timestamp::from_second(next).unwrap()))
             };
-            let (wait, runs) = (&mut self.wait, &self.runs);
-            evaluate(wait, at(1), runs, running, &limits, clock, &mut midnight).unwrap()
+            let success = last_success(&self.runs, at(hour));
+            let wait = &mut self.wait;
+            evaluate(wait, at(1), success, &limits, clock, &mut midnight).unwrap()
         }
     }
 
@@ -253,6 +293,7 @@ mod tests {
     fn a_run_may_take_as_long_as_others_did_and_one_under_way_a_day() {
         let mut daily = Daily::new();
         daily.succeeded(1, 6);
+        daily.with_phases(&[("waiting", 40.0), ("backup", 5.0)]);
         daily.scan(24, 0, false);
         assert!(!daily.scan(30, 6, false).overdue);
         assert!(daily.scan(31, 1, false).overdue);
@@ -260,6 +301,42 @@ mod tests {
         daily.scan(24, 0, true);
         assert!(!daily.scan(47, 23, true).overdue);
         assert!(daily.scan(48, 1, true).overdue);
+    }
+
+    #[test]
+    fn only_work_counts_as_the_duration_of_a_run() {
+        // Suspended or waiting for power for three weeks, or a clock that jumped.
+        let mut daily = Daily::new();
+        daily.succeeded(1, 20 * 24);
+        daily.with_phases(&[("waiting", 400.0), ("backup", 1.0)]);
+        daily.scan(20 * 24, 0, false);
+        assert!(daily.scan(21 * 24 + 3, 24, false).overdue);
+        // Even work is capped.
+        daily.with_phases(&[("backup", 1000.0)]);
+        daily.wait = None;
+        daily.scan(21 * 24, 0, false);
+        assert!(daily.scan(22 * 24 + 2, 26, false).overdue);
+    }
+
+    #[test]
+    fn overdue_holds_while_another_run_tries() {
+        let mut daily = Daily::new();
+        daily.scan(1, 0, false);
+        assert!(daily.scan(26, 25, false).overdue);
+        assert!(daily.scan(27, 1, true).overdue);
+        assert!(daily.scan(28, 1, false).overdue);
+        daily.succeeded(28, 29);
+        assert!(!daily.scan(29, 1, false).overdue);
+    }
+
+    #[test]
+    fn a_success_that_cannot_be_read_any_more_is_not_forgotten() {
+        let mut daily = Daily::new();
+        daily.succeeded(1, 2);
+        daily.succeeded(24, 25);
+        let before = daily.scan(26, 0, false).deadline;
+        daily.runs.pop();
+        assert_eq!(daily.scan(26, 0, false).deadline, before);
     }
 
     #[test]

@@ -1,148 +1,251 @@
-//! Delivery: sends each channel the events that it has not received yet.
+//! Delivery: sends each address the events that it has not received yet.
+//!
+//! Each address of each channel has its own mark, saved after every event. An address that
+//! is down gets everything in order once it is up again; one that refuses an event and
+//! accepts a later one gets the refused one again and again, but after the others.
 
-use anyhow::Result;
 use jiff::Timestamp;
 use log::Level;
 
-use super::channels::{Channel, Health, Transport};
-use super::events::{Event, InstanceState};
-use super::store::{Cursor, DeliveryState, Failing, Store};
+use super::channels::{Channel, Transport};
+use super::condition::Condition;
+use super::events::Event;
+use super::health::health;
+use super::store::{DeliveryState, Failing, Store, address_name};
+use super::system::System;
+use super::wording;
 use crate::base::problem::Problem;
 use crate::report::{journal, messages};
 
-/// Sends all pending events to all channels. Returns false if any could not be sent; these
-/// are kept for the next time.
-///
-/// # Errors
-/// The delivery state cannot be written.
-pub(super) fn deliver(store: &mut Store, channels: &[Channel<'_>], now: Timestamp) -> Result<bool> {
+/// Number of pending events above which they are sent as one.
+const BURST: usize = 10;
+
+/// Number of refusals of an event after which later events are tried.
+const PATIENCE: u32 = 4;
+
+/// Registers channels before a scan. A new one receives the events of that scan, but no
+/// earlier ones.
+pub(super) fn register(store: &mut Store, channels: &[Channel<'_>]) {
     let is_there = |key: &String| channels.iter().any(|channel| channel.key == *key);
     store.cursor.channels.retain(|key, _| is_there(key));
-    let mut delivered = true;
+    let new = DeliveryState {
+        last_event: if store.marks_lost {
+            0
+        } else {
+            store.cursor.last_event
+        },
+        changed: store.cursor.instances.keys().cloned().collect(),
+        ..DeliveryState::default()
+    };
     for channel in channels {
-        // A new channel receives no old events, only the current health.
-        let mut delivery = store
+        let known = store
             .cursor
             .channels
-            .remove(&channel.key)
-            .unwrap_or_else(|| DeliveryState {
-                last_event: store.cursor.last_event.saturating_sub(fresh(store, now)),
-                changed: store.cursor.instances.keys().cloned().collect(),
-                failing: None,
-            });
-        let result = match &channel.transport {
-            Transport::Event(send) => events(&store.events, channel, &mut delivery, send.as_ref()),
-            Transport::State(send) => state(store, channel, &mut delivery, send.as_ref()),
+            .entry(channel.key.clone())
+            .or_default();
+        let count = match &channel.addresses {
+            Ok(addresses) => addresses.len(),
+            // How many there are is not known now.
+            Err(_) => known.len().max(1),
         };
+        if known.len() != count {
+            // Which is which is not known: all get what any of them has not got.
+            let last_event = known.iter().map(|state| state.last_event).min();
+            let mut all = DeliveryState {
+                last_event: last_event.unwrap_or(new.last_event),
+                ..new.clone()
+            };
+            for state in known.iter() {
+                all.postponed.extend(&state.postponed);
+            }
+            *known = vec![all; count];
+        }
+    }
+    store.marks_lost = false;
+}
+
+/// Sends all pending events to all addresses, those that worked last first. Returns false if
+/// anything could not be sent; it is kept for the next time.
+pub(super) fn deliver(
+    store: &mut Store,
+    conditions: &[Condition],
+    channels: &[Channel<'_>],
+    system: &dyn System,
+) -> bool {
+    let mut all: Vec<(&Channel<'_>, usize, bool)> = Vec::new();
+    for channel in channels {
+        let states = store.cursor.channels.get(&channel.key);
+        let numbered = states.into_iter().flatten().enumerate();
+        all.extend(numbered.map(|(index, state)| (channel, index, state.failing.is_some())));
+    }
+    all.sort_by_key(|(_, _, failing)| *failing);
+    let mut delivered = true;
+    for (channel, index, _) in all {
+        let mut address = Address {
+            store,
+            conditions,
+            channel,
+            index,
+        };
+        let result = address.send_all();
+        let name = address.name();
         match result {
             Ok(()) => {
-                if let Some(failing) = delivery.failing.take() {
+                if let Some(failing) = address.state().failing.take() {
                     log::info!(
-                        "notifications via {} work again; they failed since {}",
-                        channel.key,
+                        "notifications via {name} work again; they failed since {}",
                         failing.since
                     );
                 }
             }
             Err(problem) => {
                 delivered = false;
-                log_undelivered(channel, &problem);
-                let since = delivery.failing.map_or(now, |failing| failing.since);
-                let error = problem.to_string();
-                delivery.failing = Some(Failing { since, error });
+                log_undelivered(channel, &name, &problem);
+                address.fail(&problem, system.now());
             }
         }
-        store.cursor.channels.insert(channel.key.clone(), delivery);
-        store.save()?;
+        store.save();
     }
-    Ok(delivered)
+    delivered
 }
 
-/// Number of events found by the current scan.
-fn fresh(store: &Store, now: Timestamp) -> u64 {
-    let count = store
-        .events
-        .iter()
-        .filter(|event| event.time >= now)
-        .count();
-    u64::try_from(count).unwrap_or_default()
+/// An address of a channel, and what it has received.
+struct Address<'a, 'b> {
+    store: &'a mut Store,
+    conditions: &'a [Condition],
+    channel: &'a Channel<'b>,
+    index: usize,
 }
 
-/// Sends pending events, one by one and in order.
-fn events(
-    all: &[Event],
-    channel: &Channel<'_>,
-    delivery: &mut DeliveryState,
-    send: &dyn Fn(&Event) -> Result<(), Problem>,
-) -> Result<(), Problem> {
-    let before = delivery.last_event;
-    for event in all.iter().filter(|event| event.id > before) {
-        if channel.covers(&event.instance) {
-            send(event)?;
+impl Address<'_, '_> {
+    fn state(&mut self) -> &mut DeliveryState {
+        let states = self.store.cursor.channels.entry(self.channel.key.clone());
+        let states = states.or_default();
+        if states.len() <= self.index {
+            states.resize_with(self.index + 1, DeliveryState::default);
         }
-        delivery.last_event = event.id;
+        &mut states[self.index]
     }
-    delivery.changed.clear();
-    Ok(())
+
+    fn name(&self) -> String {
+        let states = self.store.cursor.channels.get(&self.channel.key);
+        let several = states.is_some_and(|states| states.len() > 1);
+        address_name(&self.channel.key, several.then_some(self.index + 1))
+    }
+
+    fn fail(&mut self, problem: &Problem, now: Timestamp) {
+        let state = self.state();
+        let since = state.failing.take().map_or(now, |failing| failing.since);
+        let error = problem.to_string();
+        state.failing = Some(Failing { since, error });
+    }
+
+    fn send_all(&mut self) -> Result<(), Problem> {
+        let channel = self.channel;
+        let addresses = channel.addresses.as_ref().map_err(Problem::clone)?;
+        match &addresses[self.index] {
+            Transport::Event(send) => {
+                self.send_pending(send.as_ref())?;
+                self.send_postponed(send.as_ref())
+            }
+            Transport::State(send) => {
+                // The current health, once for all changes.
+                if self.state().changed.iter().any(|name| channel.covers(name)) {
+                    send(&health(self.conditions, channel))?;
+                }
+                let last_event = self.store.cursor.last_event;
+                let state = self.state();
+                state.changed.clear();
+                state.last_event = last_event;
+                Ok(())
+            }
+        }
+    }
+
+    /// Events that the address has not received, oldest first.
+    fn pending(&mut self) -> Vec<Event> {
+        let before = self.state().last_event;
+        let pending = self.store.events.iter().filter(|event| event.id > before);
+        let pending = pending.filter(|event| self.channel.covers(&event.instance));
+        pending.cloned().collect()
+    }
+
+    fn send_pending(
+        &mut self,
+        send: &dyn Fn(&Event) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        loop {
+            let pending = self.pending();
+            let (Some(first), Some(last)) = (pending.first(), pending.last()) else {
+                let last_event = self.store.cursor.last_event;
+                let state = self.state();
+                state.last_event = last_event;
+                state.changed.clear();
+                return Ok(());
+            };
+            let (event, upto) = if pending.len() > BURST {
+                (wording::summary(&pending), last.id)
+            } else {
+                (first.clone(), first.id)
+            };
+            match send(&event) {
+                Ok(()) => self.settle(upto),
+                Err(problem) => {
+                    let state = self.state();
+                    state.refusals += 1;
+                    let try_others =
+                        state.refusals.is_multiple_of(PATIENCE) && pending.len() <= BURST;
+                    if !(try_others && self.skip(&pending, send)) {
+                        return Err(problem);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends the first event that is accepted, and postpones those before it. Returns false
+    /// if none is: then the address is down, and everything stays in order.
+    fn skip(&mut self, pending: &[Event], send: &dyn Fn(&Event) -> Result<(), Problem>) -> bool {
+        let accepted = pending.iter().skip(1).position(|event| send(event).is_ok());
+        let Some(before) = accepted.map(|position| position + 1) else {
+            return false;
+        };
+        let refused = pending[..before].iter().map(|event| event.id);
+        self.state().postponed.extend(refused);
+        self.settle(pending[before].id);
+        true
+    }
+
+    /// Tries one of the postponed events again.
+    fn send_postponed(
+        &mut self,
+        send: &dyn Fn(&Event) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        loop {
+            let state = self.state();
+            let Some(id) = state.postponed.first().copied() else {
+                return Ok(());
+            };
+            let event = self.store.events.iter().find(|event| event.id == id);
+            if let Some(event) = event.cloned() {
+                send(&event)?;
+            }
+            self.state().postponed.remove(&id);
+            self.store.save();
+        }
+    }
+
+    fn settle(&mut self, id: u64) {
+        let state = self.state();
+        state.last_event = id;
+        state.refusals = 0;
+        self.store.save();
+    }
 }
 
-/// Sends the current health, once for all pending events.
-fn state(
-    store: &Store,
-    channel: &Channel<'_>,
-    delivery: &mut DeliveryState,
-    send: &dyn Fn(&Health) -> Result<(), Problem>,
-) -> Result<(), Problem> {
-    if delivery.changed.iter().any(|name| channel.covers(name)) {
-        send(&health(store, channel))?;
-    }
-    delivery.changed.clear();
-    delivery.last_event = store.cursor.last_event;
-    Ok(())
-}
-
-/// The health of all instances of a channel, with the last event of each failing one.
-fn health(store: &Store, channel: &Channel<'_>) -> Health {
-    let Cursor { instances, .. } = &store.cursor;
-    let covered = |(name, _): &(&String, &InstanceState)| channel.covers(name);
-    let failing = |(_, state): &(&String, &InstanceState)| !state.is_healthy();
-    let failing: Vec<&String> = instances
-        .iter()
-        .filter(covered)
-        .filter(failing)
-        .map(|one| one.0)
-        .collect();
-    let mut lines = Vec::new();
-    for name in &failing {
-        let last = store
-            .events
-            .iter()
-            .rfind(|event| event.instance == **name && !event.kind.is_good());
-        lines.push(last.map_or_else(
-            || format!("Backup of {name} has a problem: see `backupservice status {name}`"),
-            |event| format!("{}\n{}", event.title, event.body()),
-        ));
-    }
-    if failing.is_empty() {
-        let names: Vec<&str> = instances
-            .iter()
-            .filter(covered)
-            .map(|one| one.0.as_str())
-            .collect();
-        lines.push(format!("All backups are healthy: {}", names.join(", ")));
-    }
-    Health {
-        healthy: failing.is_empty(),
-        body: lines.join("\n"),
-    }
-}
-
-fn log_undelivered(channel: &Channel<'_>, problem: &Problem) {
+fn log_undelivered(channel: &Channel<'_>, name: &str, problem: &Problem) {
     let mut fields = vec![("BACKUP_CHANNEL", channel.key.clone())];
-    let text = format!(
-        "could not send the notification via {}, will retry: {problem}",
-        channel.key
-    );
+    let text = format!("could not send the notification via {name}, will retry: {problem}");
     let message = &messages::UNDELIVERED;
     journal::send_problem(Level::Error, message, &mut fields, &text, Some(problem));
 }

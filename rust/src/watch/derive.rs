@@ -4,10 +4,10 @@
 
 use super::events::{EventKind, InstanceState, Key};
 use super::model::{NewEvent, Observation};
-use super::system::Crash;
 use super::wording;
 use crate::base::outcome::Outcome;
 use crate::report::record::Record;
+use crate::systemd::Crash;
 use crate::systemd::retries::ATTEMPTS;
 
 /// Changes since the last scan.
@@ -19,24 +19,27 @@ pub(super) struct Derived {
 }
 
 /// Derives the events since the last scan, and updates the state.
-pub(super) fn derive(state: &mut InstanceState, observed: &Observation<'_>) -> Derived {
+pub(super) fn derive(state: &mut InstanceState, observed: &Observation) -> Derived {
     let mut events = Vec::new();
     let mut changed = false;
     let mut success = false;
-    for record in settled(observed, new_runs(observed.runs, state.last_run.as_ref())) {
+    for record in settled(observed, new_runs(&observed.runs, state.last_run.as_ref())) {
         state.last_run = Some(record.into());
+        state.outcome = Some(record.outcome);
         match record.outcome {
             Outcome::Success => {
                 changed = true;
                 success = true;
-                if state.failing || state.overdue {
+                if state.failing.is_some() || state.overdue {
                     events.push(wording::run(EventKind::Recovered, record));
                 }
-                (state.failing, state.overdue) = (false, false);
+                (state.failing, state.overdue) = (None, false);
+                state.crash = None;
             }
             Outcome::Failed | Outcome::Incomplete => {
                 changed = true;
-                state.failing = true;
+                state.failing = Some(record.outcome);
+                state.crash = None;
                 let failed = record.outcome == Outcome::Failed;
                 let kind = if failed {
                     EventKind::Failed
@@ -50,57 +53,96 @@ pub(super) fn derive(state: &mut InstanceState, observed: &Observation<'_>) -> D
         }
         if record.cleanup_failed {
             events.push(wording::run(EventKind::CleanupFailed, record));
+        } else if state.cleanup_failed {
+            events.push(wording::run(EventKind::CleanedUp, record));
         }
+        state.cleanup_failed = record.cleanup_failed;
     }
-    if let Some(crash) = observed.crash {
+    if let Some(crash) = &observed.crash {
         let recorded = observed
             .runs
             .iter()
             .any(|run| run.run_id == crash.invocation);
         if !recorded && remember(&mut state.crashes, crash) {
             changed = true;
-            state.failing = true;
-            events.push(wording::crash(EventKind::Failed, observed.instance, crash));
+            state.outcome = Some(Outcome::Failed);
+            state.failing = Some(Outcome::Failed);
+            state.crash = Some(crash.cause.clone());
+            events.push(wording::crash(EventKind::Failed, &observed.instance, crash));
         }
     }
     events.extend(derive_maintenance(state, observed));
+    let recovered = |event: &NewEvent| event.kind == EventKind::MaintenanceRecovered;
+    let known = events.iter().any(recovered);
+    let overdue = derive_maintenance_overdue(state, observed);
+    events.extend(overdue.filter(|event| !(known && recovered(event))));
     events.extend(derive_overdue(state, observed, success));
+    let unreadable = !observed.unreadable.is_empty();
+    if unreadable != state.unreadable {
+        events.push(wording::unreadable(observed));
+    }
+    state.unreadable = unreadable;
     changed |= !events.is_empty();
     Derived { events, changed }
 }
 
-fn derive_maintenance(state: &mut InstanceState, observed: &Observation<'_>) -> Option<NewEvent> {
-    if let Some(crash) = observed.maintenance_crash {
-        let recorded = observed.maintenance.map(|record| &record.run_id);
+fn derive_maintenance(state: &mut InstanceState, observed: &Observation) -> Option<NewEvent> {
+    if let Some(crash) = &observed.maintenance_crash {
+        let recorded = observed.maintenance.as_ref().map(|record| &record.run_id);
         if recorded != Some(&crash.invocation) && remember(&mut state.crashes, crash) {
             state.maintenance_failing = true;
+            state.maintenance_outcome = Some(Outcome::Failed);
             let kind = EventKind::MaintenanceFailed;
-            return Some(wording::crash(kind, observed.instance, crash));
+            return Some(wording::crash(kind, &observed.instance, crash));
         }
     }
-    let record = observed.maintenance?;
+    let record = observed.maintenance.as_ref()?;
     let key = Key::from(record);
-    let retried = record.outcome == Outcome::Failed && observed.maintaining;
+    let retried = record.outcome == Outcome::Failed && observed.maintaining.is_busy();
     if state.last_maintenance.as_ref() == Some(&key) || retried {
         return None;
     }
     state.last_maintenance = Some(key);
-    let kind = match record.outcome {
-        Outcome::Failed | Outcome::Incomplete => EventKind::MaintenanceFailed,
-        Outcome::Success if state.maintenance_failing => EventKind::MaintenanceRecovered,
+    state.maintenance_outcome = Some(record.outcome);
+    // What an earlier one found holds until a later one finds otherwise: a check says nothing
+    // about space, and one that was cancelled says nothing at all.
+    let remains = observed.results.is_damaged() || observed.results.step_failed();
+    let failed = [Outcome::Failed, Outcome::Incomplete].contains(&record.outcome);
+    let was = state.maintenance_failing;
+    state.maintenance_failing = match record.outcome {
+        Outcome::Failed | Outcome::Incomplete => true,
+        Outcome::Success => remains,
+        Outcome::Skipped | Outcome::Cancelled => was || remains,
+    };
+    let kind = match (was, state.maintenance_failing) {
+        (_, true) if failed => EventKind::MaintenanceFailed,
+        (false, true) => EventKind::MaintenanceFailed,
+        (true, false) => EventKind::MaintenanceRecovered,
         _ => return None,
     };
-    state.maintenance_failing = kind == EventKind::MaintenanceFailed;
-    Some(wording::maintenance(kind, record))
+    Some(wording::maintenance(kind, record, &observed.results))
+}
+
+fn derive_maintenance_overdue(
+    state: &mut InstanceState,
+    observed: &Observation,
+) -> Option<NewEvent> {
+    let status = observed.maintenance_deadline.as_ref()?;
+    let was = std::mem::replace(&mut state.maintenance_overdue, status.overdue);
+    let kind = match (was, status.overdue) {
+        (false, true) => EventKind::MaintenanceOverdue,
+        (true, false) => EventKind::MaintenanceRecovered,
+        _ => return None,
+    };
+    Some(wording::maintenance_deadline(kind, observed, status))
 }
 
 fn derive_overdue(
     state: &mut InstanceState,
-    observed: &Observation<'_>,
+    observed: &Observation,
     success: bool,
 ) -> Option<NewEvent> {
-    let deadline_status = observed.deadline_status?;
-    state.deadline = deadline_status.deadline;
+    let deadline_status = observed.deadline.as_ref()?;
     let was = std::mem::replace(&mut state.overdue, deadline_status.overdue);
     let kind = match (was, deadline_status.overdue) {
         (false, true) => EventKind::Overdue,
@@ -110,10 +152,13 @@ fn derive_overdue(
     Some(wording::deadline(kind, observed, deadline_status))
 }
 
-/// The runs since the last evaluated one; for a new instance only the last run.
+/// The runs since the last evaluated one; for a new instance those
+/// from the last one on that says whether backups work.
 fn new_runs<'a>(runs: &'a [Record], last: Option<&Key>) -> &'a [Record] {
     let Some(last) = last else {
-        return &runs[runs.len().saturating_sub(1)..];
+        let telling = |run: &Record| !matches!(run.outcome, Outcome::Skipped | Outcome::Cancelled);
+        let first = runs.iter().rposition(telling).unwrap_or(runs.len());
+        return &runs[first..];
     };
     let position = runs.iter().rposition(|run| Key::from(run) == *last);
     let after = position.map_or_else(
@@ -124,11 +169,14 @@ fn new_runs<'a>(runs: &'a [Record], last: Option<&Key>) -> &'a [Record] {
 }
 
 /// Drops failures that systemd retries: only the last attempt counts.
-fn settled<'a>(observed: &Observation<'_>, runs: &'a [Record]) -> Vec<&'a Record> {
+fn settled<'a>(observed: &Observation, runs: &'a [Record]) -> Vec<&'a Record> {
     let is_retried = |(i, run): &(usize, &Record)| {
         let failed = run.outcome == Outcome::Failed && run.attempt < ATTEMPTS;
         let next = runs.get(i + 1);
-        failed && next.map_or(observed.running, |next| next.attempt == run.attempt + 1)
+        failed
+            && next.map_or(observed.activity.is_busy(), |next| {
+                next.attempt == run.attempt + 1
+            })
     };
     let all = runs.iter().enumerate();
     all.filter(|run| !is_retried(run))

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::deadline::ExpectedRun;
+use crate::base::outcome::Outcome;
 use crate::report::maintenance::MaintenanceRecord;
 use crate::report::record::{Problem, Record};
 
@@ -20,14 +21,33 @@ pub enum EventKind {
     Recovered,
     /// Something that was stopped or changed for a backup could not be undone.
     CleanupFailed,
+    /// What could not be undone before has been undone.
+    CleanedUp,
     /// A maintenance failed.
     MaintenanceFailed,
-    /// First success after a failed maintenance.
+    /// First success after a failed or overdue maintenance.
     MaintenanceRecovered,
+    /// No successful maintenance in time.
+    MaintenanceOverdue,
     /// No successful backup in time.
     Overdue,
     /// No longer overdue without a successful backup, because the schedule has changed.
     InTime,
+    /// A file of the instance cannot be read.
+    Unreadable,
+    /// All files of the instance can be read again.
+    Readable,
+    /// The clock of the machine is wrong, or was; has no instance.
+    ClockWrong,
+    /// The clock is no longer seen to be wrong; has no instance.
+    ClockRight,
+    /// Test of a channel; has no instance.
+    Test,
+    /// Several events in one; has no instance.
+    Summary,
+    /// Kind that only another version of this program knows.
+    #[serde(other)]
+    Unknown,
 }
 
 impl EventKind {
@@ -39,10 +59,19 @@ impl EventKind {
             Self::Incomplete => "incomplete",
             Self::Recovered => "recovered",
             Self::CleanupFailed => "cleanup-failed",
+            Self::CleanedUp => "cleaned-up",
             Self::MaintenanceFailed => "maintenance-failed",
+            Self::MaintenanceOverdue => "maintenance-overdue",
             Self::MaintenanceRecovered => "maintenance-recovered",
             Self::Overdue => "overdue",
             Self::InTime => "in-time",
+            Self::Unreadable => "unreadable",
+            Self::Readable => "readable",
+            Self::ClockWrong => "clock-wrong",
+            Self::ClockRight => "clock-right",
+            Self::Test => "test",
+            Self::Summary => "summary",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -51,14 +80,22 @@ impl EventKind {
     pub fn is_good(self) -> bool {
         matches!(
             self,
-            Self::Recovered | Self::MaintenanceRecovered | Self::InTime
+            Self::Recovered
+                | Self::CleanedUp
+                | Self::MaintenanceRecovered
+                | Self::InTime
+                | Self::Readable
+                | Self::ClockRight
         )
     }
 
     /// Whether it concerns the maintenance rather than the backups.
     #[must_use]
     pub fn is_of_maintenance(self) -> bool {
-        matches!(self, Self::MaintenanceFailed | Self::MaintenanceRecovered)
+        matches!(
+            self,
+            Self::MaintenanceFailed | Self::MaintenanceRecovered | Self::MaintenanceOverdue
+        )
     }
 }
 
@@ -72,17 +109,19 @@ pub struct Event {
     pub time: Timestamp,
     /// Kind.
     pub kind: EventKind,
-    /// Instance name.
+    /// Instance name; empty if it concerns the machine.
     pub instance: String,
     /// Summary in a few words.
     pub title: String,
     /// Description, with the cause.
     pub message: String,
     /// Remedy, if there is one.
+    #[serde(default)]
     pub remedy: Option<String>,
     /// Command that shows details.
     pub details_command: String,
     /// Record of the run or maintenance, if it wrote one.
+    #[serde(default)]
     pub record: Option<Value>,
 }
 
@@ -140,25 +179,55 @@ impl From<&MaintenanceRecord> for Key {
 /// State of an instance at the last scan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools)] // each a verdict of its own
 pub struct InstanceState {
     /// First scan of the instance, UTC.
     pub first_seen: Timestamp,
     /// Last evaluated record of a run.
+    #[serde(default)]
     pub last_run: Option<Key>,
-    /// The last run that was neither skipped nor cancelled did not succeed.
-    pub failing: bool,
+    /// Outcome of the last run that will not be retried; failed for one without a record.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+    /// Outcome of the last run that was neither skipped nor cancelled, unless it succeeded.
+    #[serde(default)]
+    pub failing: Option<Outcome>,
+    /// Cause of that failure if it left no record.
+    #[serde(default)]
+    pub crash: Option<String>,
+    /// Something that was changed for the last run could not be undone.
+    #[serde(default)]
+    pub cleanup_failed: bool,
     /// Last evaluated record of a maintenance.
+    #[serde(default)]
     pub last_maintenance: Option<Key>,
-    /// The last maintenance did not succeed.
+    /// Outcome of the last maintenance that will not be retried.
+    #[serde(default)]
+    pub maintenance_outcome: Option<Outcome>,
+    /// The last maintenance did not succeed, or the last attempt at one of its steps.
+    #[serde(default)]
     pub maintenance_failing: bool,
     /// Invocation ids of the last units that failed without writing a record.
+    #[serde(default)]
     pub crashes: Vec<String>,
     /// The next expected success.
+    #[serde(default)]
     pub expected: Option<ExpectedRun>,
     /// There was no success in time.
+    #[serde(default)]
     pub overdue: bool,
-    /// Time from which it is overdue, if the machine stays awake, UTC.
-    pub deadline: Option<Timestamp>,
+    /// The next expected success of a maintenance.
+    #[serde(default)]
+    pub expected_maintenance: Option<ExpectedRun>,
+    /// There was no maintenance in time.
+    #[serde(default)]
+    pub maintenance_overdue: bool,
+    /// A file of the instance could not be read.
+    #[serde(default)]
+    pub unreadable: bool,
+    /// There was any problem.
+    #[serde(default)]
+    pub unhealthy: bool,
 }
 
 impl InstanceState {
@@ -168,26 +237,20 @@ impl InstanceState {
         Self {
             first_seen: now,
             last_run: None,
-            failing: false,
+            outcome: None,
+            failing: None,
+            crash: None,
+            cleanup_failed: false,
             last_maintenance: None,
+            maintenance_outcome: None,
             maintenance_failing: false,
             crashes: Vec::new(),
             expected: None,
             overdue: false,
-            deadline: None,
+            expected_maintenance: None,
+            maintenance_overdue: false,
+            unreadable: false,
+            unhealthy: false,
         }
-    }
-
-    /// Whether it was overdue at the last scan and has not succeeded since.
-    #[must_use]
-    pub fn is_overdue(&self, last_success: Option<Timestamp>) -> bool {
-        let since = self.expected.as_ref().map(|run| run.since);
-        self.overdue && (last_success.is_none() || last_success <= since)
-    }
-
-    /// Whether backups and maintenance succeed and are in time.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        !self.failing && !self.maintenance_failing && !self.overdue
     }
 }

@@ -1,29 +1,29 @@
 //! Scan of all instances.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::Result;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
+use super::clock::{self, Clock};
+use super::condition::Condition;
 use super::config::Config;
-use super::deadline::{self, Clock, DeadlineStatus, Limits};
-use super::derive::derive;
+use super::deadline::{self, Limits};
 use super::events::{Event, InstanceState};
 use super::model::{NewEvent, Observation};
 use super::store::Store;
-use super::system::{Crash, System, UnitState};
+use super::system::{System, UnitState};
+use super::wording;
 use crate::base::paths::Host;
 use crate::base::unit_names;
-use crate::plan::{PlanSummary, timespan};
-use crate::report;
-use crate::report::maintenance::MaintenanceRecord;
-use crate::report::record::Record;
+use crate::plan::{PlanSummary, Schedule, timespan};
+use crate::systemd::timers::RunActivity;
 
 /// Result of a scan.
 pub(super) struct Scan {
     /// All instances.
-    pub instances: Vec<ScannedInstance>,
+    pub instances: Vec<Condition>,
     /// New events.
     pub new: Vec<Event>,
     /// Whether there is an event, or a run has succeeded.
@@ -32,34 +32,21 @@ pub(super) struct Scan {
     pub problems: Vec<String>,
 }
 
-/// State of an instance at the time of the scan.
-pub(super) struct ScannedInstance {
-    pub name: String,
-    pub provider: String,
-    pub runs: Vec<Record>,
-    pub maintenance: Option<MaintenanceRecord>,
-    pub running: bool,
-    pub timer: Option<UnitState>,
-    pub deadline_status: Option<DeadlineStatus>,
-}
-
 /// Scans all instances, and updates their state in the store.
-///
-/// # Errors
-/// The plans cannot be listed.
-pub(super) fn scan(
-    host: &Host,
-    config: &Config,
-    system: &dyn System,
-    store: &mut Store,
-) -> Result<Scan> {
+pub(super) fn scan(host: &Host, config: &Config, system: &dyn System, store: &mut Store) -> Scan {
     let mut found = Scan {
         instances: Vec::new(),
         new: Vec::new(),
         changed: false,
         problems: Vec::new(),
     };
-    let (plans, errors) = PlanSummary::read_all(&host.plans())?;
+    let (plans, errors) = PlanSummary::read_all(&host.plans()).unwrap_or_else(|error| {
+        let reason = format!("{error:#}");
+        let known = store.cursor.instances.keys();
+        let plans = known.map(|name| PlanSummary::unreadable(name, reason.clone()));
+        (plans.collect(), vec![error])
+    });
+    let listed = errors.is_empty();
     found
         .problems
         .extend(errors.iter().map(|error| format!("{error:#}")));
@@ -71,118 +58,176 @@ pub(super) fn scan(
         found.problems.push(format!("{error:#}"));
         BTreeMap::new()
     });
-    let awake = system.awake();
-    let clock = Clock {
-        now: system.now(),
-        // Less than before means that the machine was rebooted.
-        awake: match store.cursor.awake_seconds {
-            Some(before) if before <= awake => awake - before,
-            Some(_) => awake,
-            None => 0.0,
-        },
-    };
-    store.cursor.awake_seconds = Some(awake);
+    let clock = look_at_clock(system, store);
+    let doubt = clock::doubt(clock.now, store.cursor.scanned);
+    // One that was set back is said once, and believed from then on.
+    if doubt.is_some() && !store.cursor.clock_wrong || store.cursor.clock_wrong != clock.is_wrong {
+        let new_event = wording::clock(doubt.as_deref());
+        let event = number(store.cursor.last_event + 1, clock.now, "", new_event);
+        store.add(event.clone());
+        found.new.push(event);
+    }
+    found.problems.extend(doubt.clone());
+    store.cursor.clock_wrong = clock.is_wrong;
+    store.cursor.scanned = Some(clock.now);
     let mut changed = BTreeSet::new();
     for plan in &plans {
         let name = &plan.instance;
         let before = store.cursor.instances.remove(name);
         let before = before.unwrap_or_else(|| InstanceState::new(clock.now));
         let mut after = before.clone();
-        match one(host, config, system, &units, plan, &mut after, clock) {
-            Ok((instance, events, has_changed)) => {
-                found.instances.push(instance);
-                if has_changed {
-                    found.changed = true;
-                    changed.insert(name.clone());
-                }
-                store.cursor.instances.insert(name.clone(), after);
-                for new_event in events {
-                    let event = number(store.cursor.last_event + 1, clock.now, name, new_event);
-                    store.add(event.clone());
-                    found.new.push(event);
-                }
-            }
-            Err(error) => {
-                found.problems.push(format!("{name}: {error:#}"));
-                store.cursor.instances.insert(name.clone(), before);
-            }
+        // Seen by a clock that was wrong then.
+        if !clock.is_wrong
+            && (after.first_seen > clock.now || clock::is_before_this_program(after.first_seen))
+        {
+            after.first_seen = clock.now;
+        }
+        let mut problems = Vec::new();
+        let mut observed = observe(host, system, &units, plan, clock, &mut problems);
+        observed.clock.clone_from(&doubt);
+        if let Err(error) = evaluate(config, system, plan, &mut after, &mut observed, clock) {
+            problems.push(format!("{error:#}"));
+        }
+        problems.extend(observed.unreadable.clone());
+        let problems = problems.iter().map(|problem| format!("{name}: {problem}"));
+        found.problems.extend(problems);
+        let (mut condition, derived) = Condition::at_scan(observed, after);
+        let unhealthy = !condition.is_healthy();
+        if derived.changed || unhealthy != before.unhealthy {
+            found.changed = true;
+            changed.insert(name.clone());
+        }
+        condition.state.unhealthy = unhealthy;
+        store
+            .cursor
+            .instances
+            .insert(name.clone(), condition.state.clone());
+        found.instances.push(condition);
+        for new_event in derived.events {
+            let event = number(store.cursor.last_event + 1, clock.now, name, new_event);
+            store.add(event.clone());
+            found.new.push(event);
         }
     }
-    // Drop the state of removed instances, but not of instances that could not be read.
-    if found.problems.is_empty() {
+    // Drop the state of removed instances.
+    if listed {
         let is_there = |name: &String| plans.iter().any(|plan| plan.instance == *name);
         store.cursor.instances.retain(|name, _| is_there(name));
     }
-    for channel in store.cursor.channels.values_mut() {
-        channel.changed.extend(changed.iter().cloned());
+    for address in store.cursor.channels.values_mut().flatten() {
+        address.changed.extend(changed.iter().cloned());
     }
-    Ok(found)
+    found
 }
 
-fn one(
+/// The time, and how long the machine was awake since the last scan.
+fn look_at_clock(system: &dyn System, store: &mut Store) -> Clock {
+    let uptime = system.uptime();
+    let awake = store.cursor.awake_since(&uptime);
+    store.cursor.awake_seconds = Some(uptime.awake);
+    store.cursor.boot_id = uptime.boot_id;
+    let now = system.now();
+    Clock {
+        now,
+        awake,
+        is_wrong: clock::is_before_this_program(now),
+    }
+}
+
+/// Observes an instance, adding errors about what is not known to `problems`.
+fn observe(
     host: &Host,
-    config: &Config,
     system: &dyn System,
     units: &BTreeMap<String, UnitState>,
     plan: &PlanSummary,
-    state: &mut InstanceState,
     clock: Clock,
-) -> Result<(ScannedInstance, Vec<NewEvent>, bool)> {
-    let name = &plan.instance;
-    let directories = host.instance(name);
-    let [service, maintain, timer] = self::units(name);
-    let is_busy = |unit: &str| units.get(unit).is_some_and(UnitState::is_busy);
-    let crash = |unit: &str| -> Result<Option<Crash>> {
+    problems: &mut Vec<String>,
+) -> Observation {
+    let [service, maintain, timer] = self::units(&plan.instance);
+    let mut crash = |unit: &str| {
         let failed = units
             .get(unit)
             .is_some_and(|state| state.active == "failed");
-        failed.then(|| system.crash(unit)).transpose()
+        let crash = failed.then(|| system.crash(unit)).transpose();
+        crash.unwrap_or_else(|error| {
+            problems.push(format!("{error:#}"));
+            None
+        })
     };
     // Failures before records: a run that ends in between then has a record.
-    let (crash, maintenance_crash) = (crash(&service)?, crash(&maintain)?);
-    let runs = report::history(&directories)?;
-    let maintenance = report::last_maintenance(&directories)?;
-    let running = is_busy(&service);
-    let schedule = plan.schedule()?;
-    let limits = Limits {
-        calendar: &schedule.calendar,
-        randomized_delay: timespan::parse(&schedule.randomized_delay).unwrap_or_default(),
-        grace: config.grace,
+    let (crash, maintenance_crash) = (crash(&service), crash(&maintain));
+    let activity = |unit: &str| units.get(unit).map(UnitState::activity);
+    // Without any unit, systemd could not be reached.
+    let missing = if units.is_empty() {
+        RunActivity::Unknown
+    } else {
+        RunActivity::Idle
     };
-    let deadline_status = deadline::evaluate(
-        &mut state.expected,
-        state.first_seen,
-        &runs,
-        running,
-        &limits,
-        clock,
-        &mut |calendar, after| system.next(calendar, after),
-    )?;
-    let zone = TimeZone::system();
-    let observed = Observation {
-        instance: name,
-        now: clock.now,
-        zone: &zone,
-        runs: &runs,
-        running,
-        maintenance: maintenance.as_ref(),
-        maintaining: is_busy(&maintain),
-        crash: crash.as_ref(),
-        maintenance_crash: maintenance_crash.as_ref(),
-        timer: units.get(&timer),
-        deadline_status: Some(&deadline_status),
-    };
-    let derived = derive(state, &observed);
-    let instance = ScannedInstance {
-        name: name.clone(),
-        provider: plan.provider().to_owned(),
+    Observation {
+        activity: activity(&service).unwrap_or(missing),
+        crash,
+        maintaining: activity(&maintain).unwrap_or(missing),
+        maintenance_crash,
         timer: units.get(&timer).cloned(),
-        running,
-        runs,
-        maintenance,
-        deadline_status: Some(deadline_status),
+        ..Observation::read(host, plan, clock.now, false)
+    }
+}
+
+/// Evaluates the deadlines of an instance. Does nothing if the clock is wrong: then nothing
+/// becomes overdue, and nothing is lifted.
+fn evaluate(
+    config: &Config,
+    system: &dyn System,
+    plan: &PlanSummary,
+    state: &mut InstanceState,
+    observed: &mut Observation,
+    clock: Clock,
+) -> Result<()> {
+    // Without its plan, what is expected is what was.
+    if clock.is_wrong || plan.problem.is_some() {
+        return Ok(());
+    }
+    let mut next = |calendar: &str, after| system.next(calendar, after);
+    let (first_seen, grace) = (state.first_seen, config.grace);
+    let limits = |schedule: &'_ Schedule| timespan::parse(&schedule.randomized_delay);
+    let schedule = plan.schedule()?;
+    let backup = Limits {
+        calendar: &schedule.calendar,
+        randomized_delay: limits(&schedule).unwrap_or_default(),
+        grace,
+        longest: deadline::longest(&observed.runs, clock.now),
+        busy: observed.activity.is_busy(),
     };
-    Ok((instance, derived.events, derived.changed))
+    let last = deadline::last_success(&observed.runs, clock.now);
+    let expected = &mut state.expected;
+    observed.deadline = Some(deadline::evaluate(
+        expected, first_seen, last, &backup, clock, &mut next,
+    )?);
+    let Some(schedule) = plan.maintenance_schedule() else {
+        state.expected_maintenance = None;
+        state.maintenance_overdue = false;
+        return Ok(());
+    };
+    let maintenance = Limits {
+        calendar: &schedule.calendar,
+        randomized_delay: limits(&schedule).unwrap_or_default(),
+        longest: Duration::ZERO,
+        // It is less urgent, and may wait a day for its conditions or its turn.
+        busy: true,
+        ..backup
+    };
+    let last = observed.results.complete;
+    let last = last.filter(|then| *then <= clock.now + clock::SKEW);
+    let expected = &mut state.expected_maintenance;
+    observed.maintenance_deadline = Some(deadline::evaluate(
+        expected,
+        first_seen,
+        last,
+        &maintenance,
+        clock,
+        &mut next,
+    )?);
+    Ok(())
 }
 
 fn units(name: &str) -> [String; 3] {

@@ -7,15 +7,17 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use rustix::time::{ClockId, clock_gettime};
 use zbus::wire::OwnedVariant;
 use zbus::{Connection, connection};
 
 use super::deadline::NextElapse;
+use super::uptime::Uptime;
 
 use crate::base::cancel::Cancel;
 use crate::base::process::{self, Command, Line};
 use crate::systemd::client::{self, ListedUnit};
+use crate::systemd::crash::{self, Crash};
+use crate::systemd::timers::RunActivity;
 
 /// Start of the error of `systemd-analyze` for a calendar event that it cannot read.
 const REJECTED: &str = "Failed to parse calendar specification";
@@ -37,17 +39,14 @@ impl UnitState {
     /// Whether it is running, or waits for an automatic restart.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        ["activating", "active", "deactivating", "reloading"].contains(&self.active.as_str())
+        self.activity() != RunActivity::Idle
     }
-}
 
-/// Failure of a unit, as reported by systemd.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crash {
-    /// Invocation id.
-    pub invocation: String,
-    /// Cause, such as `exit status 2` or `timeout`.
-    pub cause: String,
+    /// Activity of a service.
+    #[must_use]
+    pub fn activity(&self) -> RunActivity {
+        RunActivity::of(&self.active, &self.sub)
+    }
 }
 
 /// Clock and service manager of a machine.
@@ -55,8 +54,11 @@ pub trait System {
     /// Current time.
     fn now(&self) -> Timestamp;
 
-    /// Seconds that the machine has been awake since boot.
-    fn awake(&self) -> f64;
+    /// Time since boot.
+    fn uptime(&self) -> Uptime;
+
+    /// Directory with the secrets that systemd passes to this unit.
+    fn credentials(&self) -> PathBuf;
 
     /// States of units, by name.
     ///
@@ -134,11 +136,12 @@ impl System for LiveSystem {
         Timestamp::now()
     }
 
-    fn awake(&self) -> f64 {
-        let time = clock_gettime(ClockId::Monotonic);
-        #[allow(clippy::cast_precision_loss)]
-        let seconds = time.tv_sec as f64;
-        seconds
+    fn uptime(&self) -> Uptime {
+        Uptime::now()
+    }
+
+    fn credentials(&self) -> PathBuf {
+        PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY").unwrap_or_default())
     }
 
     fn units(&self, names: &[String]) -> anyhow::Result<BTreeMap<String, UnitState>> {
@@ -148,17 +151,9 @@ impl System for LiveSystem {
 
     fn crash(&self, unit: &str) -> anyhow::Result<Crash> {
         let ask = || -> zbus::Result<Crash> {
-            let path = zbus::block_on(client::load_unit(&self.connection, unit))?;
-            let id: Vec<u8> = self.property(&path, client::UNIT, "InvocationID")?;
-            let result: String = self.property(&path, client::UNIT_SERVICE, "Result")?;
-            let status: i32 = self.property(&path, client::UNIT_SERVICE, "ExecMainStatus")?;
-            Ok(Crash {
-                invocation: client::invocation_id(id),
-                cause: match result.as_str() {
-                    "exit-code" => format!("exit status {status}"),
-                    "signal" | "core-dump" => format!("killed by signal {status}"),
-                    result => result.to_owned(),
-                },
+            zbus::block_on(async {
+                let path = client::load_unit(&self.connection, unit).await?;
+                crash::read(&self.connection, &path).await
             })
         };
         ask().with_context(|| format!("cannot get the state of {unit} from systemd"))

@@ -267,3 +267,55 @@ fn what_was_killed_gets_its_record_from_recover() {
         Some(ended.record)
     );
 }
+
+#[test]
+fn nothing_is_forgotten_by_a_clock_that_looks_wrong() {
+    let machine = Machine::new();
+    let now = jiff::Timestamp::now();
+    machine.script.borrow_mut().saved = Some(now + jiff::SignedDuration::from_hours(48));
+    let ended = machine.maintain();
+    // The check looks at no times.
+    expect![[r"
+        check 100 %
+    "]]
+    .assert_eq(&machine.happened());
+    assert_eq!(ended.exit_status(), 1);
+    let message = ended.record.error.unwrap().message;
+    assert!(message.starts_with("the clock says "), "{message}");
+    let results = report::last_results(&machine.directories()).unwrap();
+    assert!(results.step_failed());
+    assert_eq!(results.complete, None);
+}
+
+#[test]
+fn the_last_result_of_each_step_outlives_later_records() {
+    let machine = Machine::new();
+    let last = || report::last_results(&machine.directories()).unwrap();
+    machine.script.borrow_mut().maintenance = [
+        ("prune", FailureKind::Failed),
+        ("check", FailureKind::Damaged),
+    ]
+    .into();
+    let _ended = machine.maintain();
+    assert!(last().is_damaged() && last().step_failed());
+    assert_eq!(last().complete, None);
+    let damaged = last();
+    machine.cancel.request();
+    assert_eq!(machine.maintain().record.outcome, Outcome::Cancelled);
+    assert_eq!(last(), damaged);
+}
+
+#[test]
+fn a_check_alone_is_no_complete_maintenance() {
+    let machine = Machine::new();
+    let directories = machine.directories();
+    std::fs::write(directories.check_only(), "").unwrap();
+    assert_eq!(machine.maintain().exit_status(), 0);
+    let last = report::last_results(&directories).unwrap();
+    assert_eq!((last.complete, last.prune), (None, None));
+    assert!(last.check.is_some() && !last.is_damaged());
+    std::fs::remove_file(directories.check_only()).unwrap();
+    let ended = machine.maintain();
+    let last = report::last_results(&directories).unwrap();
+    assert_eq!(last.complete, Some(ended.record.finished));
+}

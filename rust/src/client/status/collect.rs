@@ -1,31 +1,33 @@
-//! Collection of the status of instances from records, state files and systemd.
+//! Collection of the status of instances from records, state files, systemd and what the
+//! monitor keeps.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::Context;
-use serde::de::DeserializeOwned;
+use jiff::Timestamp;
 
 use super::Status;
-use crate::base::outcome::Outcome;
-use crate::base::paths::Host;
+use crate::base::paths::{Host, read_json};
 use crate::base::problem::Problem;
+use crate::base::unit_names::MAINTAIN;
 use crate::plan::PlanSummary;
-use crate::report;
-use crate::report::maintenance::MaintenanceRecord;
-use crate::report::record::{Record, RunState};
+use crate::report::record::RunState;
 use crate::systemd::timers::{RunActivity, UnitStates};
-use crate::watch::store::{self, Failing};
+use crate::watch::condition::Condition;
+use crate::watch::model::Observation;
+use crate::watch::store::Cursor;
+use crate::watch::uptime::Uptime;
 
-/// The plans of all instances of this machine, sorted by name.
+/// The plans of all instances of this machine, sorted by name, including those that cannot be
+/// read.
 ///
 /// # Errors
-/// A plan cannot be read.
+/// The plans cannot be listed.
 pub fn instances(host: &Host) -> anyhow::Result<Vec<PlanSummary>> {
     let (plans, errors) = PlanSummary::read_all(&host.plans())?;
-    errors.into_iter().next().map_or(Ok(plans), Err)
+    for error in errors {
+        log::warn!("{error:#}");
+    }
+    Ok(plans)
 }
 
 /// Finds the plan of an instance.
@@ -46,115 +48,75 @@ pub fn find<'a>(all: &'a [PlanSummary], name: &str) -> Result<&'a PlanSummary, P
         })
 }
 
-/// Collects the status of one instance.
-///
-/// # Errors
-/// A record or state file cannot be read or parsed.
-pub fn status(host: &Host, plan: &PlanSummary, schedule: &UnitStates) -> anyhow::Result<Status> {
-    let name = &plan.instance;
-    let files = host.instance(name);
-    let last_run: Option<Record> = read(&files.last_run())?;
-    let last_maintenance: Option<MaintenanceRecord> = read(&files.last_maintenance())?;
-    let ended = [
-        last_run.as_ref().map(|last| last.run_id.as_str()),
-        last_maintenance.as_ref().map(|last| last.run_id.as_str()),
-    ];
-    let of_run = now(&files.run_state(), &ended, || schedule.activity(name, ""))?;
-    let (state, run) = match of_run {
-        (RunActivity::Idle, _) => now(&files.maintenance_state(), &ended, || {
-            schedule.activity(name, "-maintain")
-        })?,
-        running => running,
-    };
-    let (phase, progress) = run.map_or((None, None), |run| (Some(run.phase), run.progress));
-    // The history is long, and rarely needed: only if the last run did not succeed.
-    let enough = |last: &Record| last.outcome == Outcome::Success && last.snapshot.is_some();
-    let history = if last_run.as_ref().is_some_and(enough) {
-        Vec::new()
-    } else {
-        history(host, name)?
-    };
-    let records = || history.iter().chain(&last_run);
-    let last_success = records()
-        .filter(|record| record.outcome == Outcome::Success)
-        .map(|record| record.finished)
-        .max();
-    let last_with_snapshot = records()
-        .filter(|record| record.snapshot.is_some())
-        .max_by_key(|record| record.finished);
-    let timer = schedule.timer(name, "");
-    Ok(Status {
-        instance: name.clone(),
-        provider: plan.provider().to_owned(),
-        state,
-        phase,
-        progress,
-        last_success,
-        last_snapshot: last_with_snapshot.and_then(|record| record.snapshot.clone()),
-        last_bytes_added: last_with_snapshot
-            .and_then(|record| record.totals)
-            .map(|totals| totals.bytes_added),
-        timer: timer.state,
-        next_run: timer.next,
-        next_maintenance: schedule.timer(name, "-maintain").next,
-        deadline: None,
-        overdue: false,
-        last_run,
-        last_maintenance,
-        history: None,
-    })
+/// What the status of all instances is derived from, besides their files.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Directories of the machine.
+    pub host: &'a Host,
+    /// States of units.
+    pub units: UnitStates,
+    /// What the monitor kept at its last scan, if there was one.
+    pub cursor: Option<Cursor>,
+    /// Time since boot.
+    pub uptime: Uptime,
+    /// Now.
+    pub now: Timestamp,
 }
 
-/// Adds deadlines from the last scan of the monitor. Returns the failing notification channels
-/// with the cause of each failure.
-pub fn add_deadlines(host: &Host, all: &mut [Status]) -> BTreeMap<String, Failing> {
-    let cursor = store::cursor(&host.events()).unwrap_or_else(|error| {
-        log::debug!("cannot show deadlines: {error:#}");
-        None
-    });
-    let Some(cursor) = cursor else {
-        return BTreeMap::new();
-    };
-    for one in all {
-        if let Some(state) = cursor.instances.get(&one.instance) {
-            one.overdue = state.is_overdue(one.last_success);
-            one.deadline = state.deadline;
+impl Context<'_> {
+    /// Collects the status of one instance. What cannot be read is one of its problems.
+    #[must_use]
+    pub fn status(&self, plan: &PlanSummary) -> Status {
+        let name = &plan.instance;
+        let files = self.host.instance(name);
+        let units = &self.units;
+        let mut observed = Observation {
+            activity: units.activity(name, ""),
+            crash: units.crash(name, "").cloned(),
+            maintaining: units.activity(name, MAINTAIN),
+            maintenance_crash: units.crash(name, MAINTAIN).cloned(),
+            ..Observation::read(self.host, plan, self.now, true)
+        };
+        let mut current = |file: &Path, activity| {
+            let state = read_json(file).unwrap_or_else(|error| {
+                observed.unreadable.push(format!("{error:#}"));
+                None
+            });
+            let last_run = observed.runs.last().map(|last| &last.run_id);
+            let last_maintenance = observed.maintenance.as_ref().map(|last| &last.run_id);
+            let ended =
+                |state: &RunState| [last_run, last_maintenance].contains(&Some(&state.run_id));
+            now(state.filter(|state| !ended(state)), activity)
+        };
+        let run = current(&files.run_state(), units.activity(name, ""));
+        let (state, run) = match run {
+            (RunActivity::Idle, _) => {
+                current(&files.maintenance_state(), units.activity(name, MAINTAIN))
+            }
+            busy => busy,
+        };
+        let condition = Condition::between_scans(observed, self.cursor.as_ref(), &self.uptime);
+        let timer = units.timer(name, "");
+        let (phase, progress) = run.map_or((None, None), |run| (Some(run.phase), run.progress));
+        Status {
+            state,
+            phase,
+            progress,
+            timer: timer.state,
+            next_run: timer.next,
+            next_maintenance: units.timer(name, MAINTAIN).next,
+            checked: self.cursor.as_ref().and_then(|cursor| cursor.scanned),
+            ..Status::from(condition)
         }
     }
-    let failing = |(key, delivery): (_, store::DeliveryState)| Some((key, delivery.failing?));
-    cursor.channels.into_iter().filter_map(failing).collect()
 }
 
-/// The run in progress according to a state file, if systemd confirms it. A run with a record
-/// has finished, even if its state file still exists.
-fn now(
-    file: &Path,
-    ended: &[Option<&str>],
-    activity: impl FnOnce() -> RunActivity,
-) -> anyhow::Result<(RunActivity, Option<RunState>)> {
-    let state: Option<RunState> = read(file)?;
-    let Some(state) = state.filter(|state| !ended.contains(&Some(&state.run_id))) else {
-        return Ok((RunActivity::Idle, None));
-    };
-    let activity = activity();
-    Ok((
-        activity,
-        Some(state).filter(|_| activity == RunActivity::Running),
-    ))
-}
-
-/// The last runs, oldest first.
-pub(super) fn history(host: &Host, name: &str) -> anyhow::Result<Vec<Record>> {
-    report::history(&host.instance(name))
-}
-
-/// None if there is no such file.
-fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
-    let text = match fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        text => text.with_context(|| format!("cannot read {}", path.display()))?,
-    };
-    serde_json::from_slice(&text)
-        .map(Some)
-        .with_context(|| format!("{} is damaged; move it elsewhere", path.display()))
+/// The run in progress according to its state file, if systemd confirms it.
+fn now(state: Option<RunState>, activity: RunActivity) -> (RunActivity, Option<RunState>) {
+    match (activity, state) {
+        // Not begun yet, or ended: only its unit is still busy.
+        (RunActivity::Running, None) => (RunActivity::Idle, None),
+        (RunActivity::Running, state) => (RunActivity::Running, state),
+        (activity, _) => (activity, None),
+    }
 }

@@ -12,11 +12,17 @@ mod text;
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
+use crate::base::outcome::Outcome;
 use crate::base::paths::Host;
 use crate::client::terminal::Terminal;
-use crate::report::maintenance::MaintenanceRecord;
+use crate::report::Records;
+use crate::report::maintenance::{LastResults, MaintenanceRecord};
 use crate::report::record::{Progress, Record};
 use crate::systemd::timers::{RunActivity, TimerState, UnitStates};
+use crate::watch::condition::{Condition, Finding};
+use crate::watch::store::{self, Failing};
+use crate::watch::uptime::Uptime;
+use collect::Context;
 
 /// One instance, as `status --json` prints it in an array.
 ///
@@ -28,12 +34,23 @@ pub struct Status {
     pub instance: String,
     /// Provider name, such as `restic`.
     pub provider: String,
-    /// `idle`, `running`, or `unknown` if systemd cannot be reached.
+    /// Nothing is wrong, as far as is known.
+    pub healthy: bool,
+    /// What is wrong or not known.
+    pub problems: Vec<Finding>,
+    /// Last scan of the monitor, which notifies about problems.
+    pub checked: Option<Timestamp>,
+    /// `idle`, `running`, `retrying` (failed, and will be started again), or `unknown` if
+    /// systemd cannot be reached.
     pub state: RunActivity,
     /// Current phase of the run or maintenance; only while `running`.
     pub phase: Option<String>,
     /// Progress of the phase, if known; only while `running`.
     pub progress: Option<Progress>,
+    /// Outcome of the last run that will not be retried; `failed` for one without a record.
+    pub outcome: Option<Outcome>,
+    /// Something that was changed for that run could not be undone.
+    pub cleanup_failed: bool,
     /// End of the last successful run.
     pub last_success: Option<Timestamp>,
     /// Id of the last snapshot, complete or not.
@@ -49,15 +66,61 @@ pub struct Status {
     pub next_maintenance: Option<Timestamp>,
     /// Time from which the backup is overdue, if the machine stays awake.
     pub deadline: Option<Timestamp>,
-    /// The deadline has passed, according to the last run of `backupservice-watch.service`.
-    pub overdue: bool,
+    /// The deadline has passed; null if the monitor does not run.
+    pub overdue: Option<bool>,
     /// The last run, as in `last-run.json`.
     pub last_run: Option<Record>,
     /// The last maintenance, as in `last-maintenance.json`.
     pub last_maintenance: Option<MaintenanceRecord>,
+    /// The last result of each step of maintenance, as in `last-results.json`.
+    pub last_results: LastResults,
     /// The last runs, oldest first, as in `history.json`; only in the status of one instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<Record>>,
+}
+
+impl From<Condition> for Status {
+    /// All that the condition says; nothing about units.
+    fn from(condition: Condition) -> Self {
+        let last_success = condition.last_success();
+        let Condition {
+            observed,
+            state,
+            overdue,
+            problems,
+        } = condition;
+        let with_snapshot = |record: &&Record| record.snapshot.is_some();
+        let last = observed.runs.iter().rev().find(with_snapshot);
+        let deadline = state.expected.and_then(|expected| {
+            // After a success, the monitor has yet to find the next one.
+            let current = last_success.is_none_or(|then| then <= expected.since);
+            expected.deadline.filter(|_| current)
+        });
+        Self {
+            instance: observed.instance,
+            provider: observed.provider,
+            healthy: problems.is_empty(),
+            problems,
+            checked: None,
+            state: observed.activity,
+            phase: None,
+            progress: None,
+            outcome: state.outcome,
+            cleanup_failed: state.cleanup_failed,
+            last_success,
+            last_snapshot: last.and_then(|record| record.snapshot.clone()),
+            last_bytes_added: last.and_then(|record| Some(record.totals?.bytes_added)),
+            timer: TimerState::Unknown,
+            next_run: None,
+            next_maintenance: None,
+            deadline,
+            overdue,
+            last_run: observed.runs.last().cloned(),
+            last_maintenance: observed.maintenance,
+            last_results: observed.results,
+            history: None,
+        }
+    }
 }
 
 /// Output format.
@@ -73,12 +136,13 @@ pub enum Format {
 /// and is called once.
 ///
 /// # Errors
-/// There is no such instance, or a plan or record cannot be read.
+/// There is no such instance, or the plans cannot be listed.
 pub fn run(
     host: &Host,
     name: Option<&str>,
     format: Format,
     now: &Zoned,
+    uptime: &Uptime,
     ask: &dyn Fn(&[&str]) -> UnitStates,
 ) -> anyhow::Result<String> {
     let mut plans = collect::instances(host)?;
@@ -87,18 +151,34 @@ pub fn run(
         plans.retain(|plan| plan.instance == name);
     }
     let names: Vec<&str> = plans.iter().map(|plan| plan.instance.as_str()).collect();
-    let schedule = ask(&names);
-    let read = |plan| collect::status(host, plan, &schedule);
-    let mut all = plans.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
-    let failing = collect::add_deadlines(host, &mut all);
+    let context = Context {
+        host,
+        units: ask(&names),
+        cursor: store::cursor(host),
+        uptime: uptime.clone(),
+        now: now.timestamp(),
+    };
+    let mut all: Vec<Status> = plans.iter().map(|plan| context.status(plan)).collect();
+    let failing: Vec<(String, Failing)> = context
+        .cursor
+        .iter()
+        .flat_map(|cursor| {
+            let failing = cursor.failing();
+            failing.map(|(name, failing)| (name, failing.clone()))
+        })
+        .collect();
     if let (Some(name), Some(one)) = (name, all.first_mut()) {
-        one.history = Some(collect::history(host, name)?);
+        one.history = Some(Records::read(&host.instance(name), false).runs);
     }
     Ok(match format {
         Format::Json => serde_json::to_string_pretty(&all)? + "\n",
         Format::Text(terminal) => match all.first() {
             Some(one) if name.is_some() => text::details(one, now, terminal),
-            _ => text::table(&all, now, terminal) + &text::failing(&failing, now, terminal),
+            _ => {
+                text::table(&all, now, terminal)
+                    + &text::problems(&all, terminal)
+                    + &text::failing(&failing, now, terminal)
+            }
         },
     })
 }

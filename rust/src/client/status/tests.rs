@@ -64,8 +64,14 @@ impl Machine {
             Format::Text(Terminal::default())
         };
         let schedule = UnitStates::pretend(activity, "2026-03-11T03:00:00Z".parse().ok());
-        run(&self.host, name, format, &now, &|_| schedule.clone())
-            .unwrap_or_else(|error| format!("error: {error:#}\n"))
+        let uptime = Uptime {
+            awake: 60.0,
+            boot_id: None,
+        };
+        run(&self.host, name, format, &now, &uptime, &|_| {
+            schedule.clone()
+        })
+        .unwrap_or_else(|error| format!("error: {error:#}\n"))
     }
 }
 
@@ -124,11 +130,11 @@ fn machine() -> Machine {
 #[test]
 fn people_get_a_table() {
     expect![[r#"
-        INSTANCE        PROVIDER  STATE        LAST RUN                LAST SUCCESS  NEXT RUN  LAST SNAPSHOT  ADDED    MAINTENANCE
-        a               restic    idle         never                   never         in 15 h   -              -        never
-        home-assistant  restic    backup 43 %  never                   never         in 15 h   -              -        never
-        mail            restic    idle         success                 2 h ago       in 15 h   cc012345       1.1 MiB  never
-        nextcloud       restic    idle         failed, cleanup failed  32 h ago      in 15 h   aa012345       1.1 MiB  never
+        INSTANCE        PROVIDER  STATE        LAST RUN  LAST SUCCESS  NEXT RUN  LAST SNAPSHOT  ADDED    MAINTENANCE
+        a               restic    idle         never     never         in 15 h   -              -        never
+        home-assistant  restic    backup 43 %  never     never         in 15 h   -              -        never
+        mail            restic    idle         success   2 h ago       in 15 h   cc012345       1.1 MiB  never
+        nextcloud       restic    idle         failed    32 h ago      in 15 h   aa012345       1.1 MiB  never
     "#]].assert_eq(&machine().status(None, false, RunActivity::Running));
 }
 
@@ -137,14 +143,17 @@ fn deadlines_and_failing_channels_are_shown() {
     let machine = machine();
     let state = |since: &str| {
         json!({
-            "firstSeen": "2026-03-01T00:00:00Z", "lastRun": null, "failing": true,
+            "firstSeen": "2026-03-01T00:00:00Z", "lastRun": null, "failing": "failed",
             "lastMaintenance": null, "maintenanceFailing": false, "crashes": [],
-            "overdue": true, "deadline": "2026-03-10T05:00:00Z",
-            "expected": { "calendar": "daily", "since": since, "due": "never", "lateSeconds": 0.0 },
+            "overdue": true,
+            "expected": {
+                "calendar": "daily", "since": since, "due": "never", "lateSeconds": 0.0,
+                "overdue": true, "deadline": "2026-03-10T05:00:00Z",
+            },
         })
     };
     let cursor = json!({
-        "version": 1, "awakeSeconds": 5.0, "lastEvent": 3,
+        "version": 1, "generation": 7, "awakeSeconds": 5.0, "lastEvent": 3,
         "instances": {
             "nextcloud": state("2026-03-09T03:00:42Z"),
             "a": state("2026-03-01T00:00:00Z"),
@@ -152,12 +161,12 @@ fn deadlines_and_failing_channels_are_shown() {
             "mail": state("2026-03-09T03:00:42Z"),
         },
         "channels": {
-            "apprise:phone": { "lastEvent": 2, "changed": [], "failing": null },
-            "ping:x": {
+            "apprise:phone": [{ "lastEvent": 2, "changed": [], "failing": null }],
+            "ping:x": [{
                 "lastEvent": 2,
                 "changed": [],
                 "failing": { "since": "2026-03-10T09:00:00Z", "error": "Nobody\u{7} answers." },
-            },
+            }],
         },
     });
     fs::create_dir_all(machine.host.events()).unwrap();
@@ -213,6 +222,8 @@ fn one_instance_has_its_last_runs_with_phases() {
         nextcloud (restic): idle
         last success: 32 h ago
         next run: in 15 h
+        problem: the hook a� failed. See its journal.
+        problem: units stopped for the last backup may still be down. Retry the cleanup: `systemctl start backupservice-recover.service`.
 
         STARTED                  OUTCOME                 TOOK  SNAPSHOT  ADDED
         2026-03-10 04:00:00 CET  failed, cleanup failed  42 s  -         -
@@ -240,17 +251,29 @@ fn programs_get_json() {
     assert_eq!(all.len(), 4);
     expect![[r#"
         {
+          "checked": null,
+          "cleanupFailed": false,
           "deadline": null,
+          "healthy": true,
           "instance": "home-assistant",
           "lastBytesAdded": null,
           "lastMaintenance": null,
+          "lastResults": {
+            "check": null,
+            "complete": null,
+            "prune": null,
+            "retention": null,
+            "version": 0
+          },
           "lastRun": null,
           "lastSnapshot": null,
           "lastSuccess": null,
           "nextMaintenance": null,
           "nextRun": "2026-03-11T03:00:00Z",
-          "overdue": false,
+          "outcome": null,
+          "overdue": null,
           "phase": "backup",
+          "problems": [],
           "progress": {
             "bytesDone": 437,
             "bytesTotal": 1000,
@@ -286,7 +309,33 @@ fn unknown_names_and_unreadable_files_are_errors() {
     "#]]
     .assert_eq(&Machine::new().status(None, false, RunActivity::Idle));
     assert_eq!(Machine::new().status(None, true, RunActivity::Idle), "[]\n");
+}
+
+#[test]
+fn what_cannot_be_read_is_unknown_and_hides_nothing_else() {
+    let machine = machine();
     fs::write(machine.host.instance("a").last_run(), "{").unwrap();
-    let error = machine.status(None, false, RunActivity::Idle);
-    assert!(error.contains("last-run.json is damaged"), "{error}");
+    fs::write(machine.host.plans().join("mail.json"), "{").unwrap();
+    let text = machine.status(None, false, RunActivity::Idle);
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
+    let words: Vec<&str> = line("a ").split_whitespace().collect();
+    assert_eq!(words[3..5], ["unknown", "unknown"], "{text}");
+    assert!(line("mail ").contains("success"), "{text}");
+    assert!(
+        line("nextcloud ").contains("failed, cleanup failed"),
+        "{text}"
+    );
+    assert!(line("a: ").contains("last-run.json is damaged"), "{text}");
+    assert!(line("mail: ").contains("cannot read the plan"), "{text}");
+}
+
+#[test]
+fn without_systemd_nothing_is_taken_for_idle() {
+    let text = machine().status(None, false, RunActivity::Unknown);
+    let row = text.lines().find(|line| line.starts_with("mail ")).unwrap();
+    assert!(row.contains("unknown"), "{text}");
+    assert!(
+        text.contains("all instances: systemd cannot be reached"),
+        "{text}"
+    );
 }

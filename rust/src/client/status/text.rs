@@ -1,6 +1,5 @@
 //! Text output of `status`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -9,10 +8,11 @@ use super::Status;
 use super::layout::{Cell, align};
 use crate::base::measure::size;
 use crate::base::outcome::Outcome;
+use crate::base::problem::Problem;
 use crate::client::terminal::{Style, Terminal};
-use crate::report::maintenance::CheckResult;
 use crate::report::record::{Phase, Record};
 use crate::systemd::timers::{RunActivity, TimerState};
+use crate::watch::condition::ProblemKind;
 use crate::watch::store::Failing;
 
 /// Number of runs shown in the status of one instance.
@@ -49,9 +49,7 @@ pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
                 one.instance.as_str().into(),
                 one.provider.as_str().into(),
                 state(one),
-                one.last_run
-                    .as_ref()
-                    .map_or_else(|| Cell::new(Style::Odd, "never"), outcome),
+                last_outcome(one),
                 last_success(one, now),
                 next_run(one, now),
                 snapshot(one.last_snapshot.as_deref()),
@@ -63,12 +61,39 @@ pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
     align(head, &rows, &DISPENSABLE, terminal).join("\n") + "\n"
 }
 
+/// One line per problem that no column shows, and once if all instances have it.
+pub(super) fn problems(all: &[Status], terminal: Terminal) -> String {
+    const ELSEWHERE: [ProblemKind; 5] = [
+        ProblemKind::Failed,
+        ProblemKind::Incomplete,
+        ProblemKind::CleanupFailed,
+        ProblemKind::Overdue,
+        ProblemKind::Damaged,
+    ];
+    let mut text = String::new();
+    let mut said: Vec<&Problem> = Vec::new();
+    for one in all {
+        let findings = one.problems.iter();
+        for finding in findings.filter(|finding| !ELSEWHERE.contains(&finding.kind)) {
+            let problem = &finding.problem;
+            let everywhere = |one: &Status| one.problems.contains(finding);
+            let line = if all.len() > 1 && all.iter().all(everywhere) {
+                if said.contains(&problem) {
+                    continue;
+                }
+                format!("all instances: {problem}")
+            } else {
+                format!("{}: {problem}", one.instance)
+            };
+            said.push(problem);
+            let _ = writeln!(text, "{}", terminal.paint(Style::Bad, &printable(&line)));
+        }
+    }
+    text
+}
+
 /// One line per failing notification channel.
-pub(super) fn failing(
-    failing: &BTreeMap<String, Failing>,
-    now: &Zoned,
-    terminal: Terminal,
-) -> String {
+pub(super) fn failing(failing: &[(String, Failing)], now: &Zoned, terminal: Terminal) -> String {
     let mut text = String::new();
     for (channel, Failing { since, error }) in failing {
         let line = format!(
@@ -89,6 +114,10 @@ pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
     let success = last_success(one, now).paint(terminal);
     let _ = writeln!(text, "last success: {success}");
     let _ = writeln!(text, "next run: {}", next_run(one, now).paint(terminal));
+    for finding in &one.problems {
+        let line = format!("problem: {}", printable(&finding.problem.to_string()));
+        let _ = writeln!(text, "{}", terminal.paint(Style::Bad, &line));
+    }
     if let Some(last) = &one.last_maintenance {
         let text_of = printable(&last.to_string());
         let _ = writeln!(text, "{text_of} ({})", age(last.finished, now));
@@ -142,12 +171,13 @@ fn journal(run_id: &str) -> String {
 fn last_success(one: &Status, now: &Zoned) -> Cell {
     let age = one.last_success.map(|then| age(then, now));
     match (age, one.overdue) {
-        (age, true) => {
+        (age, Some(true)) => {
             let age = age.unwrap_or_else(|| "never".to_owned());
             Cell::new(Style::Bad, format!("{age}, overdue"))
         }
-        (Some(age), false) => age.into(),
-        (None, false) => Cell::new(Style::Odd, "never"),
+        (Some(age), _) => age.into(),
+        (None, _) if is_unreadable(one) => Cell::new(Style::Bad, "unknown"),
+        (None, _) => Cell::new(Style::Odd, "never"),
     }
 }
 
@@ -163,21 +193,72 @@ fn next_run(one: &Status, now: &Zoned) -> Cell {
     }
 }
 
+/// Whether something about the instance could not be read.
+fn is_unreadable(one: &Status) -> bool {
+    let mut findings = one.problems.iter();
+    findings.any(|finding| finding.kind == ProblemKind::Unreadable)
+}
+
+fn has_failed(one: &Status) -> bool {
+    let mut findings = one.problems.iter();
+    findings.any(|finding| matches!(finding.kind, ProblemKind::Failed | ProblemKind::Incomplete))
+}
+
+fn last_outcome(one: &Status) -> Cell {
+    let cleanup = if one.cleanup_failed {
+        ", cleanup failed"
+    } else {
+        ""
+    };
+    match one.outcome {
+        // What is the last run may not be known.
+        _ if one.last_run.is_none() && is_unreadable(one) => Cell::new(Style::Bad, "unknown"),
+        Some(outcome) => {
+            // Cancelled or skipped since.
+            let before = match outcome {
+                Outcome::Cancelled | Outcome::Skipped if has_failed(one) => ", failed before",
+                _ => "",
+            };
+            let style = if before.is_empty() && cleanup.is_empty() {
+                outcome_style(outcome)
+            } else {
+                Style::Bad
+            };
+            Cell::new(style, format!("{}{before}{cleanup}", outcome.as_str()))
+        }
+        None => {
+            // The very first run, about to be retried.
+            let last = one.last_run.as_ref();
+            Cell::new(
+                Style::Odd,
+                last.map_or("never", |last| last.outcome.as_str()),
+            )
+        }
+    }
+}
+
 fn maintenance(one: &Status, now: &Zoned) -> Cell {
-    let Some(last) = &one.last_maintenance else {
-        return "never".into();
+    let of = |kind| one.problems.iter().any(|finding| finding.kind == kind);
+    let last = one.last_maintenance.as_ref();
+    let (what, style) = match last.map(|last| last.outcome) {
+        _ if of(ProblemKind::Damaged) => ("damaged", Style::Bad),
+        _ if of(ProblemKind::MaintenanceFailed) => ("failed", Style::Bad),
+        Some(outcome) => (outcome.as_str(), outcome_style(outcome)),
+        None if is_unreadable(one) => return Cell::new(Style::Bad, "unknown"),
+        None => ("never", Style::Plain),
     };
-    let (what, style) = match (last.done.check, last.outcome) {
-        (Some(CheckResult::Damaged), _) => ("damaged", Style::Bad),
-        (_, outcome) => (outcome.as_str(), outcome_style(outcome)),
-    };
-    Cell::new(style, format!("{what}, {}", age(last.finished, now)))
+    let late = of(ProblemKind::MaintenanceOverdue);
+    let age = last.map_or_else(String::new, |last| format!(", {}", age(last.finished, now)));
+    let overdue = if late { ", overdue" } else { "" };
+    let style = if late { Style::Bad } else { style };
+    Cell::new(style, format!("{what}{age}{overdue}"))
 }
 
 fn state(one: &Status) -> Cell {
     let (style, text) = match (one.state, &one.phase, &one.progress) {
         (RunActivity::Idle, ..) => (Style::Plain, "idle".to_owned()),
-        (RunActivity::Unknown, ..) => (Style::Odd, "unknown".to_owned()),
+        (RunActivity::Unknown, ..) => (Style::Bad, "unknown".to_owned()),
+        (RunActivity::Retrying, ..) => (Style::Odd, "retrying".to_owned()),
         (RunActivity::Running, None, _) => (Style::Busy, "running".to_owned()),
         (RunActivity::Running, Some(phase), None) => (Style::Busy, printable(phase)),
         (RunActivity::Running, Some(phase), Some(progress)) => {

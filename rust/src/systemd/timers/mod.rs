@@ -10,6 +10,7 @@ use serde::Serialize;
 use zbus::Connection;
 
 use super::client::ListedUnit;
+use super::crash::Crash;
 use crate::base::unit_names::{MAINTAIN, unit};
 
 /// Activity of an instance.
@@ -20,8 +21,29 @@ pub enum RunActivity {
     Idle,
     /// A run is in progress.
     Running,
+    /// A run has failed, and systemd will start it again.
+    Retrying,
     /// systemd cannot be reached.
     Unknown,
+}
+
+impl RunActivity {
+    /// Activity of a service in this state of systemd's.
+    #[must_use]
+    pub fn of(active: &str, sub: &str) -> Self {
+        match (active, sub) {
+            ("activating", sub) if sub.starts_with("auto-restart") => Self::Retrying,
+            // Deactivating: its last steps, such as starting what was stopped.
+            ("activating" | "active" | "deactivating" | "reloading", _) => Self::Running,
+            _ => Self::Idle,
+        }
+    }
+
+    /// Whether there is a run, or will be without anybody's doing.
+    #[must_use]
+    pub fn is_busy(self) -> bool {
+        matches!(self, Self::Running | Self::Retrying)
+    }
 }
 
 /// State of a timer.
@@ -65,6 +87,7 @@ pub struct UnitStates {
 struct TimedUnit {
     unit: ListedUnit,
     next: Option<Timestamp>,
+    crash: Option<Crash>,
 }
 
 impl UnitStates {
@@ -108,11 +131,19 @@ impl UnitStates {
             return RunActivity::Unknown;
         };
         let unit = units.get(&unit(instance, suffix, "service"));
-        match unit.map(|unit| unit.unit.active.as_str()) {
-            // Deactivating: its last steps, such as starting what was stopped.
-            Some("activating" | "active" | "deactivating") => RunActivity::Running,
-            _ => RunActivity::Idle,
-        }
+        unit.map_or(RunActivity::Idle, |unit| {
+            RunActivity::of(&unit.unit.active, &unit.unit.sub)
+        })
+    }
+
+    /// Failure of the instance's backup, or with the suffix `-maintain` of its maintenance.
+    #[must_use]
+    pub fn crash(&self, instance: &str, suffix: &str) -> Option<&Crash> {
+        let units = self.units.as_ref()?;
+        units
+            .get(&unit(instance, suffix, "service"))?
+            .crash
+            .as_ref()
     }
 
     /// Timer of the instance's backup, or with the suffix `-maintain` of its maintenance.
@@ -158,23 +189,38 @@ impl UnitStates {
                 sub: sub.to_owned(),
                 path: zbus::wire::OwnedObjectPath::default(),
             };
-            (name, TimedUnit { unit, next })
+            let timed = TimedUnit {
+                unit,
+                next,
+                crash: None,
+            };
+            (name, timed)
         };
-        let active = match activity {
+        let (active, sub) = match activity {
             RunActivity::Unknown => return Self::default(),
-            RunActivity::Running => "activating",
-            RunActivity::Idle => "inactive",
+            RunActivity::Running => ("activating", "start"),
+            RunActivity::Retrying => ("activating", "auto-restart"),
+            RunActivity::Idle => ("inactive", "dead"),
         };
-        let units = ["a", "home-assistant", "mail", "nextcloud"]
+        let units = ["a", "cloud", "home-assistant", "mail", "nextcloud"]
             .iter()
             .flat_map(|name| {
                 [
-                    of(unit(name, "", "service"), active, "start"),
+                    of(unit(name, "", "service"), active, sub),
                     of(unit(name, "", "timer"), "active", "waiting"),
                 ]
             });
         Self {
             units: Some(units.collect()),
         }
+    }
+
+    /// Adds the failure of an instance's backup.
+    pub(crate) fn with_crash(mut self, instance: &str, crash: Crash) -> Self {
+        let units = self.units.as_mut().unwrap();
+        let service = units.get_mut(&unit(instance, "", "service")).unwrap();
+        service.unit.active = "failed".to_owned();
+        service.crash = Some(crash);
+        self
     }
 }

@@ -10,11 +10,12 @@ use zbus::wire::OwnedObjectPath;
 
 use super::TimedUnit;
 use crate::systemd::client::{self, ListedUnit};
+use crate::systemd::crash::{self, Crash};
 
 /// Maximum number of concurrent calls; a bus limits the pending calls of a client.
 const AT_ONCE: usize = 32;
 
-/// Lists units, with the next elapse of the timers among them.
+/// Lists units, with the next elapse of the timers among them and the cause of failures.
 pub(super) async fn units(
     connection: &Connection,
     names: &[String],
@@ -35,11 +36,27 @@ pub(super) async fn units(
             unit.next = answer?;
         }
     }
+    // Rarely any, and no timer.
+    for unit in units.values_mut() {
+        if unit.unit.active == "failed" && unit.unit.name.ends_with(".service") {
+            let crash = crash::read(connection, &unit.unit.path).await;
+            // That it failed is known all the same.
+            unit.crash = Some(crash.unwrap_or_else(|error| Crash {
+                invocation: String::new(),
+                cause: format!("systemd does not say why ({error})"),
+            }));
+        }
+    }
     Ok(units)
 }
 
 fn unlisted(unit: ListedUnit) -> (String, TimedUnit) {
-    (unit.name.clone(), TimedUnit { unit, next: None })
+    let timed = TimedUnit {
+        unit,
+        next: None,
+        crash: None,
+    };
+    (timed.unit.name.clone(), timed)
 }
 
 async fn next_elapse(

@@ -8,37 +8,12 @@ use std::time::Duration;
 use crate::base::cancel::Cancel;
 use crate::base::problem::Problem;
 use crate::base::process::{self, Command, Line};
-use crate::watch::events::{Event, EventKind};
 
 /// Limit of one call, so that an unreachable server does not block other channels.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Minimum length of the words of a URL that are treated as secret.
 const SECRET: usize = 6;
-
-/// Sends an event to the services whose URLs are in a file.
-pub(super) fn apprise(program: &Path, urls: &Path, event: &Event) -> Result<(), Problem> {
-    let secret = secret(urls)?;
-    let kind = match event.kind {
-        kind if kind.is_good() => "success",
-        EventKind::Incomplete | EventKind::CleanupFailed => "warning",
-        _ => "failure",
-    };
-    let arguments = [
-        format!("--config={}", urls.display()),
-        format!("--title={}", event.title),
-        format!("--notification-type={kind}"),
-        "--input-format=text".to_owned(),
-    ];
-    let command = Command {
-        program: program.to_owned(),
-        arguments: arguments.map(Into::into).into(),
-        environment: environment(),
-        input: event.body().into_bytes(),
-        ..Command::default()
-    };
-    call(&command, &secret)
-}
 
 /// Reads the URLs in a credential; their words are removed from all messages.
 pub(super) fn secret(file: &Path) -> Result<String, Problem> {

@@ -1,10 +1,11 @@
 //! Notification channels.
 
+mod apprise;
 mod call;
 mod hook;
 mod ping;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::config::{self, Config, ProgramChannels};
 use super::events::Event;
@@ -17,8 +18,8 @@ pub(super) struct Channel<'a> {
     pub key: String,
     /// Instances whose events are sent; none for all.
     pub instances: Option<Vec<String>>,
-    /// Function that sends, and what it sends.
-    pub transport: Transport<'a>,
+    /// Where it sends to; an error if that cannot be read.
+    pub addresses: Result<Vec<Transport<'a>>, Problem>,
 }
 
 /// Function that sends one notification.
@@ -41,34 +42,50 @@ pub(super) struct Health {
 }
 
 impl Channel<'_> {
-    /// Whether events of this instance are sent.
+    /// Whether events of this instance are sent. What has no instance concerns all.
     pub fn covers(&self, instance: &str) -> bool {
         let instances = self.instances.as_ref();
-        instances.is_none_or(|all| all.iter().any(|one| one == instance))
+        instance.is_empty() || instances.is_none_or(|all| all.iter().any(|one| one == instance))
     }
 }
 
-/// All configured channels.
-pub(super) fn all<'a>(config: &'a Config, units: &'a dyn Units) -> Vec<Channel<'a>> {
-    let apprise =
-        program_channels(config.apprise.as_ref()).map(|(program, name, channel)| Channel {
+/// All configured channels. `credentials` is the directory of their URLs, and `scratch` one
+/// that only this user can read.
+pub(super) fn all<'a>(
+    config: &'a Config,
+    units: &'a dyn Units,
+    credentials: &'a Path,
+    scratch: &'a Path,
+) -> Vec<Channel<'a>> {
+    let credential = |kind: &str, name: &str| credentials.join(format!("{kind}-{name}"));
+    let apprise = program_channels(config.apprise.as_ref()).map(|(program, name, channel)| {
+        let addresses = apprise::addresses(&credential("apprise", name));
+        let transport = |url: String| {
+            let send = move |event: &Event| apprise::send(program, &url, scratch, event);
+            Transport::Event(Box::new(send))
+        };
+        Channel {
             key: format!("apprise:{name}"),
             instances: channel.instances.clone(),
-            transport: Transport::Event(Box::new(move |event| {
-                call::apprise(program, &credential("apprise", name), event)
-            })),
-        });
-    let ping = program_channels(config.ping.as_ref()).map(|(program, name, channel)| Channel {
-        key: format!("ping:{name}"),
-        instances: channel.instances.clone(),
-        transport: Transport::State(Box::new(move |state| {
-            ping::ping(program, &credential("ping", name), state)
-        })),
+            addresses: addresses.map(|urls| urls.into_iter().map(transport).collect()),
+        }
     });
-    let hooks = config.hooks.iter().map(|(name, hook)| Channel {
-        key: format!("hook:{name}"),
-        instances: hook.instances.clone(),
-        transport: Transport::Event(Box::new(move |event| hook::start(hook, event, units))),
+    let ping = program_channels(config.ping.as_ref()).map(|(program, name, channel)| {
+        let file = credential("ping", name);
+        let send = move |health: &Health| ping::ping(program, &file, health);
+        Channel {
+            key: format!("ping:{name}"),
+            instances: channel.instances.clone(),
+            addresses: Ok(vec![Transport::State(Box::new(send))]),
+        }
+    });
+    let hooks = config.hooks.iter().map(|(name, hook)| {
+        let send = move |event: &Event| hook::start(hook, event, units);
+        Channel {
+            key: format!("hook:{name}"),
+            instances: hook.instances.clone(),
+            addresses: Ok(vec![Transport::Event(Box::new(send))]),
+        }
     });
     apprise.chain(ping).chain(hooks).collect()
 }
@@ -81,10 +98,4 @@ fn program_channels(
         let channels = kind.channels.iter();
         channels.map(|(name, channel)| (kind.program.as_path(), name, channel))
     })
-}
-
-/// Path of the credential with the URL of a channel.
-fn credential(kind: &str, name: &str) -> PathBuf {
-    let directory = std::env::var_os("CREDENTIALS_DIRECTORY").unwrap_or_default();
-    PathBuf::from(directory).join(format!("{kind}-{name}"))
 }

@@ -58,7 +58,7 @@ pub fn run(host: &Host) -> Result<()> {
     let mut desktop: Option<Desktop> = None;
     loop {
         let shown = read(&file)?;
-        let events = store::events(&host.events())?;
+        let events = store::events(host);
         let Some(last) = events.last().filter(|last| !shown.contains(last)) else {
             return Ok(());
         };
@@ -69,6 +69,9 @@ pub fn run(host: &Host) -> Result<()> {
                 none => none.insert(zbus::block_on(Desktop::connect())?),
             };
             if let Err(error) = zbus::block_on(desktop.show(&notes)) {
+                // A server that is there and refuses is tried again by systemd, in a minute:
+                // no other may ever come.
+                anyhow::ensure!(is_missing(&error), "cannot show the notifications: {error}");
                 log::warn!("no notification server yet: {error}");
                 zbus::block_on(desktop.changed())?;
                 continue;
@@ -191,6 +194,21 @@ impl Desktop {
             .map(drop)
             .context("the session bus has closed the connection")
     }
+}
+
+/// Whether an error means that there is no server, rather than one that refuses.
+fn is_missing(error: &zbus::Error) -> bool {
+    let zbus::Error::MethodError(name, ..) = error else {
+        return false;
+    };
+    let missing = [
+        "ServiceUnknown",
+        "NameHasNoOwner",
+        "NoReply",
+        "Disconnected",
+    ];
+    let name = name.as_str().strip_prefix("org.freedesktop.DBus.Error.");
+    name.is_some_and(|name| missing.contains(&name))
 }
 
 fn escaped(text: &str) -> String {

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::Page;
+use super::{Family, Page};
 use crate::base::outcome::Outcome;
 use crate::report::maintenance::CheckResult;
-use crate::watch::scan::ScannedInstance;
+use crate::systemd::timers::RunActivity;
+use crate::watch::condition::{Condition, ProblemKind};
 
 /// Adds the results of backups.
 pub(super) fn runs(page: &mut Page<'_>) {
@@ -13,19 +14,21 @@ pub(super) fn runs(page: &mut Page<'_>) {
         "info",
         "Provider of the instance; always 1.",
         &|family, one| {
-            family.count(&[("backup", &one.name), ("provider", &one.provider)], 1);
+            family.count(
+                &[
+                    ("backup", &one.observed.instance),
+                    ("provider", &one.observed.provider),
+                ],
+                1,
+            );
         },
     );
     page.family(
         "last_success_timestamp_seconds",
         "End of the last successful backup.",
         &|family, one| {
-            if let Some(then) = one
-                .deadline_status
-                .as_ref()
-                .and_then(|deadline_status| deadline_status.last_success)
-            {
-                family.time(&[("backup", &one.name)], then);
+            if let Some(then) = one.last_success() {
+                family.time(&[("backup", &one.observed.instance)], then);
             }
         },
     );
@@ -33,28 +36,25 @@ pub(super) fn runs(page: &mut Page<'_>) {
         "last_run_timestamp_seconds",
         "End of the last backup, whatever its outcome.",
         &|family, one| {
-            if let Some(run) = one.runs.last() {
-                family.time(&[("backup", &one.name)], run.finished);
+            if let Some(run) = one.observed.runs.last() {
+                family.time(&[("backup", &one.observed.instance)], run.finished);
             }
         },
     );
     page.family(
         "last_run_outcome",
-        "Outcome of the last backup: 1 for its outcome, 0 for all others.",
+        "Outcome of the last backup that will not be retried: 1 for its outcome, 0 for all others.",
         &|family, one| {
-            let Some(run) = one.runs.last() else { return };
-            for outcome in Outcome::ALL {
-                let labels = [("backup", one.name.as_str()), ("outcome", outcome.as_str())];
-                family.flag(&labels, run.outcome == outcome);
-            }
+            outcomes(family, one, one.state.outcome);
         },
     );
     page.family(
         "last_run_cleanup_failed",
         "1 if the cleanup after the last backup failed.",
         &|family, one| {
-            if let Some(run) = one.runs.last() {
-                family.flag(&[("backup", &one.name)], run.cleanup_failed);
+            if one.state.outcome.is_some() {
+                let labels = [("backup", one.observed.instance.as_str())];
+                family.flag(&labels, one.state.cleanup_failed);
             }
         },
     );
@@ -63,7 +63,7 @@ pub(super) fn runs(page: &mut Page<'_>) {
         "Duration of each phase of the last backup.",
         &|family, one| {
             let mut phases: Vec<(&str, f64)> = Vec::new();
-            for phase in one.runs.last().iter().flat_map(|run| &run.phases) {
+            for phase in one.observed.runs.last().iter().flat_map(|run| &run.phases) {
                 match phases.iter_mut().find(|(name, _)| *name == phase.name) {
                     // A phase can occur twice in a run, such as waiting.
                     Some((_, seconds)) => *seconds += phase.seconds,
@@ -71,7 +71,10 @@ pub(super) fn runs(page: &mut Page<'_>) {
                 }
             }
             for (name, seconds) in phases {
-                family.value(&[("backup", &one.name), ("phase", name)], seconds);
+                family.value(
+                    &[("backup", &one.observed.instance), ("phase", name)],
+                    seconds,
+                );
             }
         },
     );
@@ -79,13 +82,13 @@ pub(super) fn runs(page: &mut Page<'_>) {
 
 /// Adds the size and number of snapshots.
 pub(super) fn snapshots(page: &mut Page<'_>) {
-    let counted = |one: &ScannedInstance| one.runs.iter().rev().find_map(|run| run.totals);
+    let counted = |one: &Condition| one.observed.runs.iter().rev().find_map(|run| run.totals);
     page.family(
         "last_snapshot_added_bytes",
         "Bytes that the last snapshot added to the repository.",
         &|family, one| {
             if let Some(totals) = counted(one) {
-                family.count(&[("backup", &one.name)], totals.bytes_added);
+                family.count(&[("backup", &one.observed.instance)], totals.bytes_added);
             }
         },
     );
@@ -94,7 +97,7 @@ pub(super) fn snapshots(page: &mut Page<'_>) {
         "Size of the data in the last snapshot.",
         &|family, one| {
             if let Some(totals) = counted(one) {
-                family.count(&[("backup", &one.name)], totals.bytes);
+                family.count(&[("backup", &one.observed.instance)], totals.bytes);
             }
         },
     );
@@ -103,7 +106,7 @@ pub(super) fn snapshots(page: &mut Page<'_>) {
         "Number of files in the last snapshot.",
         &|family, one| {
             if let Some(totals) = counted(one) {
-                family.count(&[("backup", &one.name)], totals.files);
+                family.count(&[("backup", &one.observed.instance)], totals.files);
             }
         },
     );
@@ -112,7 +115,7 @@ pub(super) fn snapshots(page: &mut Page<'_>) {
         "Number of snapshots, as of the last maintenance and the backups since.",
         &|family, one| {
             if let Some(count) = count(one) {
-                family.count(&[("backup", &one.name)], count);
+                family.count(&[("backup", &one.observed.instance)], count);
             }
         },
     );
@@ -124,12 +127,9 @@ pub(super) fn schedule(page: &mut Page<'_>) {
         "deadline_timestamp_seconds",
         "Time from which the backup is overdue, unless one succeeds before.",
         &|family, one| {
-            if let Some(then) = one
-                .deadline_status
-                .as_ref()
-                .and_then(|deadline_status| deadline_status.deadline)
-            {
-                family.time(&[("backup", &one.name)], then);
+            let expected = one.state.expected.as_ref();
+            if let Some(then) = expected.and_then(|expected| expected.deadline) {
+                family.time(&[("backup", &one.observed.instance)], then);
             }
         },
     );
@@ -137,8 +137,8 @@ pub(super) fn schedule(page: &mut Page<'_>) {
         "overdue",
         "1 if there was no successful backup in time.",
         &|family, one| {
-            if let Some(deadline_status) = &one.deadline_status {
-                family.flag(&[("backup", &one.name)], deadline_status.overdue);
+            if let Some(overdue) = one.overdue {
+                family.flag(&[("backup", &one.observed.instance)], overdue);
             }
         },
     );
@@ -146,17 +146,30 @@ pub(super) fn schedule(page: &mut Page<'_>) {
         "timer_active",
         "1 if the timer of the instance is active and will elapse again.",
         &|family, one| {
-            if let Some(timer) = &one.timer {
+            if let Some(timer) = &one.observed.timer {
                 family.flag(
-                    &[("backup", &one.name)],
+                    &[("backup", &one.observed.instance)],
                     timer.active == "active" && timer.sub != "elapsed",
                 );
             }
         },
     );
     page.family("running", "1 while a backup is running.", &|family, one| {
-        family.flag(&[("backup", &one.name)], one.running);
+        if one.observed.activity != RunActivity::Unknown {
+            let running = one.observed.activity == RunActivity::Running;
+            family.flag(&[("backup", &one.observed.instance)], running);
+        }
     });
+    page.family(
+        "retrying",
+        "1 if the last backup failed and will be started again by itself.",
+        &|family, one| {
+            if one.observed.activity != RunActivity::Unknown {
+                let retrying = one.observed.activity == RunActivity::Retrying;
+                family.flag(&[("backup", &one.observed.instance)], retrying);
+            }
+        },
+    );
 }
 
 /// Adds the results of maintenance.
@@ -165,43 +178,78 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
         "last_maintenance_timestamp_seconds",
         "End of the last maintenance.",
         &|family, one| {
-            if let Some(last) = &one.maintenance {
-                family.time(&[("backup", &one.name)], last.finished);
+            if let Some(last) = &one.observed.maintenance {
+                family.time(&[("backup", &one.observed.instance)], last.finished);
             }
         },
     );
     page.family(
         "last_maintenance_outcome",
-        "Outcome of the last maintenance: 1 for its outcome, 0 for all others.",
+        "Outcome of the last maintenance that will not be retried: 1 for its outcome, 0 for all others.",
         &|family, one| {
-            let Some(last) = &one.maintenance else { return };
-            for outcome in Outcome::ALL {
-                let labels = [("backup", one.name.as_str()), ("outcome", outcome.as_str())];
-                family.flag(&labels, last.outcome == outcome);
-            }
+            outcomes(family, one, one.state.maintenance_outcome);
         },
     );
     page.family(
         "repository_sound",
         "1 if the last repository check found no errors, 0 if it found damage.",
         &|family, one| {
-            if let Some(check) = one.maintenance.as_ref().and_then(|last| last.done.check) {
-                family.flag(&[("backup", &one.name)], check == CheckResult::Sound);
+            if let Some(check) = one.observed.results.check {
+                family.flag(
+                    &[("backup", &one.observed.instance)],
+                    check.result == CheckResult::Sound,
+                );
             }
         },
     );
 }
 
+/// Adds what is wrong.
+pub(super) fn health(page: &mut Page<'_>) {
+    page.family(
+        "healthy",
+        "1 if nothing is wrong with the instance, 0 if there is any problem.",
+        &|family, one| {
+            family.flag(&[("backup", &one.observed.instance)], one.is_healthy());
+        },
+    );
+    page.family(
+        "problem",
+        "1 for each problem that the instance has, 0 for all others.",
+        &|family, one| {
+            for kind in ProblemKind::MONITORED {
+                let labels = [
+                    ("backup", one.observed.instance.as_str()),
+                    ("problem", kind.as_str()),
+                ];
+                family.flag(&labels, one.has(kind));
+            }
+        },
+    );
+}
+
+fn outcomes(family: &mut Family<'_>, one: &Condition, last: Option<Outcome>) {
+    let Some(last) = last else { return };
+    for outcome in Outcome::ALL {
+        let labels = [
+            ("backup", one.observed.instance.as_str()),
+            ("outcome", outcome.as_str()),
+        ];
+        family.flag(&labels, last == outcome);
+    }
+}
+
 /// Number of snapshots, if known.
-fn count(one: &ScannedInstance) -> Option<u64> {
-    let since = match &one.maintenance {
+fn count(one: &Condition) -> Option<u64> {
+    let since = match &one.observed.maintenance {
         Some(last) => Some((last.done.kept?, last.finished)),
         // The history is complete as long as it is shorter than its limit.
-        None if one.runs.len() < 100 => None,
+        None if one.observed.runs.len() < 100 => None,
         None => return None,
     };
     let (kept, then) = since.unwrap_or((0, Timestamp::MIN));
     let new = one
+        .observed
         .runs
         .iter()
         .filter(|run| run.snapshot.is_some() && run.finished > then);

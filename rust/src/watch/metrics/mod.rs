@@ -11,17 +11,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::scan::ScannedInstance;
+use super::condition::Condition;
 use super::store::Store;
 use crate::base::paths::write_atomically;
 
 /// Writes the metrics file. Returns false and logs an error if that fails.
-pub(super) fn write(
-    file: &Path,
-    instances: &[ScannedInstance],
-    store: &Store,
-    now: Timestamp,
-) -> bool {
+pub(super) fn write(file: &Path, instances: &[Condition], store: &Store, now: Timestamp) -> bool {
     let text = text(instances, store, now);
     let result = write_atomically(file, text.as_bytes());
     if let Err(error) = &result {
@@ -37,12 +32,12 @@ pub(super) fn write(
 /// Text of the metrics file in the making.
 struct Page<'a> {
     text: String,
-    instances: &'a [ScannedInstance],
+    instances: &'a [Condition],
 }
 
 impl Page<'_> {
     /// Adds a metric family with the samples of each instance.
-    fn family(&mut self, name: &str, help: &str, each: &dyn Fn(&mut Family<'_>, &ScannedInstance)) {
+    fn family(&mut self, name: &str, help: &str, each: &dyn Fn(&mut Family<'_>, &Condition)) {
         let instances = self.instances;
         self.machine_family(name, help, &|family| {
             for one in instances {
@@ -95,19 +90,21 @@ impl Family<'_> {
     }
 }
 
-fn text(instances: &[ScannedInstance], store: &Store, now: Timestamp) -> String {
+fn text(instances: &[Condition], store: &Store, now: Timestamp) -> String {
     let text = String::new();
     let mut page = Page { text, instances };
     families::runs(&mut page);
     families::snapshots(&mut page);
     families::schedule(&mut page);
     families::maintenance(&mut page);
+    families::health(&mut page);
     page.machine_family(
         "channel_failing",
-        "1 if the last notification via this channel could not be sent.",
+        "1 if the last notification to an address of this channel could not be sent.",
         &|family| {
-            for (channel, delivery) in &store.cursor.channels {
-                family.flag(&[("channel", channel)], delivery.failing.is_some());
+            for (channel, addresses) in &store.cursor.channels {
+                let failing = addresses.iter().any(|address| address.failing.is_some());
+                family.flag(&[("channel", channel)], failing);
             }
         },
     );

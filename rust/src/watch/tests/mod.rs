@@ -1,14 +1,16 @@
-mod fake;
+mod delivery;
+pub(crate) mod fake;
+mod verdicts;
 
 use std::fs;
 
 use expect_test::expect;
 
 use super::events::EventKind;
-use super::system::Crash;
 use super::*;
 use crate::base::outcome::Outcome;
 use crate::report::record::Record;
+use crate::systemd::Crash;
 use fake::FakeMachine;
 pub(super) use fake::record;
 
@@ -26,7 +28,7 @@ fn each_event_is_sent_once() {
     recovered.cleanup_failed = true;
     machine.ran(&recovered);
     machine.ran(&record(Outcome::Success, 4));
-    let sent = ["incomplete", "recovered", "cleanup-failed"].map(str::to_owned);
+    let sent = ["incomplete", "recovered", "cleanup-failed", "cleaned-up"].map(str::to_owned);
     assert_eq!(machine.scan(4), (0, sent.to_vec()));
 }
 
@@ -139,9 +141,12 @@ fn undelivered_events_are_recorded_and_kept_in_order() {
     assert_eq!(machine.scan(1), (1, vec![]));
     machine.ran(&record(Outcome::Success, 2));
     assert_eq!(machine.scan(2), (1, vec![]));
-    let cursor = store::cursor(&machine.host().events()).unwrap().unwrap();
-    let failing = cursor.channels["hook:x"].failing.clone().unwrap();
-    assert_eq!(failing.since, record(Outcome::Failed, 1).finished);
+    let cursor = store::cursor(&machine.host()).unwrap();
+    let failing = cursor.channels["hook:x"][0].failing.clone().unwrap();
+    let since = failing
+        .since
+        .duration_since(record(Outcome::Failed, 1).finished);
+    assert!(since.as_secs() == 0, "{}", failing.since);
     assert!(
         failing.error.contains("failed with exit status 7"),
         "{}",
@@ -159,7 +164,15 @@ fn one_file_that_cannot_be_read_does_not_silence_the_others() {
     machine.plan("broken");
     fs::write(machine.host().instance("broken").history(), "[").unwrap();
     machine.ran(&record(Outcome::Failed, 1));
-    assert_eq!(machine.scan(1), (1, vec!["failed".to_owned()]));
+    let sent = ["unreadable", "failed"].map(str::to_owned);
+    assert_eq!(machine.scan(1), (1, sent.to_vec()));
+    // Nor does it hide the instance itself.
+    let metrics = fs::read_to_string(machine.root.path().join("metrics.prom")).unwrap();
+    assert!(
+        metrics.contains("healthy{backup=\"broken\"} 0"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("info{backup=\"broken\",provider=\"restic\"} 1"));
 }
 
 #[test]
@@ -169,7 +182,7 @@ fn the_state_of_a_removed_instance_is_dropped() {
     machine.scan(0);
     fs::remove_file(machine.host().plans().join("old.json")).unwrap();
     machine.scan(0);
-    let cursor = store::cursor(&machine.host().events()).unwrap().unwrap();
+    let cursor = store::cursor(&machine.host()).unwrap();
     assert_eq!(cursor.instances.keys().collect::<Vec<_>>(), ["cloud"]);
 }
 
@@ -203,12 +216,24 @@ fn metrics_are_complete_and_readable_by_all() {
         backupservice_overdue{backup="cloud"} 0
         backupservice_timer_active{backup="cloud"} 1
         backupservice_running{backup="cloud"} 0
+        backupservice_retrying{backup="cloud"} 0
         backupservice_last_maintenance_timestamp_seconds{backup="cloud"} 1800003600
         backupservice_last_maintenance_outcome{backup="cloud",outcome="success"} 1
         backupservice_last_maintenance_outcome{backup="cloud",outcome="incomplete"} 0
         backupservice_last_maintenance_outcome{backup="cloud",outcome="skipped"} 0
         backupservice_last_maintenance_outcome{backup="cloud",outcome="failed"} 0
         backupservice_last_maintenance_outcome{backup="cloud",outcome="cancelled"} 0
+        backupservice_healthy{backup="cloud"} 1
+        backupservice_problem{backup="cloud",problem="failed"} 0
+        backupservice_problem{backup="cloud",problem="incomplete"} 0
+        backupservice_problem{backup="cloud",problem="cleanup-failed"} 0
+        backupservice_problem{backup="cloud",problem="overdue"} 0
+        backupservice_problem{backup="cloud",problem="damaged"} 0
+        backupservice_problem{backup="cloud",problem="maintenance-failed"} 0
+        backupservice_problem{backup="cloud",problem="maintenance-overdue"} 0
+        backupservice_problem{backup="cloud",problem="unreadable"} 0
+        backupservice_problem{backup="cloud",problem="unknown"} 0
+        backupservice_problem{backup="cloud",problem="clock-wrong"} 0
         backupservice_channel_failing{channel="hook:x"} 0
         backupservice_watch_timestamp_seconds 1800003600"#]]
     .assert_eq(&samples.join("\n"));
