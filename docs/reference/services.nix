@@ -62,7 +62,7 @@ let
     in
     {
       inherit title;
-      text = "Saves" + lib.removePrefix "${title}:" text;
+      text = "**Contents:**" + lib.removePrefix "${title}:" text;
     };
 
   # Stands for a database whose service has no files.

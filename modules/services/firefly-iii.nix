@@ -36,7 +36,7 @@ in
 common.service "firefly-iii" {
   contract = {
     inherit (cfg) user;
-    sourceDirectories = [ storage ];
+    sourceDirectories = common.outermost ([ storage ] ++ lib.optional isSqlite (dirOf path));
     excludePatterns = [
       "${storage}/framework/cache/*"
       "${storage}/framework/sessions/*"

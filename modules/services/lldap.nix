@@ -16,27 +16,25 @@ let
   inherit (common.unit "lldap") user stateDirectory;
 
   url = cfg.environment.LLDAP_DATABASE_URL or cfg.settings.database_url;
+  isSqlite = lib.hasPrefix "sqlite:" url;
   # A relative path starts at the state directory.
   file = lib.head (
     lib.splitString "?" (
       lib.removePrefix "sqlite:" (lib.replaceStrings [ "sqlite://" ] [ "sqlite:" ] url)
     )
   );
-  sqlite = common.sqlite {
-    database =
-      if lib.hasPrefix "/" file then file else "${stateDirectory}/${lib.removePrefix "./" file}";
-  };
+  path = if lib.hasPrefix "/" file then file else "${stateDirectory}/${lib.removePrefix "./" file}";
 in
 common.service "lldap" {
   contract = lib.mkMerge [
     {
       inherit user;
-      sourceDirectories = [ stateDirectory ];
+      sourceDirectories = common.outermost ([ stateDirectory ] ++ lib.optional isSqlite (dirOf path));
       restore.units = [ "lldap.service" ];
     }
     (
-      if lib.hasPrefix "sqlite:" url then
-        sqlite
+      if isSqlite then
+        common.sqlite { database = path; }
       else
         {
           streams.database = common.database.fromUrl {

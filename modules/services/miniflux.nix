@@ -11,8 +11,7 @@ let
   common = import ./common { inherit config lib contracts; };
 
   cfg = config.services.miniflux;
-  inherit (config.services.miniflux) package;
-  version = common.version "miniflux" package;
+  version = common.version "miniflux" cfg.package;
   server = config.services.postgresql;
 
   url = cfg.config.DATABASE_URL or "";

@@ -28,19 +28,23 @@ let
     # Newer releases set up a database of this name, and do not say so in `config`.
     if cfg.configurePostgres or false then "postgresql:///vaultwarden?host=/run/postgresql" else null
   );
-  sqlite = common.sqlite { database = if url == null then "${data}/db.sqlite3" else url; };
+  isSqlite = cfg.dbBackend == "sqlite";
+  file = if url == null then "${data}/db.sqlite3" else url;
   key = setting "RSA_KEY_FILENAME" "${data}/rsa_key";
 in
 common.service "vaultwarden" {
   contract = lib.mkMerge [
     {
       inherit user;
-      sourceDirectories = common.outermost [
-        data
-        (setting "ATTACHMENTS_FOLDER" data)
-        (setting "SENDS_FOLDER" data)
-        "${key}.pem"
-      ];
+      sourceDirectories = common.outermost (
+        [
+          data
+          (setting "ATTACHMENTS_FOLDER" data)
+          (setting "SENDS_FOLDER" data)
+          "${key}.pem"
+        ]
+        ++ lib.optional isSqlite (dirOf file)
+      );
       excludePatterns = [
         "${setting "ICON_CACHE_FOLDER" "${data}/icon_cache"}/*"
         "${setting "TMP_FOLDER" "${data}/tmp"}/*"
@@ -49,8 +53,8 @@ common.service "vaultwarden" {
       probe = common.has [ "${key}.pem" ];
     }
     (
-      if cfg.dbBackend == "sqlite" then
-        sqlite
+      if isSqlite then
+        common.sqlite { database = file; }
       else
         {
           streams.database =

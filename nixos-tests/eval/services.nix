@@ -241,8 +241,14 @@ in
               transmission.enable = true;
               transmission.home = "/srv/transmission";
               vaultwarden.enable = true;
+              lldap.enable = true;
+              lldap.settings = {
+                ldap_base_dn = "dc=example,dc=org";
+                database_url = "sqlite:///srv/lldap/users.db?mode=rwc";
+              };
               vaultwarden.config = {
                 attachmentsFolder = "/srv/attachments";
+                DATABASE_URL = "/srv/vault/db.sqlite3";
                 SENDS_FOLDER = "/srv/sends";
               };
             };
@@ -266,6 +272,10 @@ in
         "/var/lib/jellyfin"
         "/srv/jellyfin"
       ];
+      lldap = [
+        "/var/lib/private/lldap"
+        "/srv/lldap"
+      ];
       navidrome = [ "/srv/navidrome" ];
       paperless = [
         "/var/lib/paperless"
@@ -279,6 +289,7 @@ in
         "/var/lib/bitwarden_rs"
         "/srv/attachments"
         "/srv/sends"
+        "/srv/vault"
       ];
     };
   };
