@@ -55,6 +55,7 @@ mod tests {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         expect![[r#"
             ID                TIME                     FILES            SIZE  STATE
-            0123456789abcdef  2026-11-02 00:30:00          5           697 B  complete"#]].assert_eq(&table(&[snapshot], &zone));
+            0123456789abcdef  2026-11-02 00:30:00          5           697 B  complete"#]]
+        .assert_eq(&table(&[snapshot], &zone));
     }
 }
