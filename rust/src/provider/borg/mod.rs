@@ -232,7 +232,7 @@ impl Provider for Borg {
         let name = self.name_of(&snapshot.id, job)?;
         // Of the names of one file, all but the first have no size.
         let done = Call::new(&self.settings, ProviderOperation::Contents)
-            .arguments(["list", "--format", "{size} {uid} {gid}{NUL}", "--"])
+            .arguments(["list", "--format", "{size} {uid} {gid} {bpath}{NUL}", "--"])
             .arguments([format!("::{name}")])
             .arguments(paths.iter().map(|path| styled("pp", path)))
             .run(job)?;

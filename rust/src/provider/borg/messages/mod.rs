@@ -1,5 +1,7 @@
 //! Messages of borg with `--log-json` and `--json`.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -183,19 +185,32 @@ impl Listed {
 }
 
 /// Sizes and owners, as [`super::Borg`] lists them; `None` if the text is something else.
+///
+/// An archive holds a mount point twice that is a source itself, in another one: as an empty
+/// directory of the latter, and as what it is. The last one counts, which is also restored last.
 pub fn contents(text: &[u8]) -> Option<Contents> {
     let mut contents = Contents::default();
+    let hashes = RandomState::new();
+    let mut owners = HashMap::new();
     for item in text.split(|byte| *byte == 0) {
-        let item = std::str::from_utf8(item).ok()?.trim();
-        if item.is_empty() {
+        if item.trim_ascii().is_empty() {
             continue;
         }
-        let mut numbers = item.split(' ');
-        contents.bytes += numbers.next()?.parse::<u64>().ok()?;
-        let mut owner = || numbers.next()?.parse().ok();
-        contents.owners.add(owner()?, owner()?);
+        let mut parts = item.trim_ascii_start().splitn(4, |byte| *byte == b' ');
+        let mut next = || parts.next();
+        contents.bytes += number::<u64>(next()?)?;
+        let owner = (number(next()?)?, number(next()?)?);
+        // Of the path, enough to know it again.
+        owners.insert(hashes.hash_one(next()?), owner);
+    }
+    for (user, group) in owners.into_values() {
+        contents.owners.add(user, group);
     }
     Some(contents)
+}
+
+fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// A comment that [`Listed::paths`] reads.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::owners::Owners;
 
 fn said(line: &str) -> Said {
     match parse(line.as_bytes()) {
@@ -133,4 +134,21 @@ fn compact_tells_in_words_what_it_freed() {
         Some(0)
     );
     assert_eq!(freed("something else"), None);
+}
+
+#[test]
+fn owners_of_what_is_listed_twice_count_once() {
+    let text = b"5 1 2 home/a b\0\
+        0 0 0 home/mounted\0\
+        0 7 8 home/mounted\0\
+        3 7 8 home/mounted/\xff\n\0";
+    let contents = contents(text).unwrap();
+    let mut owners = Owners::default();
+    owners.add(1, 2);
+    owners.add(7, 8);
+    owners.add(7, 8);
+    assert_eq!((contents.bytes, contents.owners), (8, owners));
+    assert_eq!(super::contents(b""), Some(Contents::default()));
+    assert_eq!(super::contents(b"5 None 2 x\0"), None);
+    assert_eq!(super::contents(b"error"), None);
 }
