@@ -115,7 +115,7 @@
         record = last_run("bad-data")
         assert record["runId"] != before and record["outcome"] in ("incomplete", "failed"), record
         tells(record)
-        machine.succeed(f"journalctl --no-pager _SYSTEMD_INVOCATION_ID={record['runId']} | grep -q /var/lib/bad-data")
+        machine.succeed(f"journalctl --no-pager _SYSTEMD_INVOCATION_ID={record['runId']} | grep /var/lib/bad-data > /dev/null")
         machine.succeed("cp /root/data /var/lib/bad-data/data")
 
     with case("a wrong password fails the run"):
