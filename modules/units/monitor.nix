@@ -39,6 +39,8 @@ let
       // sandbox.capabilities [ ]
       // {
         Type = "oneshot";
+        # For the id of the boot.
+        ProcSubset = "all";
         User = layout.notifyUser;
         Group = layout.notifyUser;
         StateDirectory = layout.events;

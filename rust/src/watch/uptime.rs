@@ -29,11 +29,34 @@ impl Uptime {
     /// What was before a boot is not known.
     pub(super) fn since(&self, awake: Option<f64>, boot_id: Option<&String>) -> f64 {
         match awake {
-            Some(before) if self.boot_id.as_ref() == boot_id && before <= self.awake => {
-                self.awake - before
-            }
+            Some(before) if self.may_be(boot_id) && before <= self.awake => self.awake - before,
             Some(_) => self.awake,
             None => 0.0,
         }
+    }
+    /// Whether this may be a boot; an id that one of two readers cannot see says nothing.
+    fn may_be(&self, boot_id: Option<&String>) -> bool {
+        let ids = self.boot_id.as_ref().zip(boot_id);
+        ids.is_none_or(|(now, then)| now == then)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::float_cmp)] // whole numbers
+    fn a_boot_that_only_one_of_two_can_name_is_no_other_boot() {
+        let uptime = |boot: Option<&str>| Uptime {
+            awake: 5000.0,
+            boot_id: boot.map(str::to_owned),
+        };
+        let one = "one".to_owned();
+        let since = |now, then| uptime(now).since(Some(4900.0), then);
+        assert_eq!(since(Some("one"), Some(&one)), 100.0);
+        assert_eq!(since(Some("one"), None), 100.0);
+        assert_eq!(since(None, Some(&one)), 100.0);
+        assert_eq!(since(Some("two"), Some(&one)), 5000.0);
     }
 }

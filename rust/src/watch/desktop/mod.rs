@@ -198,17 +198,14 @@ impl Desktop {
 
 /// Whether an error means that there is no server, rather than one that refuses.
 fn is_missing(error: &zbus::Error) -> bool {
-    let zbus::Error::MethodError(name, ..) = error else {
+    use zbus::fdo::Error::{Disconnected, NameHasNoOwner, NoReply, ServiceUnknown};
+    let zbus::Error::FDO(error) = error else {
         return false;
     };
-    let missing = [
-        "ServiceUnknown",
-        "NameHasNoOwner",
-        "NoReply",
-        "Disconnected",
-    ];
-    let name = name.as_str().strip_prefix("org.freedesktop.DBus.Error.");
-    name.is_some_and(|name| missing.contains(&name))
+    matches!(
+        **error,
+        ServiceUnknown(_) | NameHasNoOwner(_) | NoReply(_) | Disconnected(_)
+    )
 }
 
 fn escaped(text: &str) -> String {

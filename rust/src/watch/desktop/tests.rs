@@ -82,3 +82,11 @@ fn events_with_restarted_ids_are_new() {
         1
     );
 }
+
+#[test]
+fn only_a_missing_server_is_waited_for() {
+    let missing = zbus::fdo::Error::ServiceUnknown(String::new());
+    assert!(is_missing(&zbus::Error::FDO(Box::new(missing))));
+    let refused = zbus::fdo::Error::LimitsExceeded(String::new());
+    assert!(!is_missing(&zbus::Error::FDO(Box::new(refused))));
+}
