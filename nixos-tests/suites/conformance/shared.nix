@@ -71,7 +71,7 @@ in
 
     with case("so is a snapshot that does not exist"):
         restore_fails("app", "--snapshot", "0123456789abcdef", words=["app has no snapshot"])
-        restore_fails("app", "--snapshot", "../../etc", words=["not a snapshot id"])
+        restore_fails("app", "--snapshot", "../../etc", words=["neither a snapshot id"])
         assert everything() == untouched
 
     with case("so is the latest one where there is none"):
