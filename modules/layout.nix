@@ -92,6 +92,10 @@ rec {
   # Locks shared by instances, below /run. No instance's name starts with a dot.
   locks = "backupservice/.locks";
 
+  # Notes of which processes may hold locks in repositories, shared by instances, below
+  # /var/lib.
+  holders = "backupservice/.holders";
+
   # Name on D-Bus.
   busName = "org.backupservice1";
 

@@ -78,10 +78,13 @@
         machine.succeed("systemd-analyze security --threshold=15 --no-pager backupservice-myservice.service")
 
     with subtest("a lock that a crash left does not stop the next run"):
-        host = machine.succeed("cat /var/lib/backupservice/myservice/provider/host-id").strip()
+        owner = "myservice@machine-0123456789abcdef"
+        note = json.dumps({"version": 1, "instance": "myservice", "owner": owner, "processes": []})
         machine.succeed(
             "install -d -o backupservice /srv/backup/myservice/lock.exclusive"
-            f" && install -o backupservice /dev/null /srv/backup/myservice/lock.exclusive/{host}.4194303-0"
+            f" && install -o backupservice /dev/null /srv/backup/myservice/lock.exclusive/{owner}.4194303-0",
+            f"cd /var/lib/backupservice/.holders/* && echo '{note}' > 0123456789abcdef.json"
+            " && chown backupservice 0123456789abcdef.json",
         )
         machine.succeed("systemctl start backupservice-myservice.service")
         assert len(archives()) == 2, archives()

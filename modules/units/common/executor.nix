@@ -67,7 +67,7 @@ rec {
         // sandbox.network { inherit isLocal; }
         // {
           NotifyAccess = "exec";
-          StateDirectory = "backupservice/${name}";
+          StateDirectory = "backupservice/${name} ${layout.holders}";
           CacheDirectory = "backupservice/${name}";
           LoadCredential = lib.mapAttrsToList sandbox.credential credentials;
           # Takes the place of a missing file, so that the executor reports it
@@ -94,6 +94,7 @@ rec {
         (layout.runtimeDirectory name)
         "/run/${layout.stoppedUnits}"
         "/run/${layout.locks}"
+        "/var/lib/${layout.holders}"
         "/var/cache/backupservice/${name}"
       ]
       ++ sandbox.optional (lib.optional isLocal instance.repository.path);

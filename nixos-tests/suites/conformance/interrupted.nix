@@ -32,6 +32,9 @@
         assert complete("slow") == known, (complete("slow"), known)
         record = back_up("slow")
         assert complete("slow") == [*known, record["snapshot"]], complete("slow")
+        # Waits for nobody's lock.
+        machine.succeed("backupservice check slow")
+        assert not has_lock(slow)
         restore("slow", "--target", "/srv/slow/restored")
         machine.succeed("cmp /srv/slow/restored/var/lib/slow/news /var/lib/slow/news && rm -r /srv/slow/restored")
 
@@ -97,13 +100,17 @@
         before = last_run_id("slow")
         hold_lock("slow", slow)
         machine.succeed(f"systemctl start --no-block {unit('slow')}")
-        tells(passes("slow", before), "lock")
+        tells(passes("slow", before), "locked by another process", "of process", " ago)")
         assert has_lock(slow)
 
-    with case("the lock of a dead process does not block for ever"):
+    with case("a lock that was not noted is left alone and reported, however dead its holder looks"):
         machine.succeed("systemctl kill --signal=KILL holder.service")
         wait_for_end("holder.service")
+        before = last_run_id("slow")
+        machine.succeed(f"systemctl start --no-block {unit('slow')}")
+        tells(passes("slow", before), "locked by another process", "of process", " ago)")
         assert has_lock(slow)
+        machine.succeed(plain(slow, remove_locks))
         back_up("slow")
         assert not has_lock(slow)
   '';

@@ -24,19 +24,22 @@ case " $* " in
   *) step=other ;;
 esac
 gate before-$step
-if [ -e $gates/during-$step ]; then
-  "$0.real" "$@" &
-  until @locked@ || ! kill -0 $!; do sleep 0.02; done
-  kill -STOP $!
-  gate during-$step
-  kill -CONT $!
-  wait $!
-else
+if [ -e $gates/after-$step ]; then
   "$0.real" "$@"
+  status=$?
+  gate after-$step
+  exit $status
 fi
-status=$?
-gate after-$step
-exit $status
+if [ -e $gates/during-$step ]; then
+  {
+    until @locked@ || ! kill -0 $$; do sleep 0.02; done
+    kill -STOP $$
+    gate during-$step
+    kill -CONT $$
+  } > /dev/null 2>&1 &
+fi
+# The process that was started is the one that locks.
+exec "$0.real" "$@"
 """
 
 # Kills the executor, and what recovers after it, right before one of its renames: each

@@ -1,8 +1,7 @@
 borg = "runuser -u backupservice -- env BORG_PASSCOMMAND='cat /run/password' BORG_BASE_DIR=/tmp/borg borg"
 # A backup waits for whoever has the repository for itself.
 locks_shut_out_backups = True
-# borg removes those of which it knows that their owner is gone.
-unlocks_by_itself = True
+remove_by_hand = f"{borg} break-lock {repository}"
 
 
 def archives(instance):
@@ -26,11 +25,12 @@ def is_locked():
 
 
 def hold_a_lock():
-    """borg with the repository for itself, as the service's own would be."""
+    """borg on a clone, with the repository for itself, as the service's own would be."""
     machine.succeed(
-        "systemd-run --unit=holder --uid=backupservice --setenv=BORG_BASE_DIR=/tmp/borg"
+        "systemd-run --collect --unit=holder --uid=backupservice --setenv=BORG_BASE_DIR=/tmp/borg"
         " --setenv=BORG_PASSCOMMAND='cat /run/password'"
-        " --setenv=BORG_HOST_ID=$(cat /var/lib/backupservice/few/provider/host-id)"
+        " --setenv=BORG_HOST_ID=few@machine-0123456789abcdef"
         f" borg with-lock {repository} sleep infinity",
     )
     machine.wait_until_succeeds(f"test -e {repository}/lock.exclusive")
+    return machine.succeed("systemctl show -P MainPID holder.service").strip()

@@ -5,8 +5,7 @@ restic = (
 )
 # A backup does not mind another's lock.
 locks_shut_out_backups = False
-# restic leaves them to whoever asks for it.
-unlocks_by_itself = False
+remove_by_hand = f"{restic} unlock"
 
 
 def snapshots(instance):
@@ -25,9 +24,10 @@ def is_locked():
 
 
 def hold_a_lock():
-    """restic in the middle of a backup, as the service's own would be."""
+    """restic of a clone in the middle of a backup, as the service's own would be."""
     machine.succeed(
-        "systemd-run --unit=holder --uid=backupservice --setenv=RESTIC_PASSWORD_FILE=/run/password"
+        "systemd-run --collect --unit=holder --uid=backupservice --setenv=RESTIC_PASSWORD_FILE=/run/password"
         f" restic --no-cache --repo {repository} backup --stdin-from-command -- sleep infinity"
     )
     machine.wait_until_succeeds(f"ls {repository}/locks | grep .")
+    return machine.succeed("systemctl show -P MainPID holder.service").strip()

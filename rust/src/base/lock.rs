@@ -26,6 +26,17 @@ pub struct Lock {
     file: OwnedFd,
 }
 
+impl Lock {
+    /// Another handle of the locked file. A process that has it holds the lock too, until both
+    /// it and this process have ended.
+    ///
+    /// # Errors
+    /// There are too many open files.
+    pub fn share(&self) -> std::io::Result<OwnedFd> {
+        self.file.try_clone()
+    }
+}
+
 impl Drop for Lock {
     /// Unlocks explicitly: closing the file would leave the lock with a child that is between
     /// fork and exec.

@@ -77,6 +77,7 @@ impl Host {
             runtime: self.root.join("run/backupservice").join(name),
             cache: self.root.join("var/cache/backupservice").join(name),
             locks: self.root.join("run/backupservice/.locks"),
+            holders: self.root.join("var/lib/backupservice/.holders"),
         }
     }
 }
@@ -93,6 +94,8 @@ pub struct InstancePaths {
     pub cache: PathBuf,
     /// Locks of resources that instances share. Instance names have no leading dot.
     pub locks: PathBuf,
+    /// Persistent, of all instances: which of their processes may hold locks in repositories.
+    pub holders: PathBuf,
 }
 
 impl InstancePaths {

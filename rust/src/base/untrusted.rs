@@ -25,15 +25,19 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Opens a regular file for writing, without truncating it; creates it with mode 0600 if it
-/// does not exist.
+/// Opens a regular file for reading and writing, without truncating it; creates it with mode
+/// 0600 if it does not exist.
 ///
 /// # Errors
 /// If it is a link or no regular file, or cannot be opened.
 pub fn open_for_writing(path: &Path) -> io::Result<File> {
     open(
         path,
-        OpenOptions::new().write(true).create(true).mode(0o600),
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .mode(0o600),
     )
 }
 

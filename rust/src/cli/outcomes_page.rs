@@ -126,7 +126,7 @@ fn class(class: ExitClass) -> String {
     let status = exit_status(outcome, failure.is_transient());
     let follows = match kind {
         FailureKind::Failed | FailureKind::Transient | FailureKind::Cancelled => "",
-        FailureKind::Locked => "; maintenance first removes stale locks",
+        FailureKind::Locked => "; stale locks of this machine are removed first",
         FailureKind::Damaged => "; the record says `damaged`",
         FailureKind::NoRepository => {
             "; a backup creates the repository and continues, a maintenance before the first \

@@ -42,6 +42,7 @@ mod tests {
     #[test]
     fn times_are_those_of_this_machine() {
         let snapshot = Snapshot {
+            original: None,
             id: "0123456789abcdef0123".to_owned(),
             time: "2026-11-01T23:30:00Z".parse().unwrap(),
             complete: true,

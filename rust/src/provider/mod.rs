@@ -3,6 +3,8 @@
 pub mod borg;
 pub(crate) mod credentials;
 pub mod exit_table;
+mod holder;
+pub mod location;
 pub mod restic;
 mod retention;
 mod ssh;
@@ -21,6 +23,7 @@ use crate::base::paths::InstancePaths;
 use crate::base::problem::{Private, Problem};
 use crate::plan::pattern::Pattern;
 use crate::plan::{Plan, ProviderKind, Retention};
+use holder::Holder;
 
 /// A backup program with one repository, seen as one instance.
 ///
@@ -29,8 +32,8 @@ use crate::plan::{Plan, ProviderKind, Retention};
 ///
 /// Rules for every method:
 ///
-/// - Start the program through [`crate::base::process`] with `job.cancel`, and nothing else.
-///   Secrets reach it through files or its environment, never as arguments.
+/// - Start the program through [`holder::Holder::run`] with `job.cancel`, and nothing else:
+///   it may leave a lock. Tell the holder once it is proved that none is left. Secrets reach it through files or its environment, never as arguments.
 /// - Decide what an exit means with [`exit_table::classify`] and your own table. What the
 ///   table does not know is a failure; so is an exit status of 0 without the message
 ///   that proves the work was done.
@@ -66,16 +69,12 @@ pub trait Provider {
     /// It was not marked.
     fn mark_incomplete(&self, snapshot: &str, job: &mut Job<'_>) -> Result<String, Failure>;
 
-    /// Removes locks whose owners are certainly gone, and no others. Returns whether it is
-    /// worth trying again what failed before.
-    ///
-    /// Programs that do so by themselves need nothing here.
+    /// Removes the locks that are provably ours, and whose holders are gone: see
+    /// [`holder`]. No other lock is ever removed, however dead its holder looks.
     ///
     /// # Errors
     /// The repository cannot be reached.
-    fn unlock(&self, _job: &mut Job<'_>) -> Result<bool, Failure> {
-        Ok(false)
-    }
+    fn unlock(&self, job: &mut Job<'_>) -> Result<Unlocked, Failure>;
 
     /// The snapshots of the instance, oldest first.
     ///
@@ -213,6 +212,15 @@ pub struct Contents {
     pub owners: Owners,
 }
 
+/// Result of [`Provider::unlock`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unlocked {
+    /// A lock was removed, so that it is worth trying again what failed before.
+    pub removed: bool,
+    /// Holder and age of each lock that was left alone, as far as can be seen.
+    pub left: Vec<String>,
+}
+
 /// Result of [`Provider::forget`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
@@ -238,6 +246,10 @@ impl Forgotten {
 pub struct Snapshot {
     /// Its full id.
     pub id: String,
+    /// The id that it had before it was marked as incomplete, if that gave it another one and
+    /// the program tells.
+    #[serde(skip)]
+    pub original: Option<String>,
     /// When it was begun, UTC.
     pub time: Timestamp,
     /// Nothing that was selected is missing from it.
@@ -250,7 +262,8 @@ pub struct Snapshot {
 
 /// The provider that the plan names, with `credentials` being the directory of the
 /// unit's credentials. What it keeps is in two of the instance's `directories`: the
-/// cache, which may be deleted, and [`InstancePaths::provider_state`], which may not.
+/// cache, which may be deleted, and [`InstancePaths::provider_state`], which may not. Who may
+/// hold locks is in [`InstancePaths::holders`].
 ///
 /// # Errors
 /// A credential cannot be read.
@@ -261,9 +274,7 @@ pub fn open(
 ) -> Result<Box<dyn Provider>, Failure> {
     Ok(match plan.provider.kind {
         ProviderKind::Borg => Box::new(borg::Borg::new(plan, credentials, directories)?),
-        ProviderKind::Restic => {
-            Box::new(restic::Restic::new(plan, credentials, &directories.cache)?)
-        }
+        ProviderKind::Restic => Box::new(restic::Restic::new(plan, credentials, directories)?),
     })
 }
 
@@ -283,6 +294,12 @@ pub fn name(kind: ProviderKind) -> &'static str {
         ProviderKind::Borg => borg::NAME,
         ProviderKind::Restic => restic::NAME,
     }
+}
+
+/// The holder of the locks of this invocation.
+fn holder(plan: &Plan, credentials: &Path, directories: &InstancePaths) -> anyhow::Result<Holder> {
+    let directory = directories.holders.join(location::key(plan, credentials)?);
+    Ok(Holder::new(directory, &plan.instance, &plan.host))
 }
 
 /// Most output of a program that is kept, in bytes. What is cut off cannot be read as what it

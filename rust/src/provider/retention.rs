@@ -103,6 +103,7 @@ mod tests {
 
     fn snapshot(id: &str, hour: i64, complete: bool) -> Snapshot {
         Snapshot {
+            original: None,
             id: id.to_owned(),
             time: Timestamp::UNIX_EPOCH + hour.hours(),
             complete,

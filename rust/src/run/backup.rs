@@ -5,11 +5,12 @@ use crate::base::lock::{self, Lock, Mode};
 use crate::base::measure::Totals;
 use crate::base::outcome::{self, Failure, FailureKind, Outcome};
 use crate::plan::Plan;
-use crate::provider::{self, Backup, Job, Provider, Selection};
+use crate::provider::{self, Backup, Provider, Selection};
 use crate::report::record::Record;
 use crate::report::{End, Report};
 use crate::run::identity::{self, Identity};
 use crate::run::invocation::Invocation;
+use crate::run::locked::unlocking;
 use crate::run::observer::observed;
 use crate::run::{conditions, guards, locks, recover, shrink, unverified};
 use crate::steps::hooks::{self, HookEnvironment};
@@ -102,10 +103,8 @@ fn attempt(
     guards::sources(plan)?;
     guards::excludes(plan)?;
     guards::credentials(plan, &invocation.credentials)?;
-    let before = Before {
-        identity: identity::load(&invocation.directories)?,
-        totals: shrink::baseline(plan, &invocation.directories)?,
-    };
+    let totals = shrink::baseline(plan, &invocation.directories)?;
+    identity::load(&invocation.directories)?;
     let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;
     unverified::settle(
         &invocation.directories,
@@ -113,6 +112,11 @@ fn attempt(
         report,
         invocation.cancel,
     )?;
+    let before = Before {
+        // The last snapshot has another id if it was marked just now.
+        identity: identity::load(&invocation.directories)?,
+        totals,
+    };
 
     let mut journal = begin(plan, invocation, report)?;
     let result = work(plan, invocation, &before, report, &*provider, &mut journal);
@@ -269,23 +273,6 @@ fn snapshot(
     drop(alone);
     report.phase("backup");
     backup(report)
-}
-
-/// Work that a lock prevents is tried again after removing stale locks.
-fn unlocking<T>(
-    provider: &dyn Provider,
-    report: &mut Report,
-    cancel: &Cancel,
-    mut work: impl FnMut(&mut Job<'_>) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let failure = match observed(report, cancel, &mut work) {
-        Err(failure) if failure.kind == FailureKind::Locked => failure,
-        result => return result,
-    };
-    match observed(report, cancel, |job| provider.unlock(job)) {
-        Ok(true) => observed(report, cancel, work),
-        _ => Err(failure),
-    }
 }
 
 fn begin(plan: &Plan, invocation: &Invocation<'_>, report: &Report) -> Result<Journal, Failure> {

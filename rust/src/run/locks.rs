@@ -10,6 +10,7 @@ use anyhow::Context;
 use crate::base::lock::{self, Lock, Mode};
 use crate::base::outcome::Failure;
 use crate::plan::Plan;
+use crate::provider::location;
 use crate::report::Report;
 use crate::run::invocation::Invocation;
 
@@ -105,49 +106,8 @@ fn lock_of_repository(
     plan: &Plan,
     invocation: &Invocation<'_>,
 ) -> anyhow::Result<PathBuf> {
-    let place = place(plan, invocation)?;
+    let key = location::key(plan, &invocation.credentials)?;
     let locks = &invocation.directories.locks;
     fs::create_dir_all(locks).with_context(|| format!("cannot create {}", locks.display()))?;
-    Ok(locks.join(format!("{what}-{:016x}", digest(&place))))
-}
-
-/// Location of the repository without a user name: instances may log in as different users.
-fn place(plan: &Plan, invocation: &Invocation<'_>) -> anyhow::Result<String> {
-    let place = if let Some(path) = &plan.repository.path {
-        path.clone()
-    } else {
-        let file = invocation.credentials.join("repository");
-        fs::read_to_string(&file)
-            .with_context(|| format!("cannot read the credential {}", file.display()))?
-    };
-    let place = place.trim().trim_end_matches('/');
-    let without_user = match place.split_once("//") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-            let host = authority
-                .rsplit_once('@')
-                .map_or(authority, |(_, host)| host);
-            format!("{scheme}//{host}/{path}")
-        }
-        None => place.to_owned(),
-    };
-    Ok(without_user)
-}
-
-/// FNV-1a: the same in every version of this program, which may run side by side.
-fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digests_are_those_of_fnv() {
-        assert_eq!(digest(""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(digest("foobar"), 0x8594_4171_f739_67e8);
-    }
+    Ok(locks.join(format!("{what}-{key}")))
 }

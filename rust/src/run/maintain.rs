@@ -16,6 +16,7 @@ use crate::run::conditions;
 use crate::run::guards;
 use crate::run::identity;
 use crate::run::invocation::Invocation;
+use crate::run::locked::explained;
 use crate::run::locks;
 use crate::run::observer::observed;
 use crate::run::recover;
@@ -230,20 +231,21 @@ impl MaintenanceWork<'_> {
             result => return result,
         };
         let remedy =
-            "nothing to do yet: if the process that locked it is gone, its lock is removed now";
+            "nothing to do yet: the lock of a killed process of this machine is removed now";
         self.report.problem(&Problem {
             remedy: Some(remedy.to_owned()),
             ..locked.problem.clone()
         });
         self.report.phase("unlock");
-        if !observed(&mut self.report, cancel, |job| provider.unlock(job))? {
-            return Err(locked);
+        let unlocked = observed(&mut self.report, cancel, |job| provider.unlock(job))?;
+        if !unlocked.removed {
+            return Err(explained(locked, provider, &unlocked));
         }
         self.report.phase(phase);
         let result = observed(&mut self.report, cancel, &work);
         let again = |failure: &Failure| failure.kind == FailureKind::Locked;
         self.done.unlocked = !result.as_ref().is_err_and(again);
-        result
+        result.map_err(|failure| explained(failure, provider, &unlocked))
     }
 }
 

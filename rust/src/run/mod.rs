@@ -6,6 +6,7 @@ pub mod guards;
 pub mod hook;
 pub mod identity;
 pub mod invocation;
+pub mod locked;
 pub mod locks;
 pub mod maintain;
 pub mod observer;

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Snapshot};
 use crate::report::Report;
 use crate::run::invocation::Invocation;
-use crate::run::observer::observed;
+use crate::run::locked::unlocking;
 use crate::run::{guards, unverified};
 
 /// The version of [`Listing`].
@@ -66,7 +66,9 @@ fn list(
     guards::credentials(plan, &invocation.credentials)?;
     let directories = &invocation.directories;
     let provider = (invocation.open)(plan, &invocation.credentials, directories)?;
-    let mut snapshots = observed(report, invocation.cancel, |job| provider.snapshots(job))?;
+    let mut snapshots = unlocking(&*provider, report, invocation.cancel, |job| {
+        provider.snapshots(job)
+    })?;
     unverified::apply(directories, &mut snapshots)?;
     Ok(snapshots)
 }

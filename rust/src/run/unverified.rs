@@ -18,6 +18,7 @@ use crate::base::paths::{
 use crate::provider::{Provider, Snapshot};
 use crate::report::Report;
 use crate::run::identity;
+use crate::run::locked::unlocking;
 use crate::run::observer::observed;
 
 /// Time span in which a killed run may have made snapshots: `unverified.json`.
@@ -90,13 +91,19 @@ fn mark(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     observed(report, cancel, |job| provider.unlock(job))?;
-    let snapshots = observed(report, cancel, |job| provider.snapshots(job))?;
+    let snapshots = unlocking(provider, report, cancel, |job| provider.snapshots(job))?;
+    for snapshot in &snapshots {
+        // An earlier attempt may have been killed before it noted the new id.
+        if let Some(original) = &snapshot.original {
+            identity::replace(directories, original, &snapshot.id)?;
+        }
+    }
     for snapshot in snapshots.iter().filter(|one| unverified.concerns(one)) {
         report.note(&format!(
             "the snapshot {} was never verified to be complete: marking it as incomplete",
             snapshot.id
         ));
-        let marked = observed(report, cancel, |job| {
+        let marked = unlocking(provider, report, cancel, |job| {
             provider.mark_incomplete(&snapshot.id, job)
         })?;
         identity::replace(directories, &snapshot.id, &marked)?;
@@ -128,6 +135,7 @@ mod tests {
         fs::create_dir_all(&directories.state).unwrap();
         let started: Timestamp = "2026-11-21T03:00:00.5Z".parse().unwrap();
         let snapshot = |time: &str| Snapshot {
+            original: None,
             id: "a".to_owned(),
             time: time.parse().unwrap(),
             complete: true,

@@ -150,6 +150,7 @@ fn left_out(
             .map_err(|failure| failure.to_string())?;
         assert_eq!(made.incomplete, None, "{pattern}");
         let snapshot = Snapshot {
+            original: None,
             id: made.saved.snapshot,
             time: Timestamp::UNIX_EPOCH,
             complete: true,

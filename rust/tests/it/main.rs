@@ -16,6 +16,7 @@ mod fidelity;
 mod hostile_restore;
 mod hosts;
 mod layers;
+mod locks;
 mod maintenance;
 mod order_of_a_backup;
 mod order_of_a_maintenance;

@@ -24,6 +24,7 @@ fn a_full_disk_is_told_by_what_could_not_be_written() {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     machine.plan["provider"]["program"] = program.to_str().unwrap().into();
     let snapshot = Snapshot {
+        original: None,
         id: "0123abcd".to_owned(),
         time: jiff::Timestamp::UNIX_EPOCH,
         complete: true,

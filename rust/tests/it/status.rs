@@ -224,6 +224,7 @@ fn the_reference_names_every_field() {
     let arguments = ["status", "myservice", "--json"];
     let all = ask(machine.path(), "unix:path=/nonexistent/bus", &arguments);
     let snapshot = Snapshot {
+        original: None,
         id: String::new(),
         time: jiff::Timestamp::UNIX_EPOCH,
         complete: true,

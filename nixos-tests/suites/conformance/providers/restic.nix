@@ -88,7 +88,7 @@
 
 
     def hold_lock(instance, repository):
-        """A process of the instance's machine that works on the repository alone, and is held."""
+        """A process of a clone of the machine that works on the repository alone, and is held."""
         hold(one_of(repository, "data"))
         machine.succeed(
             "systemd-run --collect --unit=holder --uid=backupservice --setenv=HOME=/tmp"
@@ -102,6 +102,9 @@
     def has_lock(repository):
         return machine.execute(f"ls {repository}/locks/* > /dev/null 2>&1")[0] == 0
 
+
+    # By hand, once their holders are known to be gone.
+    remove_locks = "unlock"
 
     server_secrets = ["rest pass-word", "s3/secret+key"]
 

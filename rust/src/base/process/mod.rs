@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,6 +51,9 @@ pub struct Command {
     pub directory: Option<PathBuf>,
     /// Standard input.
     pub input: Vec<u8>,
+    /// Standard input if `input` is empty: a locked file, whose lock the program then holds as
+    /// long as it lives.
+    pub held: Option<Arc<OwnedFd>>,
 }
 
 /// A line of output without its newline; need not be UTF-8. A line of more than 16 MiB on
@@ -97,13 +102,34 @@ pub fn run_while(
     cancel: &Cancel,
     goes_on: &mut dyn FnMut(Option<Line>) -> bool,
 ) -> Result<Exit> {
-    run_with(command, cancel, GRACE, goes_on)
+    run_with(command, cancel, GRACE, &mut |_| Ok(()), goes_on)
+}
+
+/// Like [`run_while`], but first calls `started` with the id of the process, which does nothing
+/// until that returns, and is killed if it fails.
+///
+/// # Errors
+/// See [`run`]; or `started` failed.
+pub fn run_noted(
+    command: &Command,
+    cancel: &Cancel,
+    started: &mut dyn FnMut(u32) -> Result<()>,
+    goes_on: &mut dyn FnMut(Option<Line>) -> bool,
+) -> Result<Exit> {
+    let mut started = |child: &Child| {
+        send(child, Signal::STOP);
+        let noted = started(child.id());
+        send(child, Signal::CONT);
+        noted
+    };
+    run_with(command, cancel, GRACE, &mut started, goes_on)
 }
 
 fn run_with(
     command: &Command,
     cancel: &Cancel,
     grace: Duration,
+    started: &mut dyn FnMut(&Child) -> Result<()>,
     goes_on: &mut dyn FnMut(Option<Line>) -> bool,
 ) -> Result<Exit> {
     let mut process = std::process::Command::new(&command.program);
@@ -114,15 +140,19 @@ fn run_with(
         .args(&command.arguments)
         .env_clear()
         .envs(command.environment.iter().map(|(k, v)| (k, v)))
-        .stdin(if command.input.is_empty() {
-            Stdio::null()
-        } else {
-            Stdio::piped()
+        .stdin(match &command.held {
+            _ if !command.input.is_empty() => Stdio::piped(),
+            Some(held) => held.try_clone().context("cannot pass on a lock")?.into(),
+            None => Stdio::null(),
         })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", command.program.display()))?;
+    if let Err(error) = started(&child) {
+        child.kill().and_then(|()| child.wait()).ok();
+        return Err(error);
+    }
     if let Some(mut stdin) = child.stdin.take() {
         let input = command.input.clone();
         // The program may end without reading all of it.

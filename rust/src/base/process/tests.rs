@@ -6,7 +6,7 @@ fn shell(script: &str) -> Command {
         arguments: vec!["-c".into(), script.into()],
         environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         directory: Some("/usr".into()),
-        input: Vec::new(),
+        ..Command::default()
     }
 }
 
@@ -95,7 +95,7 @@ fn a_process_that_ignores_sigterm_is_killed() {
     let cancel = Cancel::default();
     let grace = Duration::from_millis(300);
     let script = shell("trap '' TERM; echo up; while :; do sleep 0.1; done");
-    let exit = run_with(&script, &cancel, grace, &mut |_| {
+    let exit = run_with(&script, &cancel, grace, &mut |_| Ok(()), &mut |_| {
         cancel.request();
         true
     });
@@ -128,4 +128,18 @@ fn a_missing_program_is_an_error_that_names_it() {
     };
     let error = run(&command, &Cancel::never(), &mut |_| ()).unwrap_err();
     assert_eq!(error.to_string(), "cannot start /nonexistent/restic");
+}
+
+#[test]
+fn a_process_that_cannot_be_noted_is_killed() {
+    let mut pid = 0;
+    let mut started = |id| {
+        pid = id;
+        anyhow::bail!("no space left")
+    };
+    let script = shell("exec tail -f /dev/null");
+    let error = run_noted(&script, &Cancel::never(), &mut started, &mut |_| true).unwrap_err();
+    assert_eq!(error.to_string(), "no space left");
+    let process = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    assert!(rustix::process::test_kill_process(process).is_err());
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::exits::{EMPTY_DIRECTORY, TABLE};
 use super::messages::{self, Message, Said};
-use super::settings::Settings;
+use super::settings::{HOST_ID, Settings};
 use crate::base::measure::Progress;
 use crate::base::outcome::Failure;
 use crate::base::problem::Problem;
-use crate::base::process::{self, Command, Exit, Line};
+use crate::base::process::{Command, Exit, Line};
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
+use crate::provider::holder::Holder;
 use crate::provider::trouble::{self, Trouble};
 use crate::provider::{Job, Observer};
 
@@ -23,9 +24,17 @@ const WRONG_PASSWORD: i32 = 52;
 /// Number of last messages to keep.
 const REMEMBERED: usize = 20;
 
+/// Calls that lock the repository and the cache, and so have removed every lock of the holder.
+const COMPLETE: &[ProviderOperation] = &[
+    ProviderOperation::Backup,
+    ProviderOperation::Mark,
+    ProviderOperation::Forget,
+];
+
 /// A call to be made.
 pub struct Call<'a> {
     settings: &'a Settings,
+    holder: &'a Holder,
     operation: ProviderOperation,
     arguments: Vec<OsString>,
     directory: Option<PathBuf>,
@@ -58,6 +67,7 @@ impl<'a> Call<'a> {
         }
         Self {
             settings,
+            holder: &settings.holder,
             operation,
             arguments,
             directory: None,
@@ -70,6 +80,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Holds its locks under the name of another holder.
+    pub fn by(mut self, holder: &'a Holder) -> Self {
+        self.holder = holder;
+        self
+    }
+
     /// Makes `name` in `directory`.
     pub fn making(mut self, directory: &Path, name: &Path) -> Self {
         self.made = Some(directory.join(name));
@@ -78,12 +94,14 @@ impl<'a> Call<'a> {
     }
 
     pub fn run(self, job: &mut Job<'_>) -> Result<Done<'a>, Failure> {
+        let mut environment = self.settings.environment.clone();
+        environment.push((HOST_ID.to_owned(), self.holder.owner()?.into()));
         let command = Command {
             program: self.settings.program.clone(),
             arguments: self.arguments,
-            environment: self.settings.environment.clone(),
+            environment,
             directory: self.directory,
-            input: Vec::new(),
+            ..Command::default()
         };
         let mut done = Done {
             settings: self.settings,
@@ -99,9 +117,15 @@ impl<'a> Call<'a> {
             trouble: Trouble::default(),
             text: Vec::new(),
         };
-        done.exit = process::run(&command, job.cancel, &mut |line| {
-            done.take(line, &mut *job.observer);
+        done.exit = self.holder.run(command, job.cancel, &mut |line| {
+            if let Some(line) = line {
+                done.take(line, &mut *job.observer);
+            }
+            true
         })?;
+        if done.exit.code == Some(0) && COMPLETE.contains(&self.operation) {
+            self.holder.left_nothing();
+        }
         if let Some(log) = &self.settings.ssh_log {
             for line in log.take()? {
                 done.take(Line::Err(line), &mut *job.observer);

@@ -4,6 +4,7 @@ mod archive;
 mod call;
 mod exclude;
 pub mod exits;
+mod locks;
 mod maintain;
 mod messages;
 mod settings;
@@ -20,7 +21,8 @@ use jiff::Timestamp;
 
 use super::exit_table::ProviderOperation;
 use super::{
-    Backup, Contents, Forgotten, Job, LastSnapshot, OTHER_REPOSITORY, Provider, Selection, Snapshot,
+    Backup, Contents, Forgotten, Job, LastSnapshot, OTHER_REPOSITORY, Provider, Selection,
+    Snapshot, Unlocked,
 };
 use crate::base::outcome::Failure;
 use crate::base::paths::InstancePaths;
@@ -178,11 +180,16 @@ impl Provider for Borg {
             .id)
     }
 
+    fn unlock(&self, job: &mut Job<'_>) -> Result<Unlocked, Failure> {
+        self.remove_stale_locks(job)
+    }
+
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
         let list = self.list(&archive::glob(&self.owner), job)?;
         let ours = list.archives.into_iter().filter_map(|listed| {
             let meaning = archive::meaning(&self.owner, &listed.name)?;
             Some(Snapshot {
+                original: None,
                 paths: listed.paths(),
                 time: meaning.time,
                 complete: meaning.complete,

@@ -1,27 +1,32 @@
 //! Settings of all calls of borg: program, environment, repository.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, File};
-use std::io::{ErrorKind, Read};
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::base::outcome::Failure;
-use crate::base::paths::{InstancePaths, write_atomically};
+use crate::base::paths::InstancePaths;
 use crate::plan::{Plan, borg_location};
-use crate::provider::{credentials, ssh};
+use crate::provider::holder::Holder;
+use crate::provider::{self, credentials, ssh};
 
 /// Set by the user for one run to accept that a repository was moved.
 const MOVED: &str = "BORG_RELOCATED_REPO_ACCESS_IS_OK";
+
+/// Names the holder of borg's locks; differs for each [`Holder`].
+pub const HOST_ID: &str = "BORG_HOST_ID";
 
 /// Settings that all calls have in common.
 #[derive(Debug)]
 pub struct Settings {
     pub program: PathBuf,
     pub environment: Vec<(String, OsString)>,
+    pub holder: Holder,
+    /// Directory with a cache for each repository.
+    pub caches: PathBuf,
     /// The directory of the repository, if it is on this machine.
     pub local: Option<PathBuf>,
     /// Log of ssh, if ssh is used.
@@ -55,7 +60,7 @@ impl Settings {
 
         // It says how a passphrase is found, and more than one way has a winner.
         let mut environment = credentials::variables(plan, credentials)?;
-        environment.retain(|(name, _)| !name.contains("PASSPHRASE"));
+        environment.retain(|(name, _)| !name.contains("PASSPHRASE") && name != HOST_ID);
         let moved = environment.iter().find(|(name, _)| name == MOVED);
         let moved = moved.map_or_else(|| "no".into(), |(_, value)| value.clone());
         let mut set = |name: &str, value: OsString| {
@@ -71,7 +76,6 @@ impl Settings {
         set("TZ", "UTC".into());
         set("BORG_BASE_DIR", (&directories.cache).into());
         set("BORG_SECURITY_DIR", (&security).into());
-        set("BORG_HOST_ID", host_id(&state)?.into());
         set("BORG_EXIT_CODES", "modern".into());
         set("BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK", "no".into());
         set(MOVED, moved);
@@ -89,6 +93,8 @@ impl Settings {
             ssh_log = Some(log);
         }
         Ok(Self {
+            holder: provider::holder(plan, credentials, directories)?,
+            caches: directories.cache.join(".cache/borg"),
             program: plan.provider.program.clone(),
             environment,
             local: repository
@@ -103,32 +109,6 @@ impl Settings {
     }
 }
 
-/// borg breaks a lock only if it knows that its owner was on this machine and is gone.
-/// Its own id for that is made of the host name, which need not be unique, and of a
-/// network address, which a unit without network does not see, and so is another one
-/// each time.
-fn host_id(state: &Path) -> Result<String> {
-    let file = state.join("host-id");
-    match fs::read_to_string(&file) {
-        Ok(id) => return Ok(id),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", file.display()));
-        }
-    }
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
-        .context("cannot read /dev/urandom")?;
-    let mut id = String::from("backupservice-");
-    for byte in bytes {
-        let _ = write!(id, "{byte:02x}");
-    }
-    write_atomically(&file, id.as_bytes())
-        .with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(id)
-}
-
 fn private_directory(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
@@ -139,6 +119,8 @@ fn private_directory(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::base::paths::Host;
 

@@ -11,13 +11,21 @@ use super::retry_limit::RetryLimit;
 use super::settings::Settings;
 use crate::base::outcome::Failure;
 use crate::base::problem::Problem;
-use crate::base::process::{self, Command, Exit, Line};
+use crate::base::process::{Command, Exit, Line};
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 use crate::provider::trouble::{self, Trouble};
 use crate::provider::{Contents, Job};
 
 /// Number of last lines on standard error to keep.
 const REMEMBERED: usize = 20;
+
+/// Calls that succeed only if nobody else has a lock of any kind.
+const EXCLUSIVE: &[ProviderOperation] = &[
+    ProviderOperation::Mark,
+    ProviderOperation::Forget,
+    ProviderOperation::Prune,
+    ProviderOperation::Check,
+];
 
 /// A call to be made.
 pub struct Call<'a> {
@@ -95,7 +103,7 @@ impl<'a> Call<'a> {
             arguments: self.arguments,
             environment: self.settings.environment.clone(),
             directory: None,
-            input: Vec::new(),
+            ..Command::default()
         };
         let mut done = Done {
             settings: self.settings,
@@ -117,7 +125,8 @@ impl<'a> Call<'a> {
             listed: Listed::default(),
         };
         let mut gave_up = None;
-        done.exit = process::run_while(&command, job.cancel, &mut |line| {
+        let holder = &self.settings.holder;
+        done.exit = holder.run(command, job.cancel, &mut |line| {
             if let Some(line) = line {
                 done.take(line, &mut *job.observer);
             }
@@ -137,6 +146,9 @@ impl<'a> Call<'a> {
             // How it ends when we end it says nothing.
             done.exit.code = None;
             done.fatal = Some(reason);
+        }
+        if done.exit.code == Some(0) && EXCLUSIVE.contains(&self.operation) {
+            holder.left_nothing();
         }
         Ok(done)
     }

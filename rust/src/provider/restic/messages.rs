@@ -178,6 +178,8 @@ pub fn freed(text: &[u8]) -> Option<u64> {
 #[derive(Debug, Deserialize)]
 struct Listed {
     id: String,
+    #[serde(default)]
+    original: Option<String>,
     time: Timestamp,
     #[serde(default)]
     paths: Vec<std::path::PathBuf>,
@@ -194,6 +196,7 @@ pub fn snapshots(json: &[u8], incomplete_tag: &str) -> serde_json::Result<Vec<Sn
         .into_iter()
         .map(|listed| Snapshot {
             id: listed.id,
+            original: listed.original,
             time: listed.time,
             complete: !listed
                 .tags

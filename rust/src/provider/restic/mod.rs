@@ -3,6 +3,7 @@
 mod call;
 mod exclude;
 pub mod exits;
+mod locks;
 mod messages;
 mod retry_limit;
 mod settings;
@@ -14,8 +15,11 @@ use anyhow::Context;
 
 use super::exit_table::ProviderOperation;
 use super::retention;
-use super::{Backup, Contents, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot};
+use super::{
+    Backup, Contents, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot, Unlocked,
+};
 use crate::base::outcome::Failure;
+use crate::base::paths::InstancePaths;
 use crate::plan::{Plan, Retention};
 use call::Call;
 use settings::Settings;
@@ -39,9 +43,13 @@ impl Restic {
     ///
     /// # Errors
     /// A credential cannot be read.
-    pub fn new(plan: &Plan, credentials: &Path, cache: &Path) -> Result<Self, Failure> {
+    pub fn new(
+        plan: &Plan,
+        credentials: &Path,
+        directories: &InstancePaths,
+    ) -> Result<Self, Failure> {
         Ok(Self {
-            settings: Settings::new(plan, credentials, cache)?,
+            settings: Settings::new(plan, credentials, directories)?,
             tag: format!("instance:{}", plan.instance),
             host: plan.host.clone(),
         })
@@ -98,13 +106,8 @@ impl Provider for Restic {
         Ok(done.changed.unwrap_or_else(|| snapshot.to_owned()))
     }
 
-    fn unlock(&self, job: &mut Job<'_>) -> Result<bool, Failure> {
-        // Never --remove-all: plain `unlock` leaves the lock of whoever may be alive.
-        Call::new(&self.settings, ProviderOperation::Unlock)
-            .arguments(["unlock"])
-            .run(job)?
-            .check()
-            .map(|_| true)
+    fn unlock(&self, job: &mut Job<'_>) -> Result<Unlocked, Failure> {
+        self.remove_stale_locks(job)
     }
 
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {

@@ -7,8 +7,10 @@ use anyhow::Context;
 
 use super::retry_limit::STUCK;
 use crate::base::outcome::Failure;
+use crate::base::paths::InstancePaths;
 use crate::plan::Plan;
-use crate::provider::{credentials, ssh};
+use crate::provider::holder::Holder;
+use crate::provider::{self, credentials, ssh};
 
 /// Progress messages a second.
 const UPDATES_PER_SECOND: &str = "2";
@@ -20,6 +22,7 @@ pub struct Settings {
     pub environment: Vec<(String, OsString)>,
     /// Before the subcommand.
     pub options: Vec<OsString>,
+    pub holder: Holder,
     /// Log of ssh, if ssh is used.
     pub ssh_log: Option<ssh::Log>,
     /// The password's file on the host, for messages.
@@ -31,7 +34,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn new(plan: &Plan, credentials: &Path, cache: &Path) -> Result<Self, Failure> {
+    pub fn new(
+        plan: &Plan,
+        credentials: &Path,
+        directories: &InstancePaths,
+    ) -> Result<Self, Failure> {
+        let cache = &directories.cache;
         let mut environment = credentials::variables(plan, credentials)?;
         let mut set = |name: &str, value: OsString| {
             environment.retain(|(given, _)| given != name);
@@ -63,6 +71,7 @@ impl Settings {
             ssh_log = Some(log);
         }
         Ok(Self {
+            holder: provider::holder(plan, credentials, directories)?,
             ssh_log,
             program: plan.provider.program.clone(),
             environment,
@@ -79,6 +88,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::base::paths::Host;
 
     fn plan(repository: &str) -> Plan {
         let mut plan = crate::plan::fixture::good();
@@ -89,8 +99,8 @@ mod tests {
     fn settings(repository: &str, environment: &str) -> Settings {
         let credentials = tempfile::tempdir().unwrap();
         fs::write(credentials.path().join("environment"), environment).unwrap();
-        let cache = credentials.path().join("cache");
-        Settings::new(&plan(repository), credentials.path(), &cache).unwrap()
+        let directories = Host::new(credentials.path()).instance("myservice");
+        Settings::new(&plan(repository), credentials.path(), &directories).unwrap()
     }
 
     fn value<'a>(settings: &'a Settings, name: &str) -> Vec<&'a str> {

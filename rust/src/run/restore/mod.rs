@@ -20,6 +20,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
 use crate::report::Report;
 use crate::run::invocation::Invocation;
+use crate::run::locked::unlocking;
 use crate::run::observer::observed;
 use crate::run::{guards, locks, recover, unverified};
 use crate::steps::journal::{Intent, Journal, Operation};
@@ -128,7 +129,9 @@ impl RestoreWork<'_> {
         wanted: &place::Wanted,
     ) -> Result<Snapshot, Failure> {
         let cancel = self.invocation.cancel;
-        let mut snapshots = observed(&mut self.report, cancel, |job| provider.snapshots(job))?;
+        let mut snapshots = unlocking(provider, &mut self.report, cancel, |job| {
+            provider.snapshots(job)
+        })?;
         unverified::apply(&self.invocation.directories, &mut snapshots)?;
         let snapshot = select::choose(
             &snapshots,
@@ -168,7 +171,7 @@ impl RestoreWork<'_> {
         for path in wanted.paths.iter().chain(&wanted.dumps) {
             cancel.check("restore")?;
             let (directory, restored) = place::below(target, path)?;
-            observed(&mut self.report, cancel, |job| {
+            unlocking(provider, &mut self.report, cancel, |job| {
                 provider.restore(snapshot, path, &directory, job)
             })?;
             self.done.restored.push(restored);

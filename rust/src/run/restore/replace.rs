@@ -5,7 +5,7 @@ use crate::base::outcome::Failure;
 use crate::base::owners::Owners;
 use crate::plan::Stream;
 use crate::provider::{Provider, Snapshot};
-use crate::run::observer::observed;
+use crate::run::locked::unlocking;
 use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::journal::{Action, Journal};
 use crate::steps::{quiesce, streams};
@@ -62,7 +62,7 @@ impl RestoreWork<'_> {
         for item in incoming {
             invocation.cancel.check("restore")?;
             item.make(journal)?;
-            observed(&mut self.report, invocation.cancel, |job| {
+            unlocking(provider, &mut self.report, invocation.cancel, |job| {
                 provider.restore(snapshot, &item.stored, &item.directory, job)
             })?;
             item.check()?;
@@ -151,7 +151,7 @@ impl RestoreWork<'_> {
                 place::empty_private(&directory)?;
                 made = true;
             }
-            observed(&mut self.report, self.invocation.cancel, |job| {
+            unlocking(provider, &mut self.report, self.invocation.cancel, |job| {
                 provider.restore(snapshot, &staging.join(name), &directory, job)
             })?;
         }

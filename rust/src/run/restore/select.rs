@@ -70,6 +70,7 @@ mod tests {
 
     fn snapshot(id: &str, complete: bool) -> Snapshot {
         Snapshot {
+            original: None,
             id: id.to_owned(),
             time: jiff::Timestamp::UNIX_EPOCH,
             complete,

@@ -12,7 +12,7 @@ use backupservice::base::outcome::{Failure, FailureKind};
 use backupservice::base::problem::Problem;
 use backupservice::plan::Retention;
 use backupservice::provider::{
-    Backup, Contents, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot,
+    Backup, Contents, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot, Unlocked,
 };
 use jiff::Timestamp;
 use rustix::process::{getegid, geteuid};
@@ -132,9 +132,12 @@ impl Provider for FakeProvider {
         Ok(format!("{snapshot}-marked"))
     }
 
-    fn unlock(&self, _: &mut Job<'_>) -> Result<bool, Failure> {
+    fn unlock(&self, _: &mut Job<'_>) -> Result<Unlocked, Failure> {
         self.log.happens("unlock");
-        Ok(self.script.borrow().unlocks)
+        Ok(Unlocked {
+            removed: self.script.borrow().unlocks,
+            left: Vec::new(),
+        })
     }
 
     fn snapshots(&self, _: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
@@ -146,6 +149,7 @@ impl Provider for FakeProvider {
             return Ok(Vec::new());
         }
         Ok(vec![Snapshot {
+            original: None,
             id: "abc".to_owned(),
             time: self.script.borrow().saved.unwrap_or(Timestamp::UNIX_EPOCH),
             complete: true,

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,9 +124,6 @@ pub fn borg(machine: &Machine) -> Command {
         .env("BORG_PASSPHRASE", "secret")
         .env("BORG_BASE_DIR", machine.directories().cache)
         .env("BORG_SECURITY_DIR", state.join("security"));
-    if let Ok(id) = std::fs::read_to_string(state.join("host-id")) {
-        command.env("BORG_HOST_ID", id);
-    }
     command
 }
 
@@ -145,6 +143,20 @@ pub fn snapshots(machine: &Machine) -> Vec<Snapshot> {
 
 pub fn back_up_source(machine: &Machine) -> Result<String, Failure> {
     back_up(machine, &[machine.source()]).map(|backup| backup.saved.snapshot)
+}
+
+/// The next backup is killed when it has locked the repository.
+pub fn next_backup_dies(machine: &mut Machine) {
+    let program = machine.path("provider/program");
+    if !program.exists() {
+        std::fs::create_dir(machine.path("provider")).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/common/dying.sh");
+        symlink(script, &program).unwrap();
+        let real = machine.parsed_plan().provider.program;
+        symlink(real, machine.path("provider/real")).unwrap();
+        machine.plan["provider"]["program"] = program.to_str().unwrap().into();
+    }
+    File::create(machine.path("provider/dies")).unwrap();
 }
 
 /// So many bytes that no other file has.

@@ -28,6 +28,7 @@ const CHECK: &str =
 const REPAIR: &str = "look for a failing disk or memory, then copy the repository, and run `borg check --repair` on it as the user backupservice";
 const PASSWORD: &str = "put the password of this repository into {passwordFile}, or set repository.passwordFile to a file that has it";
 const REPLACED: &str = "find out who replaced the repository; if it was you, remove {security}";
+const LOCK_REMEDY: &str = "wait for that process; if it is gone for good, remove its lock as the user backupservice: `ls -l` of lock.exclusive shows it, and `borg break-lock` removes it";
 const FREE: &str =
     "free space where the repository or the cache is, or restore elsewhere with --target";
 
@@ -63,7 +64,7 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::Code(50), FAILED, "there is no password", PASSWORD),
     row(&[], Sign::Code(51), FAILED, "the password could not be read", PASSWORD),
     row(&[], Sign::Code(52), FAILED, "the password does not open the repository", PASSWORD),
-    row(&[], Sign::Code(73), LOCKED, "the repository or the cache is locked by another process", "wait for the other process; the lock of one that is gone is removed by the next run of the instance whose it was"),
+    row(&[], Sign::Code(73), LOCKED, "the repository or the cache is locked by another process", LOCK_REMEDY),
     // Space.
     row(&[], Sign::Code(14), FAILED, "there is no space left", FREE),
     row(&[], Sign::Code(20), FAILED, "the repository's quota is used up", "keep fewer snapshots, or ask for more space"),

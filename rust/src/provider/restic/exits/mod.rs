@@ -31,7 +31,14 @@ pub const TABLE: &[Row] = &[
         Sign::Code(11),
         LOCKED,
         "the repository is locked by another process",
-        "wait for the other process; if there is none any more, the next maintenance removes its lock: `backupservice maintain NAME`",
+        "wait for that process; if it is gone for good, remove its lock as the user backupservice: `restic list locks` and `restic cat lock ID` show it, `restic unlock` removes it on its own host, and anywhere once it is 30 minutes old",
+    ),
+    row(
+        &[],
+        Sign::Says("invalid lock file"),
+        FAILED,
+        "the repository has a lock that cannot be read",
+        "check that nobody works on the repository, and delete the damaged file in its directory locks/",
     ),
     row(
         &[],

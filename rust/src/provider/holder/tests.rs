@@ -1,0 +1,124 @@
+use super::*;
+
+fn holder(root: &Path) -> Holder {
+    Holder::new(root.to_owned(), "app", "here")
+}
+
+fn shell(script: &str) -> Command {
+    Command {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+        environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        ..Command::default()
+    }
+}
+
+/// Runs a script that prints its process id.
+fn run(holder: &Holder, script: &str) -> u32 {
+    let mut pid = None;
+    let command = shell(&format!("echo $$; {script}"));
+    let mut goes_on = |line: Option<Line>| {
+        if let Some(Line::Out(text)) = line {
+            pid = String::from_utf8(text).unwrap().parse().ok();
+        }
+        true
+    };
+    holder.run(command, &Cancel::never(), &mut goes_on).unwrap();
+    pid.unwrap()
+}
+
+fn files(root: &Path) -> usize {
+    fs::read_dir(root).unwrap().count()
+}
+
+fn holding(holder: &Holder, pid: u32, time: Timestamp) -> Holding {
+    holder.holding(&node_name(), pid, time).unwrap()
+}
+
+#[test]
+fn what_ended_well_leaves_no_note() {
+    let root = tempfile::tempdir().unwrap();
+    let first = holder(root.path());
+    assert_eq!(
+        files(root.path()),
+        0,
+        "nothing is noted before it is needed"
+    );
+    run(&first, "exit 0");
+    assert_eq!(files(root.path()), 2);
+    drop(first);
+    assert_eq!(files(root.path()), 0);
+}
+
+#[test]
+fn a_process_holds_the_note_and_reads_nothing_from_it() {
+    let root = tempfile::tempdir().unwrap();
+    let holder = holder(root.path());
+    let own = holder.own().unwrap().file.with_extension("lock");
+    run(
+        &holder,
+        &format!(
+            "read x && exit 1; test /proc/self/fd/0 -ef {}",
+            own.display()
+        ),
+    );
+    drop(holder);
+    assert_eq!(files(root.path()), 0, "it was so");
+}
+
+#[test]
+fn a_killed_process_is_known_until_it_is_proved_that_it_left_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let first = holder(root.path());
+    let other = Holder::new(root.path().to_owned(), "other", "here");
+    let before = Timestamp::now();
+    // It is noted while it runs.
+    let pid = run(
+        &first,
+        &format!(
+            "until grep -q '\"pid\":'$$, {}/*.json; do :; done; kill -KILL $$",
+            root.path().display()
+        ),
+    );
+    let after = Timestamp::now();
+    let note = first.own().unwrap().note.clone();
+    let started = note.processes[0].started;
+    assert!(before <= started && note.processes[0].ended.unwrap() <= after);
+    assert_eq!(holding(&first, pid, started), Holding::Gone);
+    for (pid, time) in [(pid, before), (pid, after), (pid + 1, started)] {
+        assert_eq!(holding(&first, pid, time), Holding::Unknown);
+    }
+    let elsewhere = first.holding("elsewhere", pid, started);
+    assert_eq!(elsewhere.unwrap(), Holding::Unknown);
+    assert_eq!(holding(&other, pid, started), Holding::Alive);
+    assert!(other.gone().unwrap().is_empty());
+
+    drop(first);
+    assert_eq!(holding(&other, pid, started), Holding::Gone);
+    assert_eq!(other.gone().unwrap().len(), 1);
+    assert_ne!(other.owner().unwrap(), note.owner);
+
+    let next = holder(root.path());
+    assert_eq!(next.owner().unwrap(), note.owner);
+    run(&next, "exit 0");
+    assert_eq!(holding(&next, pid, started), Holding::Gone);
+    next.left_nothing();
+    assert_eq!(holding(&next, pid, started), Holding::Unknown);
+    drop((next, other));
+    assert_eq!(files(root.path()), 0);
+}
+
+#[test]
+fn a_note_that_cannot_be_read_proves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    for text in [
+        "{",
+        r#"{"version":2,"instance":"app","owner":"x","processes":[]}"#,
+    ] {
+        fs::write(root.path().join("0123.json"), text).unwrap();
+        let next = holder(root.path());
+        assert_ne!(next.owner().unwrap(), "x");
+        assert!(next.gone().unwrap().is_empty());
+        assert_eq!(holding(&next, 1, Timestamp::now()), Holding::Unknown);
+    }
+}
