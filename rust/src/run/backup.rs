@@ -202,6 +202,11 @@ fn work(
         paths.push(staging.clone());
     }
     invocation.cancel.check("backup")?;
+    // Who has no snapshot yet may be the one that has to create the repository.
+    let looking = match before.identity {
+        None => Some(locks::creation(plan, Mode::Shared, invocation, report)?),
+        Some(_) => None,
+    };
     enter("backup", report, journal)?;
     let selection = Selection {
         paths: &paths,
@@ -210,7 +215,7 @@ fn work(
         one_file_system: plan.one_file_system,
         last: before.identity.as_ref().map(|identity| &identity.last),
     };
-    let mut backup = match snapshot(plan, &selection, invocation, report, provider) {
+    let mut backup = match snapshot(plan, &selection, looking, invocation, report, provider) {
         Err(failure) if failure.kind == FailureKind::NoRepository => {
             return Err(before.identity.as_ref().map_or(failure, identity::gone));
         }
@@ -246,6 +251,7 @@ fn work(
 fn snapshot(
     plan: &Plan,
     selection: &Selection<'_>,
+    looking: Option<Lock>,
     invocation: &Invocation<'_>,
     report: &mut Report,
     provider: &dyn Provider,
@@ -260,8 +266,9 @@ fn snapshot(
         Err(failure) if failure.kind == FailureKind::NoRepository && selection.last.is_none() => {}
         result => return result,
     }
+    drop(looking);
     invocation.cancel.check("init")?;
-    let alone = locks::creation(plan, invocation, report)?;
+    let alone = locks::creation(plan, Mode::Exclusive, invocation, report)?;
     report.phase("init");
     // Whoever had the lock before may have made it.
     match observed(report, cancel, |job| provider.snapshots(job)) {

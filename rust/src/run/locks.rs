@@ -37,21 +37,21 @@ pub fn repository(
     wait(others, invocation, report, || lock::try_file(&file, mode))
 }
 
-/// Takes the lock for creating the repository: two instances that do so at once leave a
-/// repository whose parts do not belong together.
+/// Takes the lock for creating the repository, exclusive, or for looking whether there is
+/// one, shared: two instances that create it at once leave a repository whose parts do not
+/// belong together, and who looks meanwhile finds a part of one.
 ///
 /// # Errors
 /// The unit is to stop, or the lock file cannot be opened.
 pub fn creation(
     plan: &Plan,
+    mode: Mode,
     invocation: &Invocation<'_>,
     report: &mut Report,
 ) -> Result<Lock, Failure> {
     let file = lock_of_repository("creation", plan, invocation)?;
     let others = "another instance to create the repository";
-    wait(others, invocation, report, || {
-        lock::try_file(&file, Mode::Exclusive)
-    })
+    wait(others, invocation, report, || lock::try_file(&file, mode))
 }
 
 /// Takes one of `backupservice.maxConcurrent` slots. Take it after the repository's lock:

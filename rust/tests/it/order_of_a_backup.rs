@@ -141,6 +141,41 @@ fn a_repository_that_is_missing_again_after_its_creation_is_a_failure() {
 }
 
 #[test]
+fn nobody_looks_for_a_repository_while_another_instance_creates_it() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().backups = [Err(FailureKind::NoRepository)].into();
+    machine.script.borrow_mut().no_repository = true;
+    machine.back_up();
+    let directories = machine.directories();
+    fs::remove_file(directories.repository_identity()).unwrap();
+    let mut locks = fs::read_dir(&directories.locks)
+        .unwrap()
+        .map(Result::unwrap);
+    let creation = locks
+        .find(|lock| lock.file_name().to_str().unwrap().starts_with("creation-"))
+        .unwrap();
+
+    let creating = lock::try_file(&creation.path(), Mode::Exclusive)
+        .unwrap()
+        .unwrap();
+    let other = Machine::when_waiting(directories.run_state(), || drop(creating));
+    let record = machine.back_up().record;
+    other.join().unwrap();
+    assert_eq!(record.outcome, Outcome::Success);
+    let phases: Vec<_> = record
+        .phases
+        .iter()
+        .map(|phase| phase.name.as_str())
+        .collect();
+    let waiting = phases.iter().position(|phase| *phase == "waiting").unwrap();
+    assert_eq!(
+        phases[waiting - 1..=waiting + 1],
+        ["dump", "waiting", "backup"],
+        "{phases:?}"
+    );
+}
+
+#[test]
 fn an_incomplete_snapshot_is_marked_before_hooks_hear_of_it() {
     let machine = Machine::new();
     let problem = Problem::new("some of it could not be read", "make it readable");
