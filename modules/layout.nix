@@ -89,6 +89,9 @@ rec {
   # Records of which instances keep which units stopped, below /run.
   stoppedUnits = "backupservice/.stopped";
 
+  # Which waiting runs are to wait no longer. The D-Bus service writes it, besides root.
+  demandDirectory = "/run/backupservice/.demands";
+
   # Locks shared by instances, below /run. No instance's name starts with a dot.
   locks = "backupservice/.locks";
 
@@ -172,7 +175,13 @@ rec {
 
   secretName =
     { repository, ... }:
-    utils.escapeSystemdPath (if repository.path != null then repository.path else repository.pathFile);
+    utils.escapeSystemdPath (
+      if repository.path != null then
+        repository.path
+      else
+        # Without either, the instance is refused.
+        lib.defaultTo "none" repository.pathFile
+    );
 
   # Credentials by name, each with its file.
   credentials =

@@ -253,6 +253,13 @@
         machine.wait_until_succeeds("grep -q 'MiB of' /run/typescript")
         table = machine.succeed("backupservice status")
         assert "backup " in table and " %" in table, table
+        # Whoever merely joined a run leaves it alone when interrupted.
+        machine.succeed("systemd-run --unit=joined --property=StandardOutput=file:/run/joined backupservice run my-app")
+        machine.wait_until_succeeds("grep -q 'backing up' /run/joined")
+        machine.succeed("systemctl kill --signal=INT joined")
+        wait_for_state("joined.service", "failed")
+        assert machine.get_unit_property("joined.service", "ExecMainStatus") == "130"
+        assert machine.get_unit_property(unit, "ActiveState") == "activating"
         machine.succeed("systemd-run --unit=cancel --property=StandardOutput=file:/run/cancelled backupservice cancel my-app")
         let_go_to_its_end(unit, "restic")
         wait_for_state("cancel.service", "inactive")

@@ -170,6 +170,7 @@ in
     with subtest("on schedule, it waits for power and for a network that costs nothing"):
         machine.succeed("systemctl start backupservice-laptop.timer")
         is_waiting_for("waiting for mains power (conditions.acPower) and a network")
+        machine.fail(inhibitors.replace("app", "laptop"))
         assert json.loads(machine.succeed("backupservice status laptop --json"))[0]["phase"] == "waiting"
         machine.succeed("touch /run/power")
         # It asks for both each time: when it asks once more, it has seen the power and waits.
@@ -185,6 +186,15 @@ in
         machine.succeed("rm /run/power; systemctl start backupservice-laptop.timer")
         is_waiting_for("waiting for mains power (conditions.acPower)")
         machine.succeed("systemctl stop backupservice-laptop.timer; backupservice run laptop")
-        assert run("laptop")["runId"] != second and run("laptop")["outcome"] == "success"
+        third = run("laptop")
+        assert third["runId"] != second and third["outcome"] == "success", third
+
+    with subtest("also if it is asked for over D-Bus"):
+        machine.succeed("systemctl start backupservice-laptop.timer")
+        is_waiting_for("waiting for mains power (conditions.acPower)")
+        start = "/org/backupservice1/instance/laptop org.backupservice1.Instance Start"
+        machine.succeed(f"systemctl stop backupservice-laptop.timer; busctl call org.backupservice1 {start}")
+        machine.wait_until_fails(f"grep -q {third['runId']} /var/lib/backupservice/laptop/last-run.json")
+        assert run("laptop")["outcome"] == "success"
   '';
 }

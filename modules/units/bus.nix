@@ -39,6 +39,7 @@ lib.mkIf (cfg.bus.enable && enabled != { }) {
             SupplementaryGroups = [ "backupservice" ];
             ExecStart = backupservice [ "bus" ];
             ProtectSystem = "strict";
+            ReadWritePaths = sandbox.optional [ layout.demandDirectory ];
             ProtectHome = true;
             PrivateUsers = true;
             # It needs no secret.

@@ -1,15 +1,23 @@
 # The backup itself: the executor and its provider.
 {
   lib,
+  cfg,
   layout,
   sandbox,
   executor,
   forInstances,
+  forMachine,
   backupservice,
   plan,
   ...
 }:
 {
+  systemd.tmpfiles.rules = forMachine [
+    "d ${layout.demandDirectory} 0755 ${
+      if cfg.bus.enable then "${layout.busUser} ${layout.busUser}" else "root root"
+    } - -"
+  ];
+
   systemd.services = forInstances (
     name: instance:
     let

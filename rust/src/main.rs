@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use backupservice::base::outcome::Failure;
+use backupservice::base::outcome::{self, Failure};
 use backupservice::base::problem::Problem;
 use backupservice::cli::commands;
 use backupservice::cli::{self, Cli, complete};
@@ -22,10 +22,18 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("{}", explain(&error));
-            let bad_plan = error.is::<Problems>();
-            ExitCode::from(if bad_plan { cli::BAD_PLAN } else { 1 })
+            ExitCode::from(exit_status(&error))
         }
     }
+}
+
+fn exit_status(error: &anyhow::Error) -> u8 {
+    if error.is::<Problems>() {
+        return cli::BAD_PLAN;
+    }
+    error.downcast_ref::<Failure>().map_or(1, |failure| {
+        outcome::exit_status(failure.outcome(), failure.is_transient())
+    })
 }
 
 /// Formats an error, with the remedy on a line of its own.

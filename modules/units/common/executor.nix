@@ -87,8 +87,14 @@ rec {
       BindReadOnlyPaths =
         sandbox.privateView.BindReadOnlyPaths
         ++ lib.optionals (!isLocal) sandbox.remoteView
-        # Whether a restore was interrupted.
-        ++ sandbox.optional ([ (layout.restoreDirectory name) ] ++ readOnly);
+        ++ sandbox.optional (
+          [
+            layout.demandDirectory
+            # Whether a restore was interrupted.
+            (layout.restoreDirectory name)
+          ]
+          ++ readOnly
+        );
       BindPaths = [
         (layout.stateDirectory name)
         (layout.runtimeDirectory name)

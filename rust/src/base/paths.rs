@@ -76,6 +76,11 @@ impl Host {
             state: self.root.join("var/lib/backupservice").join(name),
             runtime: self.root.join("run/backupservice").join(name),
             cache: self.root.join("var/cache/backupservice").join(name),
+            provider: self
+                .root
+                .join("var/lib/backupservice")
+                .join(name)
+                .join("provider"),
             locks: self.root.join("run/backupservice/.locks"),
             holders: self.root.join("var/lib/backupservice/.holders"),
         }
@@ -92,6 +97,8 @@ pub struct InstancePaths {
     pub runtime: PathBuf,
     /// Disposable: the provider's cache.
     pub cache: PathBuf,
+    /// Persistent state of the provider.
+    pub provider: PathBuf,
     /// Locks of resources that instances share. Instance names have no leading dot.
     pub locks: PathBuf,
     /// Persistent, of all instances: which of their processes may hold locks in repositories.
@@ -160,11 +167,12 @@ impl InstancePaths {
     }
 
     /// Directories of the provider of a restore. It has more rights than that
-    /// of a backup, and must not write through links in a cache that a backup has prepared.
+    /// of a backup, and must not write through links that a backup has prepared.
     #[must_use]
     pub fn for_restore(&self) -> Self {
         Self {
             cache: self.cache.with_file_name(".restores").join(self.name()),
+            provider: self.restores().join("provider"),
             ..self.clone()
         }
     }
@@ -183,12 +191,6 @@ impl InstancePaths {
     #[must_use]
     pub fn unverified(&self) -> PathBuf {
         self.state.join("unverified.json")
-    }
-
-    /// Persistent state of the provider, unlike its cache.
-    #[must_use]
-    pub fn provider_state(&self) -> PathBuf {
-        self.state.join("provider")
     }
 
     /// Directory of dumps, each named like its stream. It belongs to root, and the files to
@@ -235,10 +237,11 @@ impl InstancePaths {
         self.runtime.join("new-repository")
     }
 
-    /// Request to the waiting run not to wait for its conditions any longer.
+    /// Run id of the waiting run that is not to wait for its conditions any longer. The D-Bus
+    /// service can write it, but nothing else of the instance.
     #[must_use]
     pub fn demand(&self) -> PathBuf {
-        self.runtime.join("now")
+        self.runtime.with_file_name(".demands").join(self.name())
     }
 
     /// Result of `prepare`.

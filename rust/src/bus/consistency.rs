@@ -162,6 +162,7 @@ fn worries(machine: &FakeMachine) -> Vec<EventKind> {
 fn complete() -> MaintenanceResults {
     MaintenanceResults {
         check: Some(CheckResult::Sound),
+        data_read: Some(100),
         retention: Some(StepResult::Success),
         prune: Some(StepResult::Success),
         ..MaintenanceResults::default()

@@ -15,10 +15,11 @@ use super::refusal::Refusal;
 use super::usage::Usage;
 use super::view::{View, microseconds, text};
 use crate::base::cancel::Cancel;
-use crate::base::paths::Host;
+use crate::base::paths::{Host, write_atomically};
 use crate::base::unit_names::unit;
 use crate::client::{Client, Reader};
 use crate::provider::Snapshot;
+use crate::report;
 use crate::systemd::Systemd;
 use crate::systemd::client as systemd;
 use crate::systemd::timers::UnitStates;
@@ -47,14 +48,25 @@ impl InstanceObject {
     fn name_of(&self) -> String {
         self.view().name.clone()
     }
+
+    /// Lets a run that waits for its conditions go on.
+    fn hurry(&self, instance: &str) -> Result<(), Refusal> {
+        let directories = self.host.instance(instance);
+        let hurried = report::waiting(&directories).and_then(|waiting| match waiting {
+            Some(id) => Ok(write_atomically(&directories.demand(), id.as_bytes())?),
+            None => Ok(()),
+        });
+        hurried.map_err(|error| Refusal::Failed(text(format!("{error:#}"))))
+    }
 }
 
 // The getters return the types of the bus.
 #[allow(clippy::needless_pass_by_value)]
 #[interface(name = "org.backupservice1.Instance")]
 impl InstanceObject {
-    /// Starts a backup and returns at once; the signal Finished reports its end. Does nothing
-    /// if a backup is already running. polkit action: org.backupservice1.start.
+    /// Starts a backup and returns at once; the signal Finished reports its end. If one is
+    /// waiting for mains power or an unmetered network, it waits no longer; if one is already
+    /// running, nothing happens. polkit action: org.backupservice1.start.
     async fn start(
         &self,
         #[zbus(header)] header: Header<'_>,
@@ -69,6 +81,7 @@ impl InstanceObject {
             instance,
         };
         polkit::check(connection, &header, &request).await?;
+        self.hurry(instance)?;
         call_systemd(connection, "StartUnit", &unit(instance, "", "service")).await
     }
 

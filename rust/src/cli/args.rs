@@ -36,6 +36,20 @@ pub struct Logs {
     pub lines: Option<u32>,
 }
 
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Instance name, as in `backupservice.instances.<name>`
+    #[arg(value_parser = instance_name, add = ArgValueCompleter::new(complete::instances))]
+    pub name: String,
+    /// Read all stored data, instead of `maintenance.readData` percent
+    #[arg(long)]
+    pub read_all: bool,
+    /// Print the record as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each a switch of its own

@@ -10,6 +10,7 @@ use crate::base::paths::Host;
 use crate::cli::{self, Cli, Command, StatusArguments, check_plan, complete, manual, unit};
 use crate::client::terminal::Terminal;
 use crate::client::{Accepted, Client, Reader, logs, status};
+use crate::run::maintain::CheckRequest;
 use crate::run::restore::request;
 use crate::systemd::Systemd;
 use crate::systemd::timers::UnitStates;
@@ -38,10 +39,15 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         }),
         Command::Restore(args) => restore(&host, args),
         Command::Snapshots(args) => ask(&host, args.json, |client| client.snapshots(&args.name)),
-        Command::Maintain(args) => ask(&host, args.json, |client| {
-            client.maintain(&args.name, false)
+        Command::Maintain(args) => {
+            ask(&host, args.json, |client| client.maintain(&args.name, None))
+        }
+        Command::Check(args) => ask(&host, args.json, |client| {
+            let check = CheckRequest {
+                read_data: args.read_all.then_some(100),
+            };
+            client.maintain(&args.name, Some(&check))
         }),
-        Command::Check(args) => ask(&host, args.json, |client| client.maintain(&args.name, true)),
         Command::Cancel(args) => ask(&host, args.json, |client| client.cancel(&args.name)),
         Command::Logs(args) => logs::run(&host, &args.name, args.follow, args.lines).map(|()| 0),
         Command::CheckPlan(args) => check_plan::run(&args.files, args.policy()).map(|()| 0),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use args::{CheckPlan, Logs, Named, NotifyTest, Restore, Run, StatusArguments};
+pub use args::{Check, CheckPlan, Logs, Named, NotifyTest, Restore, Run, StatusArguments};
 pub use unit::UnitCommand;
 
 /// Exit status after a wrong command line (`EX_USAGE`).
@@ -102,14 +102,16 @@ Examples:
     /// Check the repository of one instance now
     ///
     /// Runs only the check of a maintenance: reads `maintenance.readData` percent of the
-    /// stored data and checks that the rest is present. Forgets no snapshots. Exit status:
+    /// stored data, or all of it, and checks that the rest is present. Forgets no snapshots.
+    /// Damage that was found once counts until a check of all data finds none. Exit status:
     /// 0 sound, 1 damaged or not checked, 75 transient failure (try again later),
     /// 130 cancelled.
     #[command(after_help = "\
 Examples:
   backupservice check nextcloud
+  backupservice check nextcloud --read-all   after a repair, or for peace of mind
   backupservice check nextcloud --json | jq .check")]
-    Check(Named),
+    Check(Check),
     /// Stop the running backup or maintenance of one instance
     ///
     /// Waits until the units stopped for the run have been started again.

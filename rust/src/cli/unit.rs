@@ -19,7 +19,7 @@ use crate::run::recover::{self, ServiceResult};
 use crate::run::restore::{self, request};
 use crate::run::{backup, maintain, prepare, secrets, snapshots};
 use crate::steps::journal::Operation;
-use crate::systemd::{Systemd, inhibitor};
+use crate::systemd::Systemd;
 use crate::watch::{self, desktop};
 
 /// The commands of units.
@@ -131,16 +131,13 @@ pub struct Hook {
 pub fn execute(host: &Host, command: &UnitCommand) -> anyhow::Result<u8> {
     match command {
         UnitCommand::Run(args) => with_plan(host, &args.plan, |plan, invocation| {
-            let _awake = inhibitor::inhibit(&format!("backup of {}", plan.instance));
             Ok(backup::run(plan, invocation).exit_status())
         }),
         UnitCommand::Restore(args) => with_plan(host, &args.plan, |plan, invocation| {
             let request = request::Request::take(&invocation.directories, &args.request)?;
-            let _awake = inhibitor::inhibit(&format!("restore of {}", plan.instance));
             Ok(restore::run(plan, &request, invocation).exit_status())
         }),
         UnitCommand::Maintain(args) => with_plan(host, &args.plan, |plan, invocation| {
-            let _awake = inhibitor::inhibit(&format!("maintenance of {}", plan.instance));
             Ok(maintain::run(plan, invocation).exit_status())
         }),
         UnitCommand::Snapshots(args) => with_plan(host, &args.plan, snapshots::run),

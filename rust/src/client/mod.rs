@@ -12,19 +12,23 @@ use std::fmt::Display;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::thread;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::base::cancel::Cancel;
-use crate::base::outcome::{Failure, exit_status};
+use crate::base::outcome::{Failure, FailureKind, exit_status};
 use crate::base::paths::{Host, InstancePaths, Readers, remove_if_there, write_for};
 use crate::base::problem::Problem;
+use crate::base::process::TICK;
 use crate::base::unit_names;
 use crate::plan::check_instance_name;
 use crate::provider::Snapshot;
 use crate::report;
+use crate::run::maintain::CheckRequest;
 use crate::run::restore::request::{Request, Restored};
 use crate::run::snapshots::Listing;
 use crate::systemd::units::{Activity, UnitError, UnitResult, Units};
@@ -79,16 +83,14 @@ impl Client<'_> {
         for request in &requests {
             leave(request, b"")?;
         }
-        let demand = directories.demand();
-        if report::running(&directories)?.is_some_and(|state| state.phase == "waiting") {
-            leave(&demand, b"")?;
+        if let Some(waiting) = report::waiting(&directories)? {
+            leave(&directories.demand(), waiting.as_bytes())?;
         }
         let started = self.start(&unit, &directories.run_state());
         // They are meant for this run, not for a later one.
         for request in &requests {
             remove_if_there(request).map_err(anyhow::Error::from)?;
         }
-        remove_if_there(&demand).map_err(anyhow::Error::from)?;
         let result = started?;
         let record = report::last_run(&directories)?;
         let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
@@ -104,22 +106,25 @@ impl Client<'_> {
         })
     }
 
-    /// Starts a maintenance, or only its check, and waits for its result. Returns the exit
-    /// status.
+    /// Starts a maintenance, or only the check that is asked for, and waits for its result.
+    /// Returns the exit status.
     ///
     /// # Errors
     /// There is no such instance, or systemd did not start it.
-    pub fn maintain(&mut self, name: &str, only_check: bool) -> Result<u8, Failure> {
+    pub fn maintain(&mut self, name: &str, check: Option<&CheckRequest>) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
         let unit = unit_names::service(name, unit_names::MAINTAIN);
         let before = report::last_maintenance(&directories)?.map(|record| record.run_id);
         let only = directories.check_only();
-        if only_check {
-            leave(&only, b"")?;
+        if let Some(check) = check {
+            leave(
+                &only,
+                &serde_json::to_vec(check).map_err(anyhow::Error::from)?,
+            )?;
         }
         let started = self.start(&unit, &directories.maintenance_state());
         // Valid for this maintenance only.
-        if only_check {
+        if check.is_some() {
             remove_if_there(&only).map_err(anyhow::Error::from)?;
         }
         let result = started?;
@@ -231,9 +236,15 @@ impl Client<'_> {
         ))
     }
 
-    /// Starts a unit and waits until it has finished, showing its progress to a person.
-    fn start(&self, unit: &str, state: &Path) -> Result<UnitResult, UnitError> {
+    /// Starts a unit and waits until it has finished, showing its progress to a person. A
+    /// cancel request stops the unit, unless it was running before.
+    fn start(&self, unit: &str, state: &Path) -> Result<UnitResult, Failure> {
+        // One that waits for its next attempt has no state, and is started at once.
+        let joined = state.exists() && self.units.activity(unit)? == Activity::Active;
         let work = || {
+            if joined {
+                return self.join(unit);
+            }
             let result = self.units.start_and_wait(unit, self.cancel)?;
             if result.job == "canceled" && !result.cancelled {
                 // Stopped by somebody else: the job ends before the unit does.
@@ -241,10 +252,36 @@ impl Client<'_> {
             }
             Ok(result)
         };
-        match self.reader {
-            Reader::Person => progress::show_while(state, work),
+        let result = match self.reader {
+            Reader::Person if joined => progress::show_while(state, None, work),
+            Reader::Person => progress::show_while(state, Some(Timestamp::now()), work),
             Reader::Program => work(),
+        }?;
+        if joined && result.cancelled {
+            let problem = Problem::new(
+                format!("{unit} was running before this command, and goes on"),
+                "stop it with `backupservice cancel`, or follow it with `backupservice logs --follow`",
+            );
+            return Err(Failure::of(FailureKind::Cancelled, problem));
         }
+        Ok(result)
+    }
+
+    /// Waits for the end of a unit, or for a cancel request.
+    fn join(&self, unit: &str) -> Result<UnitResult, UnitError> {
+        let mut result = UnitResult {
+            job: "done".to_owned(),
+            result: "success".to_owned(),
+            ..UnitResult::default()
+        };
+        while self.units.activity(unit)? != Activity::Inactive {
+            if self.cancel.requested() {
+                result.cancelled = true;
+                break;
+            }
+            thread::sleep(TICK);
+        }
+        Ok(result)
     }
 
     fn answer<T: Display + Serialize>(&mut self, record: &T) -> Result<(), Failure> {

@@ -18,16 +18,16 @@ const TICK: Duration = Duration::from_millis(200);
 /// Length of the bar.
 const STEPS: u64 = 1000;
 
-/// Executes `work`, while showing the progress in the state file on standard error.
-pub fn show_while<T>(file: &Path, work: impl FnOnce() -> T) -> T {
-    let began = Timestamp::now();
+/// Executes `work`, while showing the progress in the state file on standard error. That of
+/// a run which started before `since` is not shown: a killed one may have left it.
+pub fn show_while<T>(file: &Path, since: Option<Timestamp>, work: impl FnOnce() -> T) -> T {
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         let shower = scope.spawn(|| {
             let mut shower = Shower::new();
             while !ended.load(Ordering::SeqCst) {
-                // A state file left by a killed run is older.
-                if let Some(state) = read(file).filter(|state| state.started >= began) {
+                let is_meant = |state: &RunState| since.is_none_or(|since| state.started >= since);
+                if let Some(state) = read(file).filter(is_meant) {
                     shower.show(&state);
                 }
                 thread::park_timeout(TICK);

@@ -137,6 +137,12 @@ pub trait Provider {
     /// Not all of it was done.
     fn prune(&self, job: &mut Job<'_>) -> Result<Option<u64>, Failure>;
 
+    /// How much of the stored data [`Self::check`] reads if at least `read_data` percent are
+    /// asked for, in percent.
+    fn reads(&self, read_data: u8) -> u8 {
+        read_data.min(100)
+    }
+
     /// Checks the whole repository: that everything is there that the snapshots of all
     /// instances need, and of the stored data itself at least `read_data` percent.
     ///

@@ -48,6 +48,8 @@ pub struct MaintenanceResults {
     pub bytes_freed: Option<u64>,
     /// Result of the repository check; null if the check did not finish.
     pub check: Option<CheckResult>,
+    /// How much of the stored data a check that found no errors has read, in percent.
+    pub data_read: Option<u8>,
     /// Stale locks were removed from the repository.
     pub unlocked: bool,
     /// Whether old snapshots were forgotten; null if this was not tried.
@@ -100,7 +102,10 @@ impl LastResults {
         let time = record.finished;
         let done = &record.done;
         self.version = VERSION;
-        update(&mut self.check, done.check, time);
+        // One that reads a part may miss the damage that another has found.
+        if !self.is_damaged() || done.data_read == Some(100) {
+            update(&mut self.check, done.check, time);
+        }
         update(&mut self.retention, done.retention, time);
         update(&mut self.prune, done.prune, time);
         let complete = match record.outcome {
@@ -114,7 +119,7 @@ impl LastResults {
         }
     }
 
-    /// Whether the last check found damage.
+    /// Whether a check found damage, and none that read all data found none since.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         self.check
@@ -177,7 +182,14 @@ impl fmt::Display for MaintenanceRecord {
             write!(f, ", {} freed", size(freed))?;
         }
         match done.check {
-            Some(CheckResult::Sound) => f.write_str(", repository is sound")?,
+            Some(CheckResult::Sound) => {
+                f.write_str(", repository is sound")?;
+                match done.data_read {
+                    Some(100) => f.write_str(" (all data read)")?,
+                    Some(percent) => write!(f, " ({percent} % of the data read)")?,
+                    None => {}
+                }
+            }
             Some(CheckResult::Damaged) => f.write_str(", repository is damaged")?,
             None => {}
         }

@@ -23,7 +23,7 @@ use record::{Phase, Problem, Record, RunState, VERSION};
 pub use notify::doing;
 pub use state::{
     Records, correct_record, history, last_maintenance, last_results, last_run, last_success,
-    maintaining, running, write_maintenance, write_record,
+    maintaining, running, waiting, write_maintenance, write_record,
 };
 
 /// Minimum time between two updates of the progress in [`RunState`] and `systemctl status`.

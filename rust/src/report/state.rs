@@ -122,6 +122,15 @@ pub fn running(directories: &InstancePaths) -> Result<Option<RunState>> {
     read(&directories.run_state())
 }
 
+/// The id of the run that waits for its conditions or for others, if there is one.
+///
+/// # Errors
+/// See [`running`].
+pub fn waiting(directories: &InstancePaths) -> Result<Option<String>> {
+    let state = running(directories)?.filter(|state| state.phase == "waiting");
+    Ok(state.map(|state| state.run_id))
+}
+
 /// The record of the last finished maintenance, if there is one.
 ///
 /// # Errors

@@ -97,6 +97,8 @@ fn attempt(
     recover::leftovers(invocation, Operation::Backup, report)?;
     left.turn = Some(locks::repository(plan, Mode::Shared, invocation, report)?);
     let _slot = locks::slot(plan, invocation, report)?;
+    // Not while it waits, for mains power perhaps.
+    let _awake = (invocation.keep_awake)(&format!("backup of {}", plan.instance));
 
     report.phase("guard");
     guards::prepared(plan, &invocation.directories)?;

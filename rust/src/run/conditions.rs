@@ -7,7 +7,7 @@ use zbus::Connection;
 use zbus::wire::OwnedVariant;
 
 use crate::base::outcome::Failure;
-use crate::base::paths::remove_if_there;
+use crate::base::untrusted;
 use crate::plan::{Conditions, Plan};
 use crate::report::Report;
 use crate::run::invocation::Invocation;
@@ -15,6 +15,9 @@ use crate::run::locks;
 
 /// Interval at which unmet conditions are checked again.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// More than a run id has, in bytes.
+const LONGEST_ID: u64 = 64;
 
 /// Waits in phase `waiting` until the plan's conditions hold, or `run --now` asks for the
 /// backup.
@@ -32,8 +35,7 @@ pub fn wait(plan: &Plan, invocation: &Invocation<'_>, report: &mut Report) -> Re
     let demand = invocation.directories.demand();
     let mut looked = Instant::now();
     locks::wait(&what, invocation, report, || {
-        if demand.exists() {
-            remove_if_there(&demand)?;
+        if untrusted::read(&demand, LONGEST_ID).is_ok_and(|id| id == invocation.id.as_bytes()) {
             return Ok(Some(()));
         }
         if looked.elapsed() < EVERY {

@@ -9,6 +9,7 @@ use crate::base::outcome::Failure;
 use crate::base::paths::{Host, InstancePaths};
 use crate::plan::Plan;
 use crate::provider::{self, Provider};
+use crate::systemd::inhibitor::{self, Inhibitor};
 use crate::systemd::units::Units;
 
 /// Opens the provider of a plan; see [`provider::open`].
@@ -28,6 +29,8 @@ pub struct Invocation<'a> {
     pub cancel: &'a Cancel,
     /// Opens the provider.
     pub open: &'a Open<'a>,
+    /// Keeps the machine awake, for the reason given: see [`inhibitor::inhibit`].
+    pub keep_awake: fn(&str) -> Option<Inhibitor>,
 }
 
 impl<'a> Invocation<'a> {
@@ -55,6 +58,7 @@ impl<'a> Invocation<'a> {
             units,
             cancel,
             open: &provider::open,
+            keep_awake: inhibitor::inhibit,
         })
     }
 }

@@ -2,9 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::lock::Mode;
 use crate::base::outcome::{self, Failure, FailureKind, Outcome};
-use crate::base::paths::InstancePaths;
+use crate::base::paths::{InstancePaths, read_json};
 use crate::base::problem::Problem;
 use crate::plan::Plan;
 use crate::provider::{self, Job, Provider, Snapshot};
@@ -26,6 +28,14 @@ use crate::systemd::retries;
 
 /// How far in the future a snapshot may be dated: clocks of other machines differ a little.
 const PLAUSIBLE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Request for a maintenance that only checks the repository: `check-only`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckRequest {
+    /// How much of the stored data to read, in percent, if not as much as ever.
+    pub read_data: Option<u8>,
+}
 
 /// Result of a maintenance.
 #[derive(Debug)]
@@ -130,6 +140,7 @@ impl MaintenanceWork<'_> {
         self.report.phase("lock");
         let _alone = locks::repository(plan, Mode::Exclusive, invocation, &mut self.report)?;
         let _slot = locks::slot(plan, invocation, &mut self.report)?;
+        let _awake = (invocation.keep_awake)(&format!("maintenance of {}", plan.instance));
         let open = invocation.open;
         let provider = open(plan, &invocation.credentials, &invocation.directories)?;
         let provider = &*provider;
@@ -138,10 +149,10 @@ impl MaintenanceWork<'_> {
         let directories = &invocation.directories;
         unverified::settle(directories, provider, &mut self.report, invocation.cancel)?;
 
-        let cleared = if directories.check_only().exists() {
-            Ok(())
-        } else {
-            self.clear(provider)
+        let only_check: Option<CheckRequest> = read_json(&directories.check_only())?;
+        let cleared = match &only_check {
+            Some(_) => Ok(()),
+            None => self.clear(provider),
         };
         match &cleared {
             // What is damaged may be what it failed on.
@@ -151,7 +162,8 @@ impl MaintenanceWork<'_> {
             }
             Err(_) => return cleared,
         }
-        self.check(provider)?;
+        let read_data = only_check.and_then(|only| only.read_data);
+        self.check(provider, read_data.unwrap_or(plan.maintenance.read_data))?;
         cleared
     }
 
@@ -204,11 +216,13 @@ impl MaintenanceWork<'_> {
         Ok(())
     }
 
-    fn check(&mut self, provider: &dyn Provider) -> Result<(), Failure> {
-        let read_data = self.plan.maintenance.read_data;
+    fn check(&mut self, provider: &dyn Provider, read_data: u8) -> Result<(), Failure> {
         let checked = self.step("check", provider, |job| provider.check(read_data, job));
         self.done.check = match &checked {
-            Ok(()) => Some(CheckResult::Sound),
+            Ok(()) => {
+                self.done.data_read = Some(provider.reads(read_data));
+                Some(CheckResult::Sound)
+            }
             Err(failure) if failure.kind == FailureKind::Damaged => Some(CheckResult::Damaged),
             Err(_) => None,
         };

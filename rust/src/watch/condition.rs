@@ -33,7 +33,7 @@ pub enum ProblemKind {
     CleanupFailed,
     /// No successful backup in time.
     Overdue,
-    /// The last check of the repository found errors.
+    /// A check of the repository found errors, and none that read everything found none since.
     Damaged,
     /// The last maintenance, or a step of it, failed.
     MaintenanceFailed,
@@ -242,8 +242,10 @@ fn problems(observed: &Observation, state: &InstanceState) -> Vec<Finding> {
     }
     let maintain = service(name, MAINTAIN);
     if observed.results.is_damaged() {
-        let message = "the last check of the repository found damage".to_owned();
-        let remedy = format!("see `journalctl -xu {maintain}`");
+        let message = "a check of the repository found damage".to_owned();
+        let remedy = format!(
+            "see `journalctl -xu {maintain}`; once it is repaired, `backupservice check {name} --read-all` proves it"
+        );
         add(ProblemKind::Damaged, message, remedy);
     }
     if state.maintenance_failing {

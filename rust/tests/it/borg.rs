@@ -91,7 +91,7 @@ fn the_cache_may_be_deleted_and_what_borg_must_remember_is_not_in_it() {
     let failure = back_up_source(&machine).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Failed);
     let remedy = failure.problem.remedy.unwrap();
-    let security = machine.directories().provider_state().join("security");
+    let security = machine.directories().provider.join("security");
     assert!(remedy.contains(security.to_str().unwrap()), "{remedy}");
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::common::Machine;
+use crate::common::real::{self, Program};
 use backupservice::base::outcome::Outcome;
 use backupservice::run::recover::ServiceResult;
 use backupservice::run::restore::request::Request;
@@ -184,4 +185,20 @@ fn a_planted_journal_of_a_restore_moves_and_removes_nothing() {
         machine.back_up();
         assert_untouched(&victim);
     }
+}
+
+#[test]
+fn a_link_that_a_backup_has_left_in_the_state_of_borg_is_not_followed() {
+    let Some(machine) = real::machine(Program::Borg) else {
+        return;
+    };
+    assert_eq!(machine.back_up_for_real().record.outcome, Outcome::Success);
+    let victim = victim(&machine);
+    let security = machine.directories().provider.join("security");
+    fs::remove_dir_all(&security).unwrap();
+    symlink(&victim, security).unwrap();
+
+    let restored = machine.restore_for_real(&Request::whole("latest"));
+    assert_eq!(restored.outcome, Outcome::Success, "{:?}", restored.error);
+    assert_untouched(&victim);
 }

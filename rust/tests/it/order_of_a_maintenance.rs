@@ -25,7 +25,7 @@ fn it_forgets_then_frees_then_checks_and_records_what_it_did() {
     .assert_eq(&machine.happened());
     assert_eq!(ended.exit_status(), 0);
     expect!["guard lock forget prune check"].assert_eq(&phases(&ended));
-    expect!["maintenance of app: success, 1 snapshots forgotten, 2 kept, 4.0 KiB freed, repository is sound"]
+    expect!["maintenance of app: success, 1 snapshots forgotten, 2 kept, 4.0 KiB freed, repository is sound (all data read)"]
         .assert_eq(&ended.record.to_string());
     let directories = machine.directories();
     assert_eq!(
@@ -309,8 +309,11 @@ fn the_last_result_of_each_step_outlives_later_records() {
 fn a_check_alone_is_no_complete_maintenance() {
     let machine = Machine::new();
     let directories = machine.directories();
-    std::fs::write(directories.check_only(), "").unwrap();
-    assert_eq!(machine.maintain().exit_status(), 0);
+    std::fs::write(directories.check_only(), r#"{"readData":100}"#).unwrap();
+    let record = machine.maintain().record;
+    assert!(machine.happened().contains("check 100 %"));
+    expect!["maintenance of app: success, repository is sound (all data read)"]
+        .assert_eq(&record.to_string());
     let last = report::last_results(&directories).unwrap();
     assert_eq!((last.complete, last.prune), (None, None));
     assert!(last.check.is_some() && !last.is_damaged());

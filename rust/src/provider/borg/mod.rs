@@ -282,6 +282,10 @@ impl Provider for Borg {
         self.compact(job)
     }
 
+    fn reads(&self, _: u8) -> u8 {
+        100
+    }
+
     fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure> {
         self.check_all(read_data, job)
     }

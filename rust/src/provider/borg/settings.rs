@@ -47,8 +47,8 @@ impl Settings {
         credentials: &Path,
         directories: &InstancePaths,
     ) -> Result<Self, Failure> {
-        let state = directories.provider_state();
-        private_directory(&state)?;
+        let state = &directories.provider;
+        private_directory(state)?;
         let repository = match &plan.repository.path {
             Some(path) => path.clone(),
             None => credentials::repository(credentials)?,
@@ -87,7 +87,7 @@ impl Settings {
         set("BORG_PASSCOMMAND", format!("cat {file}").into());
         let mut ssh_log = None;
         if repository.starts_with("ssh:") {
-            let log = ssh::Log::below(&state)?;
+            let log = ssh::Log::below(state)?;
             let arguments = ssh::arguments(plan, credentials, &log)?;
             set("BORG_RSH", format!("ssh {arguments}").into());
             ssh_log = Some(log);

@@ -90,6 +90,7 @@ impl RestoreWork<'_> {
         self.report.phase("guard");
         guards::credentials(self.plan, &invocation.credentials)?;
         let _turn = locks::repository(self.plan, Mode::Shared, invocation, &mut self.report)?;
+        let _awake = (invocation.keep_awake)(&format!("restore of {}", self.plan.instance));
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
         let mut plan = self.plan.clone();
         if let Some(host) = &self.request.host {

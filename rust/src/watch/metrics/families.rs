@@ -192,7 +192,7 @@ pub(super) fn maintenance(page: &mut Page<'_>) {
     );
     page.family(
         "repository_sound",
-        "1 if the last repository check found no errors, 0 if it found damage.",
+        "0 from a check that found damage until one of all data found none, otherwise 1.",
         &|family, one| {
             if let Some(check) = one.observed.results.check {
                 family.flag(

@@ -9,6 +9,7 @@ use crate::watch::store;
 fn complete() -> MaintenanceResults {
     MaintenanceResults {
         check: Some(CheckResult::Sound),
+        data_read: Some(100),
         retention: Some(StepResult::Success),
         prune: Some(StepResult::Success),
         ..MaintenanceResults::default()
@@ -47,7 +48,14 @@ fn known_damage_is_forgotten_by_nothing_but_a_check_that_finds_none() {
         assert_eq!(machine.scan(0).1, [""; 0]);
         assert!(sound().contains("repository_sound{backup=\"cloud\"} 0"));
     }
-    machine.maintained_with(Outcome::Success, 2, complete());
+    let glance = MaintenanceResults {
+        data_read: Some(5),
+        ..complete()
+    };
+    machine.maintained_with(Outcome::Success, 2, glance);
+    assert_eq!(machine.scan(0).1, [""; 0]);
+    assert!(sound().contains("repository_sound{backup=\"cloud\"} 0"));
+    machine.maintained_with(Outcome::Success, 3, complete());
     assert_eq!(machine.scan(0).1, ["maintenance-recovered"]);
     assert!(sound().contains("repository_sound{backup=\"cloud\"} 1"));
 }

@@ -200,6 +200,7 @@ impl Machine {
             units: &self.units,
             cancel: &self.cancel,
             open,
+            keep_awake: |_| None,
         }
     }
 

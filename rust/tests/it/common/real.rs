@@ -115,7 +115,7 @@ pub fn restic(machine: &Machine) -> Command {
 
 /// borg as the provider would call it.
 pub fn borg(machine: &Machine) -> Command {
-    let state = machine.directories().provider_state();
+    let state = machine.directories().provider;
     let program: &Path = &machine.parsed_plan().provider.program;
     let mut command = Command::new(program);
     command
