@@ -81,10 +81,10 @@ impl Client<'_> {
         let requests = requests.into_iter().filter(|(wanted, _)| *wanted);
         let requests: Vec<_> = requests.map(|(_, file)| file).collect();
         for request in &requests {
-            leave(request, b"")?;
+            leave(Readers::All, request, b"")?;
         }
         if let Some(waiting) = report::waiting(&directories)? {
-            leave(&directories.demand(), waiting.as_bytes())?;
+            leave(Readers::All, &directories.demand(), waiting.as_bytes())?;
         }
         let started = self.start(&unit, &directories.run_state());
         // They are meant for this run, not for a later one.
@@ -118,6 +118,7 @@ impl Client<'_> {
         let only = directories.check_only();
         if let Some(check) = check {
             leave(
+                Readers::All,
                 &only,
                 &serde_json::to_vec(check).map_err(anyhow::Error::from)?,
             )?;
@@ -149,7 +150,7 @@ impl Client<'_> {
         let before: Option<Restored> = read(&directories.restore_result())?;
         let before = before.map(|restored| restored.run_id);
         let json = serde_json::to_vec(request).map_err(anyhow::Error::from)?;
-        leave(&file, &json)?;
+        leave(Readers::Owner, &file, &json)?;
         let started = self.start(&unit, &directories.restore_state());
         // A request that was not taken must not be carried out later.
         remove_if_there(&file).map_err(anyhow::Error::from)?;
@@ -345,12 +346,12 @@ fn request_id(name: &str, snapshot: &str) -> Result<String, Failure> {
     Ok(format!("{snapshot}-{random}"))
 }
 
-fn leave(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+fn leave(readers: Readers, path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let leaving = || format!("cannot write {}", path.display());
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).with_context(leaving)?;
     }
-    write_for(Readers::Owner, path, content).with_context(leaving)
+    write_for(readers, path, content).with_context(leaving)
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
