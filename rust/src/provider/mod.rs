@@ -268,7 +268,7 @@ pub struct Snapshot {
 
 /// The provider that the plan names, with `credentials` being the directory of the
 /// unit's credentials. What it keeps is in two of the instance's `directories`: the
-/// cache, which may be deleted, and [`InstancePaths::provider_state`], which may not. Who may
+/// cache, which may be deleted, and [`InstancePaths::provider`], which may not. Who may
 /// hold locks is in [`InstancePaths::holders`].
 ///
 /// # Errors
