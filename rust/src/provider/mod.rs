@@ -304,8 +304,13 @@ pub fn name(kind: ProviderKind) -> &'static str {
 
 /// The holder of the locks of this invocation.
 fn holder(plan: &Plan, credentials: &Path, directories: &InstancePaths) -> anyhow::Result<Holder> {
-    let directory = directories.holders.join(location::key(plan, credentials)?);
-    Ok(Holder::new(directory, &plan.instance, &plan.host))
+    let repository = location::key(plan, credentials)?;
+    Holder::new(
+        &directories.holders,
+        &repository,
+        &plan.instance,
+        &plan.host,
+    )
 }
 
 /// Most output of a program that is kept, in bytes. What is cut off cannot be read as what it

@@ -15,6 +15,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::base::cancel::Cancel;
+use crate::base::directory;
 use crate::base::lock::{self, Lock, Mode};
 use crate::base::paths::{read_json, remove_if_there, write_atomically};
 use crate::base::process::{self, Command, Exit, Line};
@@ -78,6 +80,8 @@ pub enum Holding {
 #[derive(Debug)]
 pub struct Holder {
     directory: PathBuf,
+    /// Keeps [`Self::directory`] what it was, if that leads through this descriptor.
+    anchor: Arc<OwnedFd>,
     instance: String,
     /// Name of the host in [`Note::owner`], for people.
     host: String,
@@ -92,14 +96,30 @@ struct Own {
 }
 
 impl Holder {
-    /// For an invocation of `instance`, with the notes about one repository in `directory`.
-    pub fn new(directory: PathBuf, instance: &str, host: &str) -> Self {
-        Self {
-            directory,
+    /// For an invocation of `instance`, with the notes about one repository below `notes`, in
+    /// the directory `repository`. A backup can put a link in its place, and a restore has
+    /// more rights: none is followed.
+    ///
+    /// # Errors
+    /// The directory cannot be created or opened, or is a link.
+    pub fn new(notes: &Path, repository: &str, instance: &str, host: &str) -> Result<Self> {
+        let directory = notes.join(repository);
+        let open = || -> std::io::Result<OwnedFd> {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&directory)?;
+            directory::open(&fs::canonicalize(notes)?.join(repository))
+        };
+        let anchor = open().with_context(|| format!("cannot open {}", directory.display()))?;
+        let number = anchor.as_raw_fd().to_string();
+        Ok(Self {
+            directory: Path::new("/proc/self/fd").join(number),
+            anchor: Arc::new(anchor),
             instance: instance.to_owned(),
             host: host.to_owned(),
             own: RefCell::default(),
-        }
+        })
     }
 
     /// Runs a program that may lock the repository; see [`process::run_while`].
@@ -166,6 +186,7 @@ impl Holder {
             if let Some(own) = Own::take(file)? {
                 gone.push(Self {
                     directory: self.directory.clone(),
+                    anchor: self.anchor.clone(),
                     instance: own.note.instance.clone(),
                     host: self.host.clone(),
                     own: RefCell::new(Some(own)),
@@ -209,11 +230,6 @@ impl Holder {
 
     fn own(&self) -> Result<RefMut<'_, Own>> {
         if self.own.borrow().is_none() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&self.directory)
-                .with_context(|| format!("cannot create {}", self.directory.display()))?;
             let own = match self.adopt()? {
                 Some(own) => own,
                 None => self.create()?,

@@ -1,7 +1,7 @@
 use super::*;
 
 fn holder(root: &Path) -> Holder {
-    Holder::new(root.to_owned(), "app", "here")
+    Holder::new(root, "repository", "app", "here").unwrap()
 }
 
 fn shell(script: &str) -> Command {
@@ -28,7 +28,7 @@ fn run(holder: &Holder, script: &str) -> u32 {
 }
 
 fn files(root: &Path) -> usize {
-    fs::read_dir(root).unwrap().count()
+    fs::read_dir(root.join("repository")).unwrap().count()
 }
 
 fn holding(holder: &Holder, pid: u32, time: Timestamp) -> Holding {
@@ -55,6 +55,10 @@ fn a_process_holds_the_note_and_reads_nothing_from_it() {
     let root = tempfile::tempdir().unwrap();
     let holder = holder(root.path());
     let own = holder.own().unwrap().file.with_extension("lock");
+    let own = root
+        .path()
+        .join("repository")
+        .join(own.file_name().unwrap());
     run(
         &holder,
         &format!(
@@ -70,14 +74,14 @@ fn a_process_holds_the_note_and_reads_nothing_from_it() {
 fn a_killed_process_is_known_until_it_is_proved_that_it_left_nothing() {
     let root = tempfile::tempdir().unwrap();
     let first = holder(root.path());
-    let other = Holder::new(root.path().to_owned(), "other", "here");
+    let other = Holder::new(root.path(), "repository", "other", "here").unwrap();
     let before = Timestamp::now();
     // It is noted while it runs.
     let pid = run(
         &first,
         &format!(
             "until grep -q '\"pid\":'$$, {}/*.json; do :; done; kill -KILL $$",
-            root.path().display()
+            root.path().join("repository").display()
         ),
     );
     let after = Timestamp::now();
@@ -115,10 +119,31 @@ fn a_note_that_cannot_be_read_proves_nothing() {
         "{",
         r#"{"version":2,"instance":"app","owner":"x","processes":[]}"#,
     ] {
-        fs::write(root.path().join("0123.json"), text).unwrap();
+        fs::create_dir_all(root.path().join("repository")).unwrap();
+        fs::write(root.path().join("repository/0123.json"), text).unwrap();
         let next = holder(root.path());
         assert_ne!(next.owner().unwrap(), "x");
         assert!(next.gone().unwrap().is_empty());
         assert_eq!(holding(&next, 1, Timestamp::now()), Holding::Unknown);
     }
+}
+
+#[test]
+fn a_link_in_the_place_of_the_notes_is_not_followed() {
+    let root = tempfile::tempdir().unwrap();
+    let (notes, victim) = (root.path().join("notes"), root.path().join("victim"));
+    fs::create_dir(&notes).unwrap();
+    fs::create_dir(&victim).unwrap();
+    std::os::unix::fs::symlink(&victim, notes.join("repository")).unwrap();
+    Holder::new(&notes, "repository", "app", "here").unwrap_err();
+
+    // Nor is one that takes its place later.
+    fs::remove_file(notes.join("repository")).unwrap();
+    let holder = holder(&notes);
+    fs::rename(notes.join("repository"), notes.join("moved")).unwrap();
+    std::os::unix::fs::symlink(&victim, notes.join("repository")).unwrap();
+    run(&holder, "exit 1");
+    drop(holder);
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(notes.join("moved")).unwrap().count(), 2);
 }
