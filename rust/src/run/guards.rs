@@ -58,7 +58,7 @@ pub fn credentials(plan: &Plan, directory: &Path) -> Result<(), Failure> {
         }
         let remedy = if credential == "password" && plan.repository.password_generated {
             format!(
-                "if the repository exists, put the password that you kept into {}; otherwise `systemctl status '{}'` tells why none was generated",
+                "if the repository exists, put the password that you kept into {}; otherwise `systemctl status '{}'` shows why none was generated",
                 on_host.display(),
                 unit_names::secrets(on_host)
             )
