@@ -20,6 +20,8 @@ use crate::provider::{Job, Observer};
 /// is left to another attempt.
 const LOCK_WAIT: &str = "10";
 const NOT_A_REPOSITORY: i32 = 15;
+/// How the names of borg's locks begin (borg 1.4, `locking.py`).
+const LOCKS: &[u8] = b"lock.";
 const WRONG_PASSWORD: i32 = 52;
 /// Number of last messages to keep.
 const REMEMBERED: usize = 20;
@@ -133,7 +135,7 @@ impl<'a> Call<'a> {
         }
         if done.exit.code == Some(NOT_A_REPOSITORY)
             && let Some(local) = &done.settings.local
-            && is_empty(local)
+            && holds_nothing(local)
         {
             done.errors.push_front(EMPTY_DIRECTORY.to_owned());
         }
@@ -280,6 +282,31 @@ impl Done<'_> {
     }
 }
 
-fn is_empty(directory: &Path) -> bool {
-    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+/// Whether nothing but locks is in `directory`: borg locks before it looks, and another instance
+/// may look as well.
+fn holds_nothing(directory: &Path) -> bool {
+    std::fs::read_dir(directory)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
+        .is_ok_and(|names: Vec<OsString>| {
+            names
+                .iter()
+                .all(|name| name.as_encoded_bytes().starts_with(LOCKS))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_in_which_another_borg_looks_still_holds_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(holds_nothing(directory.path()));
+        std::fs::create_dir(directory.path().join("lock.exclusive")).unwrap();
+        std::fs::write(directory.path().join("lock.roster"), "{}").unwrap();
+        assert!(holds_nothing(directory.path()));
+        std::fs::write(directory.path().join("data"), "").unwrap();
+        assert!(!holds_nothing(directory.path()));
+        assert!(!holds_nothing(&directory.path().join("missing")));
+    }
 }
