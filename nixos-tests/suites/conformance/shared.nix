@@ -38,9 +38,10 @@ in
 
 
     def everything():
-        # The run of `unreachable` goes on meanwhile, and may end at any time. What only looks
-        # into a repository notes its process nonetheless: it may leave a lock.
-        others = [f"backupservice/{name}" for name in ["unreachable", ".events", ".holders"]]
+        # The run of `unreachable` goes on meanwhile, and may end at any time. What a provider
+        # learns from a look into the repository it keeps.
+        others = ["unreachable", ".events", ".holders", ".restores/*/provider"]
+        others = [f"backupservice/{name}" for name in others]
         return {app_id(), *digest("/var/lib", without=others).splitlines()}
 
 
