@@ -12,7 +12,10 @@
 
       services.postgresql = {
         enable = true;
-        ensureDatabases = [ "wiki" ];
+        ensureDatabases = [
+          "places"
+          "wiki"
+        ];
         ensureUsers = [
           {
             name = "wiki";
@@ -39,11 +42,25 @@
         };
         repository.path = "/srv/backup/wiki";
       };
+
+      backupservice.instances.places = {
+        enable = true;
+        user = "wiki";
+        sourceDirectories = [ "/var/lib/wiki" ];
+        streams.database = contracts.streams.postgresql {
+          database = "places";
+          user = "postgres";
+          inherit (config.services.postgresql) package;
+          excludeData = [ "one_time_key" ];
+          searchPath = "public, pg_catalog";
+        };
+        repository.path = "/srv/backup/places";
+      };
     };
 
   testScript = ''
-    def query(sql, user="wiki"):
-        return machine.succeed(f"su -s /bin/sh {user} -c \"psql -qAtX wiki -c \\\"{sql}\\\"\"").strip()
+    def query(sql, user="wiki", database="wiki"):
+        return machine.succeed(f"su -s /bin/sh {user} -c \"psql -qAtX {database} -c \\\"{sql}\\\"\"").strip()
 
 
     def state():
@@ -89,6 +106,23 @@
         machine.succeed("su -s /bin/sh postgres -c 'dropdb wiki && createdb --owner wiki wiki'")
         machine.succeed("backupservice restore wiki")
         assert saved == state()
+
+    with subtest("functions find what they name without a schema, and some rows are not saved"):
+        def places(sql):
+            return query(sql, user="postgres", database="places")
+
+        places("CREATE EXTENSION cube")
+        places("CREATE FUNCTION is_near(x float8) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT cube_dim(cube(x)) = 1'")
+        places("CREATE TABLE place (x float8 CHECK (is_near(x))); INSERT INTO place VALUES (1), (2)")
+        places("CREATE TABLE one_time_key (x int); INSERT INTO one_time_key VALUES (1)")
+        text = "concat('set_config(', quote_literal('search_path'), ', ', quote_literal('''), ',')"
+        places(f"CREATE TABLE note AS SELECT {text} AS text")
+        machine.succeed("systemctl start backupservice-places.service")
+        places("TRUNCATE place; DROP EXTENSION cube CASCADE; INSERT INTO one_time_key VALUES (2)")
+        machine.succeed("backupservice restore places")
+        assert places("SELECT sum(x) FROM place") == "3"
+        assert places(f"SELECT text = {text} FROM note") == "t"
+        assert places("SELECT count(*) FROM one_time_key") == "0"
 
     with subtest("a dump that fails leaves no snapshot"):
         snapshots = machine.succeed("backupservice snapshots wiki --json")

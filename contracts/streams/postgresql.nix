@@ -16,6 +16,11 @@
   port ? 5432,
   # Must not be older than the server.
   package ? pkgs.postgresql,
+  # Tables whose rows are not saved, as patterns of pg_dump.
+  excludeData ? [ ],
+  # Schemas in which a load looks for what the database's functions name without one. null:
+  # none, so that such a function fails, if an index needs it.
+  searchPath ? null,
 }:
 let
   inherit (lib) escapeShellArg getExe';
@@ -34,7 +39,9 @@ in
 
   dump = ''
     ${connection}
-    ${getExe' package "pg_dump"} --no-password --format=custom --compress=0
+    ${getExe' package "pg_dump"} --no-password --format=custom --compress=0${
+      lib.concatMapStrings (table: " --exclude-table-data=${escapeShellArg table}") excludeData
+    }
   '';
 
   # One transaction: a failed load leaves the database as it was. pg_restore writes
@@ -44,7 +51,11 @@ in
     ${connection}
     {
       cat ${./empty-database.sql}
-      ${getExe' package "pg_restore"} --single-transaction --clean --if-exists --file=-
+      ${getExe' package "pg_restore"} --single-transaction --clean --if-exists --file=-${
+        # The first one, before any data.
+        lib.optionalString (searchPath != null)
+          " | LC_ALL=C ${getExe' pkgs.gnused "sed"} ${escapeShellArg "0,/set_config('search_path', '',/s//set_config('search_path', '${searchPath}',/"}"
+      }
     } | ${getExe' package "psql"} --no-password --no-psqlrc --quiet --output=/dev/null \
       --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --set=SHOW_CONTEXT=never
   '';

@@ -2,10 +2,12 @@
 #
 # `machines`: evaluations with all services of the catalogue enabled and backed up, the
 # first with SQLite. `endToEnd`: whether a test backs up and restores the real program.
+# `isStandIn`: whether the service's own module is one of the tests.
 {
   lib,
   machines,
   endToEnd,
+  isStandIn,
 }:
 let
   catalogue = ../../modules/services;
@@ -38,7 +40,7 @@ let
   fileOf =
     name:
     let
-      option = lib.findFirst (option: option != null) null (
+      option = lib.findFirst lib.isOption null (
         lib.mapAttrsToList (_: machine: machine.options.services.${name}.backup or null) machines
       );
       family = catalogue + "/${lib.head (lib.splitString "-" name)}.nix";
@@ -110,10 +112,18 @@ let
       unitName = unit: code (lib.removeSuffix ".service" unit);
       stops = units: lib.optional (units != [ ]) "stops ${cell (map unitName units)}";
       runs = map (hook: "runs ${code hook}");
-      consistency =
-        stops first.quiesce
-        ++ runs first.hooks.beforeBackup
-        ++ lib.optional (first.streams != { }) "dumps ${lib.concatStringsSep " or " (dumps contracts)}";
+      isStill = contract: stops contract.quiesce ++ runs contract.hooks.beforeBackup;
+      ways =
+        if lib.length (lib.unique (map isStill contracts)) == 1 then
+          [ (isStill first ++ dumpsOf contracts) ]
+        else
+          map (contract: isStill contract ++ dumpsOf [ contract ]) contracts;
+      dumpsOf =
+        contracts:
+        lib.optional (
+          (lib.head contracts).streams != { }
+        ) "dumps ${lib.concatStringsSep " or " (dumps contracts)}";
+      consistency = lib.filter (way: way != "") (map (lib.concatStringsSep "; ") ways);
       restore =
         (if isServer then [ "stops what uses it" ] else stops first.restore)
         ++ lib.optional (first.streams != { }) "loads the dump"
@@ -123,9 +133,14 @@ let
     "| ${code name} | ${
       cell (map code (lib.filter (path: !isVersion path) first.sourceDirectories))
     } | ${
-      if consistency == [ ] then "copies while it runs" else lib.concatStringsSep "; " consistency
+      if consistency == [ ] then "copies while it runs" else lib.concatStringsSep ", or " consistency
     } | ${lib.concatStringsSep "; " restore} | ${if isRegistered name then "yes" else "by hand"} | ${
-      if endToEnd name then "end to end" else "evaluated"
+      if endToEnd name then
+        "end to end"
+      else if isStandIn name then
+        "stand-in"
+      else
+        "evaluated"
     } |";
 
   section =
@@ -195,13 +210,15 @@ in
 
     <!-- Generated from modules/services by `make render`. Do not edit. -->
 
-    Each of these has a read-only option `services.<name>.backup`, its contract.
+    Each of these has a read-only option, its contract: `services.<name>.backup`, unless its
+    section names another.
     `backupservice.autoBind` backs up all that are enabled, but those that are bound by
     hand: see [Configure a backup](../how-to/configure-a-backup.md). Directories are the
     defaults; contracts take them from the service's own options.
 
     A contract is tested by evaluation: with NixOS's modules of August 2024, its paths, users
-    and units are those of the service's own units. End to end, a test backs the real program
+    and units are those of the service's own units. Of a service that is newer, a stand-in
+    takes the place of its module. End to end, a test backs the real program
     up while it is written to, destroys its data, restores it, and reads it back.
 
     | Service | Directories | A backup | A restore | `autoBind` | Tested |

@@ -17,7 +17,9 @@ let
   server =
     { name, ... }:
     {
-      options.backup = common.backupOption "redis.servers.${name}" (contract name cfg.servers.${name});
+      options.backup = common.backupOption "services.redis.servers.${name}" (
+        contract name cfg.servers.${name}
+      );
     };
 
   contract =

@@ -11,6 +11,8 @@ let
     import ./common/every-service.nix { inherit lib pkgs; }
   );
 
+  newer = import ./common/newer-services.nix { inherit lib; };
+
   # Both machines' contracts, each with the machine that it is on.
   all = lib.concatLists (
     lib.mapAttrsToList (
@@ -219,15 +221,36 @@ in
         machine = evaluate [
           {
             services = {
+              authelia.instances.main = {
+                enable = true;
+                secrets.manual = true;
+                settings = {
+                  authentication_backend.file.path = "/srv/authelia/users.yml";
+                  storage.local.path = "/var/lib/authelia-main/db.sqlite3";
+                };
+              };
               bazarr.enable = true;
               deluge.enable = true;
               deluge.dataDir = "/srv/deluge";
               forgejo.enable = true;
               forgejo.repositoryRoot = "/srv/repositories";
+              freshrss.enable = true;
+              freshrss.authType = "none";
+              freshrss.baseUrl = "https://rss.example.org";
+              freshrss.dataDir = "/srv/freshrss/";
+              gitlab.enable = true;
+              gitlab.statePath = "/srv/gitlab";
+              gitlab.extraConfig.shared.path = "/srv/objects";
               grafana.enable = true;
               grafana.settings.database.path = "/srv/grafana/g.db";
               jellyfin.enable = true;
               jellyfin.configDir = "/srv/jellyfin";
+              matrix-synapse.enable = true;
+              matrix-synapse.settings = {
+                server_name = "example.org";
+                media_store_path = "/srv/media";
+                signing_key_path = "/run/secrets/signing-key";
+              };
               navidrome.enable = true;
               navidrome.settings.DataFolder = "/srv/navidrome/";
               paperless.enable = true;
@@ -258,11 +281,20 @@ in
       in
       lib.mapAttrs (_: contract: contract.sourceDirectories) machine.backupservice.contracts;
     expected = {
+      authelia-main = [
+        "/var/lib/authelia-main"
+        "/srv/authelia/users.yml"
+      ];
       bazarr = [ "/var/lib/bazarr" ];
       deluge = [ "/srv/deluge/.config/deluge" ];
       forgejo = [
         "/var/lib/forgejo"
         "/srv/repositories"
+      ];
+      freshrss = [ "/srv/freshrss" ];
+      gitlab = [
+        "/srv/gitlab"
+        "/srv/objects"
       ];
       grafana = [
         "/var/lib/grafana"
@@ -275,6 +307,10 @@ in
       lldap = [
         "/var/lib/private/lldap"
         "/srv/lldap"
+      ];
+      matrix-synapse = [
+        "/var/lib/matrix-synapse"
+        "/srv/media"
       ];
       navidrome = [ "/srv/navidrome" ];
       paperless = [
@@ -345,6 +381,176 @@ in
     };
   };
 
+  "Jellyseerr's settings are where its release has them" = {
+    expr =
+      let
+        probeOf =
+          module:
+          let
+            machine = evaluate [ module ];
+          in
+          lib.mapAttrs (_: contract: contract.probe) machine.backupservice.contracts;
+        # 26.05 to unstable, with a `system.stateVersion` before.
+        renamed = {
+          imports = [ newer.seerr ];
+          services.jellyseerr.enable = true;
+          services.seerr.configDir = "/var/lib/jellyseerr/config";
+          systemd.services.seerr.serviceConfig.StateDirectory = lib.mkForce "jellyseerr";
+        };
+      in
+      {
+        first = probeOf { services.jellyseerr.enable = true; };
+        later = probeOf {
+          options.services.jellyseerr.configDir = lib.mkOption {
+            default = "/var/lib/jellyseerr/config";
+          };
+          config.services.jellyseerr.enable = true;
+        };
+        renamed = probeOf renamed;
+        alias = (evaluate [ renamed ]).services.jellyseerr.backup.sourceDirectories;
+      };
+    expected = {
+      first.jellyseerr = "test -s \"$BACKUP_COPY\"/var/lib/private/jellyseerr/settings.json\n";
+      later.jellyseerr = "test -s \"$BACKUP_COPY\"/var/lib/private/jellyseerr/config/settings.json\n";
+      renamed.seerr = "test -s \"$BACKUP_COPY\"/var/lib/private/jellyseerr/config/settings.json\n";
+      alias = [ "/var/lib/private/jellyseerr" ];
+    };
+  };
+
+  "Authelia's database is found in its settings" = {
+    expr =
+      let
+        streamOf =
+          storage:
+          (evaluate [
+            {
+              services.postgresql.enable = true;
+              services.mysql = {
+                enable = true;
+                package = pkgs.mariadb;
+              };
+              services.authelia.instances.main = {
+                enable = true;
+                secrets.manual = true;
+                settings = lib.optionalAttrs (storage != null) { inherit storage; };
+              };
+            }
+          ]).services.authelia.instances.main.backup.streams.database;
+        account = {
+          database = "sso";
+          username = "sso";
+        };
+        isDumped = part: storage: lib.hasInfix part (streamOf storage).dump;
+      in
+      {
+        port = isDumped "PGHOST=/run/postgresql PGPORT=5432\n" {
+          postgres = account // {
+            address = "tcp://127.0.0.1:5432";
+          };
+        };
+        socket = isDumped "PGDATABASE=sso\n" {
+          postgres = account // {
+            address = "unix:///run/postgresql";
+          };
+        };
+        old = isDumped "PGDATABASE=sso\n" {
+          postgres = account // {
+            host = "localhost";
+            port = 5432;
+          };
+        };
+        mysql = isDumped "--databases sso" {
+          mysql = account // {
+            address = "unix:///run/mysqld/mysqld.sock";
+          };
+        };
+        elsewhere =
+          isRefused
+            (streamOf {
+              postgres = account // {
+                address = "tcp://db.example.org:5432";
+              };
+            }).dump;
+        otherPort =
+          isRefused
+            (streamOf {
+              postgres = account // {
+                address = "tcp://[::1]:5433";
+              };
+            }).dump;
+        unknown = isRefused (streamOf null).dump;
+      };
+    expected = {
+      port = true;
+      socket = true;
+      old = true;
+      mysql = true;
+      elsewhere = true;
+      otherPort = true;
+      unknown = true;
+    };
+  };
+
+  "Keycloak's database is found, also the one that its module names" = {
+    expr =
+      let
+        dumpOf =
+          database:
+          (evaluate [
+            {
+              services.postgresql.enable = true;
+              services.keycloak = {
+                enable = true;
+                settings.hostname = "login.example.org";
+                database = {
+                  passwordFile = "/run/secrets/keycloak";
+                  name = "other";
+                }
+                // database;
+              };
+            }
+          ]).services.keycloak.backup.streams.database.dump;
+      in
+      {
+        created = lib.hasInfix "PGDATABASE=keycloak\n" (dumpOf { });
+        own = lib.hasInfix "PGDATABASE=other\n" (dumpOf {
+          createLocally = false;
+        });
+        socket = lib.hasInfix "PGDATABASE=other\n" (dumpOf {
+          host = "/run/postgresql";
+        });
+      };
+    expected = {
+      created = true;
+      own = true;
+      socket = true;
+    };
+  };
+
+  "what a restore of a database needs is in its stream" = {
+    expr =
+      let
+        inherit (machines.servers.backupservice) instances;
+      in
+      {
+        # Who may replace the extensions.
+        users = map (name: instances.${name}.streams.database.user) [
+          "gitlab"
+          "immich"
+        ];
+        path = lib.hasInfix "public, pg_catalog" instances.immich.streams.database.load;
+        oneTimeKeys = lib.hasInfix "--exclude-table-data=e2e_one_time_keys_json" instances.matrix-synapse.streams.database.dump;
+      };
+    expected = {
+      users = [
+        "postgres"
+        "postgres"
+      ];
+      path = true;
+      oneTimeKeys = true;
+    };
+  };
+
   "a release without a service's module evaluates" = {
     expr =
       let
@@ -353,14 +559,19 @@ in
             disabledModules = [
               "services/databases/lldap.nix"
               "services/misc/bazarr.nix"
+              "services/misc/gitlab.nix"
+              "services/misc/jellyseerr.nix"
               "services/misc/open-webui.nix"
               "services/misc/readarr.nix"
               "services/monitoring/uptime-kuma.nix"
+              "services/security/authelia.nix"
               "services/torrent/transmission.nix"
               "services/web-apps/audiobookshelf.nix"
               "services/web-apps/firefly-iii.nix"
+              "services/web-apps/freshrss.nix"
               "services/web-apps/grocy.nix"
               "services/web-apps/hledger-web.nix"
+              "services/web-apps/keycloak.nix"
               "services/web-apps/mealie.nix"
               "services/web-apps/miniflux.nix"
             ];

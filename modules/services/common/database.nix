@@ -52,7 +52,8 @@ rec {
     };
 
   # `user` is the service's system user, `role` its name in the database,
-  # `hasPassword` whether the service itself logs in with a password.
+  # `hasPassword` whether the service itself logs in with a password, `hasExtensions`
+  # whether the database has extensions that only the administrator may replace.
   postgresql =
     {
       option,
@@ -63,6 +64,9 @@ rec {
       host,
       port ? 5432,
       hasPassword,
+      hasExtensions ? false,
+      # More arguments of contracts.streams.postgresql.
+      settings ? { },
     }:
     let
       server = config.services.postgresql;
@@ -71,16 +75,16 @@ rec {
         server.enable
         && port == server.settings.port
         && (isLoopback host || host == "" || host == "/run/postgresql");
-      package = lib.optionalAttrs server.enable { inherit (server) package; };
+      more = settings // lib.optionalAttrs server.enable { inherit (server) package; };
     in
     stream (
-      if isSocket && role == user && !hasPassword then
+      if isSocket && role == user && !hasPassword && !hasExtensions then
         contracts.streams.postgresql (
           {
             inherit database port;
             host = if host == "" then "/run/postgresql" else host;
           }
-          // package
+          // more
         )
       else if isServedHere then
         contracts.streams.postgresql (
@@ -88,7 +92,7 @@ rec {
             inherit database port;
             user = server.superUser;
           }
-          // package
+          // more
         )
       else
         refuseUnreachable {

@@ -22,15 +22,16 @@ let
       "yes"
     ];
 
+  # `option` is the path of the service's options.
   backupOption =
-    name: contract:
+    option: contract:
     mkOption {
       type = contracts.backup;
       readOnly = true;
       default = contract;
-      defaultText = lib.literalMD "computed from the other options of `services.${name}`";
+      defaultText = lib.literalMD "computed from the other options of `${option}`";
       description = ''
-        Backup contract of `services.${name}`, for use in `backupservice.instances`. The
+        Backup contract of `${option}`, for use in `backupservice.instances`. The
         catalogue of services says what it contains.
       '';
     };
@@ -46,17 +47,24 @@ in
       # Attributes of a contract, or a lib.mkMerge of them. The names of hooks and
       # streams must not depend on config.systemd, which contains their units.
       contract,
-      enable ? config.services.${name}.enable or false,
+      # Where the service's options are.
+      path ? [
+        "services"
+        name
+      ],
+      enable ? lib.attrByPath (path ++ [ "enable" ]) false config,
       register ? true,
       # Rules for systemd-tmpfiles.
       rules ? [ ],
     }:
     {
-      options.services.${name}.backup = backupOption name contract;
+      options = lib.setAttrByPath path {
+        backup = backupOption (lib.concatStringsSep "." path) contract;
+      };
 
       config = {
         backupservice.contracts = lib.mkIf (register && enable) {
-          ${name} = config.services.${name}.backup;
+          ${name} = (lib.getAttrFromPath path config).backup;
         };
         systemd.tmpfiles.rules = lib.mkIf enable rules;
       };
@@ -118,6 +126,16 @@ in
     streams = lib.mapAttrs (_: path: contracts.streams.sqlite { inherit path; }) databases;
     excludePatterns = lib.concatMap contracts.streams.sqliteFiles (lib.attrValues databases);
   };
+
+  # Whether a path that an option names is state. What lies there comes from the
+  # configuration, or is a secret that is kept elsewhere.
+  isState =
+    value:
+    !lib.any (outer: lib.hasPrefix "${outer}/" (toString value)) [
+      "/etc"
+      "/nix/store"
+      "/run"
+    ];
 
   # The paths that are in none of the others.
   outermost =

@@ -4,6 +4,7 @@ let
   pkgs = import ../stand-in { inherit lib; };
 
   tests = ../..;
+  newer = import ../../eval/common/newer-services.nix { inherit lib; };
   sources = lib.mapAttrsToList (name: _: builtins.readFile (tests + "/${name}")) (
     lib.filterAttrs (name: _: lib.hasSuffix ".nix" name) (builtins.readDir tests)
   );
@@ -17,6 +18,7 @@ import ../../../docs/reference/services.nix {
       option = lib.replaceStrings [ "redis-" ] [ "redis.servers." ] name;
     in
     lib.any (lib.hasInfix "services.${option}.backup") sources;
+  isStandIn = name: newer ? ${name};
   machines = lib.mapAttrs (
     name: services:
     import <nixpkgs/nixos/lib/eval-config.nix> {

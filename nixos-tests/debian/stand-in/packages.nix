@@ -191,6 +191,20 @@ plain
   redis = package "redis" { version = "7.2.0"; };
   adguardhome = package "adguardhome" { schema_version = 28; };
   firefly-iii = package "firefly-iii" { phpPackage = php; };
+  gitlab = package "gitlab" {
+    version = "17.11.0";
+    gitlabEnv = { };
+    rubyEnv = package "gitlab-ruby" { gems.sidekiq.version = "7.2.4"; };
+  };
+  gitaly = package "gitaly" { git = package "git" { }; };
+  keycloak = package "keycloak" {
+    version = "26.0.0";
+    enabledPlugins = [ ];
+    plugins = lib.genAttrs [ "quarkus-systemd-notify" "quarkus-systemd-notify-deployment" ] (
+      name: package name { }
+    );
+  };
+  matrix-synapse = package "matrix-synapse" { tools = { }; };
   forgejo = package "forgejo" { data = "/usr/share/forgejo"; };
   forgejo-lts = package "forgejo" { data = "/usr/share/forgejo"; };
   gitea = package "gitea" { data = "/usr/share/gitea"; };

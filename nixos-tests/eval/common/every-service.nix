@@ -43,16 +43,39 @@ let
       };
     };
 
+  newer = import ./newer-services.nix { inherit lib; };
+
   shared = {
-    imports = [ bound ];
+    imports = [
+      bound
+      newer.karakeep
+      newer.pinchflat
+    ];
+
+    security.acme = {
+      acceptTerms = true;
+      defaults.email = "admin@example.org";
+      certs."example.org".webroot = "/var/lib/acme/acme-challenge";
+    };
 
     services = {
       adguardhome.enable = true;
       audiobookshelf.enable = true;
+      authelia.instances.main = {
+        enable = true;
+        secrets.jwtSecretFile = "/run/secrets/authelia-jwt";
+        secrets.storageEncryptionKeyFile = "/run/secrets/authelia-storage";
+        settings.authentication_backend.file.path = "/var/lib/authelia-main/users.yml";
+      };
       bazarr.enable = true;
       deluge = {
         enable = true;
         web.enable = true;
+      };
+      freshrss = {
+        enable = true;
+        baseUrl = "https://rss.example.org";
+        passwordFile = "/run/secrets/freshrss";
       };
       grocy = {
         enable = true;
@@ -70,10 +93,15 @@ let
       influxdb2.enable = true;
       jackett.enable = true;
       jellyfin.enable = true;
+      karakeep.enable = true;
       lidarr.enable = true;
       lldap = {
         enable = true;
         settings.ldap_base_dn = "dc=example,dc=org";
+      };
+      matrix-synapse = {
+        enable = true;
+        settings.server_name = "example.org";
       };
       mealie.enable = true;
       mosquitto = {
@@ -89,6 +117,7 @@ let
       };
       open-webui.enable = true;
       paperless.enable = true;
+      pinchflat.enable = true;
       prometheus.enable = true;
       prowlarr.enable = true;
       radarr.enable = true;
@@ -111,6 +140,17 @@ let
     };
   };
 
+  databases = [
+    "authelia"
+    "freshrss"
+    "grafana"
+    "hass"
+    "matrix-synapse"
+    "mealie"
+    "paperless"
+    "seerr"
+    "vaultwarden"
+  ];
   role = name: {
     inherit name;
     ensureDBOwnership = true;
@@ -121,6 +161,7 @@ in
     imports = [ shared ];
 
     services = {
+      authelia.instances.main.settings.storage.local.path = "/var/lib/authelia-main/db.sqlite3";
       firefly-iii = {
         enable = true;
         settings.APP_KEY_FILE = "/run/secrets/firefly";
@@ -131,6 +172,8 @@ in
         enable = true;
         settings.server.domain = "grafana.example.org";
       };
+      jellyseerr.enable = true;
+      matrix-synapse.settings.database.name = "sqlite3";
       nextcloud.config.dbtype = "sqlite";
     };
   };
@@ -139,9 +182,16 @@ in
     imports = [
       shared
       boundServers
+      newer.immich
+      newer.seerr
     ];
 
     services = {
+      authelia.instances.main.settings.storage.postgres = {
+        address = "unix:///run/postgresql/.s.PGSQL.5432";
+        database = "authelia";
+        username = "authelia";
+      };
       firefly-iii = {
         enable = true;
         settings = {
@@ -156,9 +206,21 @@ in
         enable = true;
         database.type = "postgres";
       };
+      freshrss.database = {
+        type = "pgsql";
+        host = "/run/postgresql";
+      };
       gitea = {
         enable = true;
         database.type = "mysql";
+      };
+      gitlab = {
+        enable = true;
+        databasePasswordFile = "/run/secrets/gitlab-database";
+        initialRootPasswordFile = "/run/secrets/gitlab-root";
+        secrets = lib.genAttrs [ "secretFile" "dbFile" "otpFile" "jwsFile" ] (
+          name: "/run/secrets/gitlab-${name}"
+        );
       };
       grafana = {
         enable = true;
@@ -169,6 +231,12 @@ in
         };
       };
       home-assistant.config.recorder.db_url = "postgresql://@/hass";
+      immich.enable = true;
+      keycloak = {
+        enable = true;
+        database.passwordFile = "/run/secrets/keycloak";
+        settings.hostname = "login.example.org";
+      };
       lldap.settings.database_url = "mysql://lldap@localhost/lldap?socket=/run/mysqld/mysqld.sock";
       mealie.settings = {
         DB_ENGINE = "postgres";
@@ -189,20 +257,16 @@ in
       paperless.settings.PAPERLESS_DBHOST = "/run/postgresql";
       postgresql = {
         enable = true;
-        ensureDatabases = [
-          "grafana"
-          "hass"
-          "mealie"
-          "paperless"
-          "vaultwarden"
-        ];
-        ensureUsers = map role [
-          "grafana"
-          "hass"
-          "mealie"
-          "paperless"
-          "vaultwarden"
-        ];
+        ensureDatabases = databases;
+        ensureUsers = map role databases;
+      };
+      seerr = {
+        enable = true;
+        database = {
+          type = "postgres";
+          socketPath = "/run/postgresql";
+          user = "seerr";
+        };
       };
       vaultwarden = {
         dbBackend = "postgresql";
