@@ -103,6 +103,15 @@ types.submodule {
               example = "postgres";
               description = "User that runs `dump` and `load`. `null`: the contract's user.";
             };
+            databases = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              example = [ "postgresql:nextcloud" ];
+              description = ''
+                Databases in the output of `dump`, as `postgresql:NAME` or `mysql:NAME`, with
+                `*` for all of a server. Only `backupservice.coverage` reads it.
+              '';
+            };
           };
         }
       );

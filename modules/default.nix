@@ -8,6 +8,7 @@
     ./assertions
     ./times.nix
     ./plan.nix
+    ./coverage
     ./monitor-config.nix
     ./units
     ./access

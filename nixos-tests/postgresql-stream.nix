@@ -59,6 +59,8 @@
     };
 
   testScript = ''
+    import json
+
     def query(sql, user="wiki", database="wiki"):
         return machine.succeed(f"su -s /bin/sh {user} -c \"psql -qAtX {database} -c \\\"{sql}\\\"\"").strip()
 
@@ -81,6 +83,13 @@
     query("INSERT INTO page (text) SELECT 'page ' || i FROM generate_series(1, 1000) i")
     query("INSERT INTO extra.note VALUES ('good', 7)")
     query("SELECT lo_from_bytea(4242, 'a large object')")
+
+    with subtest("what is not saved is known"):
+        entries = json.loads(machine.succeed("backupservice status --uncovered --json"))
+        assert [(entry["name"], entry["instances"]) for entry in entries] == [
+            ("/var/lib/postgresql", ["places", "wiki"])
+        ], entries
+        assert "in part, by places, wiki" in machine.succeed("backupservice status --uncovered")
 
     with subtest("files and database are one snapshot"):
         machine.succeed("systemctl start backupservice-wiki.service")

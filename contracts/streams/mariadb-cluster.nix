@@ -21,6 +21,7 @@ let
 in
 {
   inherit user;
+  databases = [ "mysql:*" ];
 
   # Privileges come last: some name tables and routines.
   dump = ''

@@ -24,6 +24,7 @@ let
 in
 {
   inherit user;
+  databases = [ "mysql:${database}" ];
 
   # --databases --add-drop-database: the load starts with an empty database with
   # the character set of the dumped one.

@@ -26,6 +26,7 @@ let
 in
 {
   inherit user;
+  databases = [ "postgresql:*" ];
 
   # Roles exist before a restore: the server's own, and those that NixOS ensures.
   dump = ''

@@ -36,6 +36,7 @@ let
 in
 {
   inherit user;
+  databases = [ "postgresql:${database}" ];
 
   dump = ''
     ${connection}
@@ -54,7 +55,7 @@ in
       ${getExe' package "pg_restore"} --single-transaction --clean --if-exists --file=-${
         # The first one, before any data.
         lib.optionalString (searchPath != null)
-          " | LC_ALL=C ${getExe' pkgs.gnused "sed"} ${escapeShellArg "0,/set_config('search_path', '',/s//set_config('search_path', '${searchPath}',/"}"
+          " | LC_ALL=C sed ${escapeShellArg "0,/set_config('search_path', '',/s//set_config('search_path', '${searchPath}',/"}"
       }
     } | ${getExe' package "psql"} --no-password --no-psqlrc --quiet --output=/dev/null \
       --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --set=SHOW_CONTEXT=never

@@ -6,5 +6,6 @@
     ./stopped-units.nix
     ./notifications.nix
     ./unit-names.nix
+    ./coverage.nix
   ];
 }

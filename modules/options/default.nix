@@ -2,6 +2,7 @@
 {
   imports = [
     ./instances.nix
+    ./coverage.nix
     ./machine.nix
     ./notifications.nix
   ];

@@ -34,6 +34,7 @@ let
   socket = lib.optionalAttrs (settings ? DB_SOCKET) { socket = settings.DB_SOCKET; };
 in
 common.service "firefly-iii" {
+  disposable = [ "${common.path cfg.dataDir}/cache" ];
   contract = {
     inherit (cfg) user;
     sourceDirectories = common.outermost ([ storage ] ++ lib.optional isSqlite (dirOf path));

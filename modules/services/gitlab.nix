@@ -25,35 +25,39 @@ let
   ];
 in
 {
-  config.backupservice.contracts.gitlab = lib.mkIf (config.services.gitlab.enable or false) {
-    inherit (cfg) user;
-    sourceDirectories = common.outermost [
-      statePath
-      shared
-    ];
-    excludePatterns = [
-      "${common.path cfg.backup.path}/*"
-      "${statePath}/config/*"
-      "${statePath}/db/*"
-      "${statePath}/log/*"
-      # Only the boot makes its directories.
-      "${statePath}/tmp/*/*"
-    ];
-    quiesce.units = writers;
-    streams.database = common.database.postgresql {
+  config.backupservice = lib.mkIf (config.services.gitlab.enable or false) {
+    # Its queues.
+    coverage.ignore = [ "/var/lib/redis-gitlab" ];
+    contracts.gitlab = {
       inherit (cfg) user;
-      option = "backupservice.contracts.gitlab";
-      subject = "services.gitlab.databaseHost names";
-      database = cfg.databaseName;
-      role = cfg.databaseUsername;
-      host = cfg.databaseHost;
-      hasPassword = cfg.databasePasswordFile != null;
-      hasExtensions = true;
+      sourceDirectories = common.outermost [
+        statePath
+        shared
+      ];
+      excludePatterns = [
+        "${common.path cfg.backup.path}/*"
+        "${statePath}/config/*"
+        "${statePath}/db/*"
+        "${statePath}/log/*"
+        # Only the boot makes its directories.
+        "${statePath}/tmp/*/*"
+      ];
+      quiesce.units = writers;
+      streams.database = common.database.postgresql {
+        inherit (cfg) user;
+        option = "backupservice.contracts.gitlab";
+        subject = "services.gitlab.databaseHost names";
+        database = cfg.databaseName;
+        role = cfg.databaseUsername;
+        host = cfg.databaseHost;
+        hasPassword = cfg.databasePasswordFile != null;
+        hasExtensions = true;
+      };
+      restore.units = writers ++ [
+        "gitlab-workhorse.service"
+        "gitlab-config.service"
+        "gitlab-db-config.service"
+      ];
     };
-    restore.units = writers ++ [
-      "gitlab-workhorse.service"
-      "gitlab-config.service"
-      "gitlab-db-config.service"
-    ];
   };
 }

@@ -17,6 +17,8 @@ let
   media = common.path cfg.mediaLocation;
 in
 common.service "immich" {
+  # Queues and caches.
+  disposable = [ "/var/lib/redis-immich" ];
   contract = {
     inherit (cfg) user;
     sourceDirectories = [ media ];

@@ -15,6 +15,7 @@ let
   inherit (common.unit "karakeep-web") user stateDirectory;
 in
 common.service "karakeep" {
+  disposable = [ "/var/lib/private/karakeep-browser" ];
   contract = lib.mkMerge [
     {
       inherit user;

@@ -23,6 +23,8 @@ let
   keys = "e2e_one_time_keys_json";
 in
 common.service "matrix-synapse" {
+  # Queues and caches.
+  disposable = [ "/var/lib/redis-matrix-synapse" ];
   contract = lib.mkMerge [
     {
       inherit user;

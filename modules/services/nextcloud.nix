@@ -227,6 +227,8 @@ in
 
   config = lib.mkIf (config.services.nextcloud.enable or false) {
     backupservice.contracts.nextcloud = cfg.backup;
+    # Caches and locks.
+    backupservice.coverage.ignore = [ "/var/lib/redis-nextcloud" ];
 
     systemd.tmpfiles.rules = [ "d ${holders} 0700 ${user} ${user} - -" ];
   };

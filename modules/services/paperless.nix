@@ -32,6 +32,8 @@ let
   // lib.optionalAttrs (env ? PAPERLESS_DBPORT) { port = lib.toInt env.PAPERLESS_DBPORT; };
 in
 common.service "paperless" {
+  # Queues and caches.
+  disposable = [ "/var/lib/redis-paperless" ];
   contract = {
     inherit (cfg) user;
     sourceDirectories = common.outermost [

@@ -109,6 +109,30 @@ in
     expected = [ "arr.nix" ];
   };
 
+  "the README backs up twenty services in at most ten lines" = {
+    expr =
+      let
+        blocks = map (part: lib.head (lib.splitString "```" part)) (
+          lib.tail (lib.splitString "```nix\n" (builtins.readFile ../../README.md))
+        );
+        example = lib.findFirst (lib.hasInfix "autoBind") null blocks;
+        machine = evaluate [
+          (import (builtins.toFile "readme.nix" "{ lib, ... }: {\n${example}}"))
+        ];
+        isBackedUp = name: machine.systemd.timers ? "backupservice-${name}";
+      in
+      {
+        short = lib.length (lib.splitString "\n" (lib.trim example)) <= 10;
+        backedUp = lib.count isBackedUp (lib.attrNames machine.backupservice.contracts);
+        failing = map (check: check.message) (lib.filter (check: !check.assertion) machine.assertions);
+      };
+    expected = {
+      short = true;
+      backedUp = 20;
+      failing = [ ];
+    };
+  };
+
   "what autoBind leaves to the hand" = {
     expr = lib.subtractLists (lib.concatMap (machine: lib.attrNames machine.backupservice.contracts) (
       lib.attrValues machines

@@ -21,7 +21,10 @@ in
 rec {
   # A stream whose choice depends on the units of the machine. Its name must not: these
   # units contain those of the stream.
-  stream = choice: { inherit (choice) dump load user; };
+  stream = choice: {
+    inherit (choice) dump load user;
+    databases = choice.databases or [ ];
+  };
 
   # Aborts evaluation with problem, reason and remedy.
   refuse =

@@ -56,6 +56,8 @@ in
       register ? true,
       # Rules for systemd-tmpfiles.
       rules ? [ ],
+      # Directories of its units besides that need no backup.
+      disposable ? [ ],
     }:
     {
       options = lib.setAttrByPath path {
@@ -66,6 +68,7 @@ in
         backupservice.contracts = lib.mkIf (register && enable) {
           ${name} = (lib.getAttrFromPath path config).backup;
         };
+        backupservice.coverage.ignore = lib.mkIf enable disposable;
         systemd.tmpfiles.rules = lib.mkIf enable rules;
       };
     };

@@ -29,6 +29,12 @@ impl Host {
         self.root.join("etc/backupservice/plans")
     }
 
+    /// What the configuration declares to be data, and whether an instance saves it.
+    #[must_use]
+    pub fn coverage(&self) -> PathBuf {
+        self.root.join("etc/backupservice/coverage.json")
+    }
+
     /// Names of the instances with a state directory, including those no longer configured,
     /// sorted.
     ///

@@ -81,6 +81,9 @@ pub struct StatusArguments {
     /// Print a JSON array with one object per instance
     #[arg(long)]
     pub json: bool,
+    /// Show instead which data of this machine no instance saves, or saves only in part
+    #[arg(long, conflicts_with = "name")]
+    pub uncovered: bool,
 }
 
 /// Arguments of `restore`.

@@ -80,6 +80,9 @@ fn status(host: &Host, args: &cli::StatusArguments) -> anyhow::Result<()> {
     } else {
         status::Format::Text(Terminal::of_output())
     };
+    if args.uncovered {
+        return print(status::coverage::run(host, format)?.as_bytes());
+    }
     let text = status::run(
         host,
         args.name.as_deref(),

@@ -56,6 +56,7 @@ pub enum Command {
 Examples:
   backupservice status
   backupservice status nextcloud             the last runs with their phases
+  backupservice status --uncovered           what is not backed up
   backupservice status --json | jq '.[] | select(.state == \"running\")'")]
     Status(StatusArguments),
     /// Back up one instance now and wait for the result

@@ -4,6 +4,7 @@
 //! time.
 
 pub mod collect;
+pub mod coverage;
 mod layout;
 #[cfg(test)]
 mod tests;
