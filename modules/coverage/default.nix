@@ -77,6 +77,7 @@ let
   # What NixOS and this module make anew, or keep for themselves.
   ignored = [
     "/var/lib/backupservice"
+    "/var/lib/backupservice-metrics"
     "/var/lib/backupservice-secrets"
     "/var/lib/backupservice-versions"
     "/var/lib/dhcpcd"

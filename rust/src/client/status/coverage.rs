@@ -23,7 +23,7 @@ struct Report {
     entries: Vec<Entry>,
 }
 
-/// Something that is data, as `status --uncovered --json` prints it in an array.
+/// Data of this machine, as `status --uncovered --json` prints it in an array.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Entry {
@@ -49,7 +49,7 @@ enum State {
     Uncovered,
 }
 
-/// The data that is not saved, or only in part.
+/// Lists the data that is not saved, or only in part.
 ///
 /// # Errors
 /// There is no report, or it cannot be read.
@@ -102,7 +102,7 @@ fn text(entries: &[Entry], terminal: Terminal) -> String {
         })
         .collect();
     let head = ["DATA", "SAVED", "DECLARED BY", "CONTRACT"];
-    let mut text = align(head, &rows, &[], terminal).join("\n") + "\n";
+    let mut text = align(head, &rows, &["DECLARED BY"], terminal).join("\n") + "\n";
     if entries.iter().any(|entry| !entry.contracts.is_empty()) {
         text += "\nSet backupservice.autoBind to use all contracts, or use one in an instance:\n\
                  config.backupservice.contracts.CONTRACT // { enable = true; }\n";
