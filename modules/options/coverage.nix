@@ -31,6 +31,16 @@ in
     report = mkOption {
       type = types.listOf (types.attrsOf types.anything);
       readOnly = true;
+      example = [
+        {
+          kind = "directory";
+          name = "/var/lib/grocy";
+          declaredBy = [ "backupservice.contracts.grocy" ];
+          state = "uncovered";
+          instances = [ ];
+          contracts = [ "grocy" ];
+        }
+      ];
       description = ''
         What this configuration declares to be data: the state directories of its units,
         the directories below `/var/lib` that `systemd.tmpfiles` creates, the databases of
