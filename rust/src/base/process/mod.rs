@@ -1,7 +1,7 @@
 //! The only place that starts processes.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -35,7 +35,10 @@ const LONGEST_ERR: usize = 64 << 10;
 /// End of a line that was longer.
 const TRUNCATED: &[u8] = b" [line truncated]";
 
-/// Number of lines that wait to be read.
+/// Largest piece of standard output, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// Number of lines or pieces that wait to be read.
 const QUEUED: usize = 16;
 
 /// A program to run. It inherits no environment variables.
@@ -54,10 +57,23 @@ pub struct Command {
     /// Standard input if `input` is empty: a locked file, whose lock the program then holds as
     /// long as it lives.
     pub held: Option<Arc<OwnedFd>>,
+    /// Form in which standard output is passed on.
+    pub output: Output,
 }
 
-/// A line of output without its newline; need not be UTF-8. A line of more than 16 MiB on
-/// standard output or 64 KiB on standard error is cut off there, and says so at its end.
+/// Form in which standard output is passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// Line by line.
+    #[default]
+    Lines,
+    /// In pieces of up to 64 KiB, byte for byte.
+    Pieces,
+}
+
+/// A line of output without its newline, or a piece of it; need not be UTF-8. A line of more
+/// than 16 MiB on standard output or 64 KiB on standard error is cut off there, and says so at
+/// its end.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     /// From standard output.
@@ -162,7 +178,10 @@ fn run_with(
     let (sender, lines) = sync_channel(QUEUED);
     let out = child.stdout.take();
     let err = child.stderr.take();
-    read_lines(out, Line::Out, LONGEST_OUT, sender.clone());
+    match command.output {
+        Output::Lines => read_lines(out, Line::Out, LONGEST_OUT, sender.clone()),
+        Output::Pieces => read_pieces(out, sender.clone()),
+    }
     read_lines(err, Line::Err, LONGEST_ERR, sender);
     follow(&mut child, &lines, cancel, grace, goes_on)
 }
@@ -178,7 +197,9 @@ fn follow(
     let mut enough = false;
     let mut asked: Option<Instant> = None;
     let mut killed = false;
-    let mut ended: Option<(ExitStatus, Instant)> = None;
+    let mut ended: Option<ExitStatus> = None;
+    // Without the time that `goes_on` took: its reader may be slow.
+    let mut lingered = Duration::ZERO;
     loop {
         match asked {
             _ if ended.is_some() || killed => {}
@@ -194,6 +215,7 @@ fn follow(
             }
             _ => {}
         }
+        let waiting = Instant::now();
         let line = match lines.recv_timeout(TICK) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Timeout) => None,
@@ -203,18 +225,18 @@ fn follow(
                 None
             }
         };
+        if ended.is_some() {
+            lingered += waiting.elapsed();
+        }
         enough |= !goes_on(line);
-        match ended {
-            Some((_, since)) if since.elapsed() > LINGER => break,
-            Some(_) => {}
-            None => {
-                let status = child.try_wait().context("cannot wait for a child")?;
-                ended = status.map(|status| (status, Instant::now()));
-            }
+        if ended.is_none() {
+            ended = child.try_wait().context("cannot wait for a child")?;
+        } else if lingered > LINGER {
+            break;
         }
     }
     let status = match ended {
-        Some((status, _)) => status,
+        Some(status) => status,
         None => child.wait().context("cannot wait for a child")?,
     };
     Ok(Exit {
@@ -261,6 +283,24 @@ fn read_lines(
             }
             if sender.send(tag(line)).is_err() {
                 return;
+            }
+        }
+    });
+}
+
+fn read_pieces(pipe: Option<impl Read + Send + 'static>, sender: SyncSender<Line>) {
+    let Some(mut pipe) = pipe else { return };
+    thread::spawn(move || {
+        let mut piece = vec![0; PIECE];
+        loop {
+            match pipe.read(&mut piece) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => return,
+                Ok(length) => {
+                    if sender.send(Line::Out(piece[..length].to_vec())).is_err() {
+                        return;
+                    }
+                }
             }
         }
     });

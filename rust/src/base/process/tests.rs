@@ -143,3 +143,39 @@ fn a_process_that_cannot_be_noted_is_killed() {
     let process = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     assert!(rustix::process::test_kill_process(process).is_err());
 }
+
+#[test]
+fn pieces_are_passed_on_byte_for_byte() {
+    let command = Command {
+        output: Output::Pieces,
+        ..shell("printf 'a\\n\\000\\377'; head -c 200000 /dev/zero; printf '\\nb'")
+    };
+    let mut all = Vec::new();
+    run(&command, &Cancel::never(), &mut |line| match line {
+        Line::Out(piece) => {
+            assert!(piece.len() <= PIECE);
+            all.extend(piece);
+        }
+        Line::Err(line) => panic!("{line:?}"),
+    })
+    .unwrap();
+    assert_eq!(all.len(), 200_006);
+    assert!(all.starts_with(b"a\n\0\xff\0") && all.ends_with(b"\0\nb"));
+}
+
+#[test]
+fn a_slow_reader_gets_everything_from_a_program_that_has_ended() {
+    let mut lines = 0;
+    run(&shell("seq 1 10"), &Cancel::never(), &mut |_| {
+        lines += 1;
+        match lines {
+            // By the end of it, the program has ended.
+            2 => thread::sleep(TICK),
+            // What is tested: longer than output is waited for.
+            3 => thread::sleep(LINGER + TICK),
+            _ => {}
+        }
+    })
+    .unwrap();
+    assert_eq!(lines, 10);
+}
