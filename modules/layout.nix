@@ -54,6 +54,7 @@ rec {
       ""
       "-prepare"
       "-snapshots"
+      "-browse@"
       "-maintain"
       "-restore@"
     ]
@@ -91,6 +92,9 @@ rec {
 
   # Which waiting runs are to wait no longer. The D-Bus service writes it, besides root.
   demandDirectory = "/run/backupservice/.demands";
+
+  # Socket of the unit that reads snapshots. A path of a socket has at most 107 characters.
+  browseSocket = name: "/run/backupservice-browse/${name}";
 
   # Locks shared by instances, below /run. No instance's name starts with a dot.
   locks = "backupservice/.locks";

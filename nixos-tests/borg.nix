@@ -107,6 +107,13 @@
         snapshots = json.loads(machine.succeed("backupservice snapshots myservice --json"))
         assert [s["id"] for s in snapshots] == [a["id"] for a in archives()], snapshots
 
+    with subtest("its snapshots can be looked into"):
+        listed = machine.succeed("backupservice ls myservice --json")
+        paths = [json.loads(line)["path"] for line in listed.splitlines()]
+        assert sorted(paths) == ["/var/lib/backupservice/.staging/myservice", "/var/lib/myservice"], paths
+        dump = "/var/lib/backupservice/.staging/myservice/words"
+        assert machine.succeed(f"backupservice dump myservice latest {dump}") == "words of a database\n"
+
     with subtest("a wrong password is told, and changes nothing"):
         machine.succeed("echo wrong > /var/lib/backupservice-secrets/srv-backup-myservice")
         machine.fail("systemctl start backupservice-myservice.service")

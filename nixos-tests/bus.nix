@@ -188,6 +188,41 @@
         assert snapshot["complete"]["data"] is True, snapshot
         assert snapshot["time"]["data"] > 0, snapshot
 
+    with subtest("whoever may reads files of snapshots, and holds no credentials"):
+        def browse(user, arguments):
+            return f"runuser -u {user} -- backupservice {arguments}"
+
+        machine.fail("runuser -u alice -- ls /var/lib/backupservice-secrets")
+        machine.fail("runuser -u alice -- test -w /run/backupservice-browse/my-app")
+        listed = machine.succeed(browse("alice", "ls my-app latest /var/lib/my-app --json"))
+        files = [json.loads(line) for line in listed.splitlines()]
+        assert sorted(file["path"][-2:] for file in files) == ["/a", "/b", "/c"], files
+        assert {file["snapshot"] for file in files} == {record["snapshot"]}, files
+        assert {file["size"] for file in files} == {1 << 20}, files
+        machine.succeed(browse("alice", "dump my-app latest /var/lib/my-app/b") + " | cmp - /var/lib/my-app/b")
+        found = machine.succeed(browse("alice", "find my-app '?'"))
+        assert f"snapshot {record['snapshot'][:8]}" in found and "1.0 MiB" in found, found
+        assert machine.succeed(browse("alice", "diff my-app latest latest")) == ""
+        # One who has seen enough.
+        machine.succeed(browse("alice", "dump my-app latest /var/lib/my-app/a") + " | head -c 10 >/dev/null")
+        machine.wait_until_succeeds(
+            "test -z \"$(systemctl list-units --all --no-legend 'backupservice-my-app-browse@*')\""
+        )
+        assert "/var/lib/my-app" in machine.succeed("backupservice ls my-app")
+
+    with subtest("whoever may not reads nothing"):
+        for question in (
+            "ls my-app",
+            "find my-app a",
+            "dump my-app latest /var/lib/my-app/a",
+            "diff my-app latest latest",
+        ):
+            status, output = machine.execute(browse("mallory", question) + " 2>&1")
+            assert status == 1 and "polkit denies org.backupservice1.browse" in output, output
+            assert "my-app/" not in output, output
+        status, output = machine.execute("backupservice ls my-ap 2>&1")
+        assert status == 1 and "choose one of: my-app" in output, output
+
     with subtest("however often it changes, that is told four times a second"):
         renew()
         machine.succeed(call("alice", "Start"))

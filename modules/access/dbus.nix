@@ -27,6 +27,10 @@ let
       description = "List the snapshots of a backup";
       message = "Authentication is required to list the snapshots of $(instance)";
     };
+    browse = {
+      description = "Read files in the snapshots of a backup";
+      message = "Authentication is required to read files in the snapshots of $(instance)";
+    };
   };
 
   # D-Bus ignores policies for dynamic users, so this user is static.
@@ -85,11 +89,11 @@ in
 
     security.polkit.enable = true;
     security.polkit.extraConfig = ''
-      // backupservice: active administrators may control backups over D-Bus.
+      // backupservice: active administrators may control backups over D-Bus, but not read them.
       polkit.addRule(function (action, subject) {
         if (
           ${
-            builtins.toJSON (map (id: "${name}.${id}") (lib.attrNames actions))
+            builtins.toJSON (map (id: "${name}.${id}") (lib.remove "browse" (lib.attrNames actions)))
           }.indexOf(action.id) >= 0 &&
           subject.active &&
           subject.local &&

@@ -70,7 +70,8 @@ in
         follow and control backups. D-Bus starts it on demand; it exits when it is idle and no
         backup is running. Every user may read the state of backups. Members of the group
         `wheel` with an active session may start and cancel backups and list snapshots; other
-        users must authenticate as an administrator''
+        users, and everybody who reads files in snapshots, must authenticate as an
+        administrator''
       // {
         default = true;
         example = false;

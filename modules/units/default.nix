@@ -29,6 +29,7 @@ in
       ./run.nix
       ./hooks.nix
       ./streams.nix
+      ./browse.nix
       ./snapshots.nix
       ./maintain.nix
       ./restore.nix

@@ -77,6 +77,7 @@ in
       backupservice-x-prepare = [ "/mnt/disk/backup" ];
       backupservice-x-maintain = [ "/mnt/disk/backup" ];
       backupservice-x-snapshots = [ "/mnt/disk/backup" ];
+      "backupservice-x-browse@" = [ "/mnt/disk/backup" ];
       "backupservice-x-restore@" = [
         "/mnt/disk/backup"
         "/mnt/source/data"
@@ -113,6 +114,7 @@ in
 
   "all units that ask systemd for something end before the bus does" = {
     expr = lib.filter (name: !lib.elem "dbus.service" ours.${name}.after) [
+      "backupservice-x-browse@"
       "backupservice-recover"
       "backupservice-x"
       "backupservice-x-maintain"

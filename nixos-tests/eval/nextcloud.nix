@@ -293,6 +293,7 @@ in
         "backupservice-nextcloud-after-maintenance-off"
         "backupservice-nextcloud-after-restore-maintenance-off"
         "backupservice-nextcloud-before-maintenance-on"
+        "backupservice-nextcloud-browse@"
         "backupservice-nextcloud-dump-database"
         "backupservice-nextcloud-load-database"
         "backupservice-nextcloud-maintain"

@@ -1,6 +1,7 @@
 //! Foundation of all other modules: outcomes, paths, processes, locks.
 
 pub mod attributes;
+pub mod bus_names;
 pub mod cancel;
 pub mod directory;
 pub mod env_file;

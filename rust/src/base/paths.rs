@@ -75,6 +75,12 @@ impl Host {
         self.root.join("run/backupservice-watch")
     }
 
+    /// Socket of the unit that reads the snapshots of an instance; its directory belongs to root.
+    #[must_use]
+    pub fn browse_socket(&self, name: &str) -> PathBuf {
+        self.root.join("run/backupservice-browse").join(name)
+    }
+
     /// The directories of one instance.
     #[must_use]
     pub fn instance(&self, name: &str) -> InstancePaths {

@@ -17,7 +17,8 @@ use super::files::Files;
 use super::instance::InstanceObject;
 use super::usage::Usage;
 use super::view::View;
-use super::{Change, EVERY, NAME, PATH, path, signals};
+use super::{Change, EVERY, signals};
+use crate::base::bus_names::{self, INSTANCE, NAME, PATH};
 use crate::base::paths::Host;
 use crate::base::unit_names::unit;
 use crate::client::status::collect::{self, Context};
@@ -199,13 +200,13 @@ impl Daemon<'_> {
         self.instances = kept;
         for name in gone.keys() {
             let server = self.connection.object_server();
-            block_on(server.remove::<InstanceObject, _>(path::of_instance(name)))?;
+            block_on(server.remove::<InstanceObject, _>(bus_names::of_instance(name)))?;
         }
         Ok(())
     }
 
     fn show(&mut self, name: &str, view: View) -> zbus::Result<()> {
-        let path = path::of_instance(name);
+        let path = bus_names::of_instance(name);
         let Some(instance) = self.instances.get(name) else {
             let instance = InstanceObject {
                 host: self.host.clone(),
@@ -222,7 +223,7 @@ impl Daemon<'_> {
         }
         block_on(async {
             let emitter = SignalEmitter::new(&self.connection, path)?;
-            let interface = InterfaceName::try_from("org.backupservice1.Instance")?;
+            let interface = InterfaceName::try_from(INSTANCE)?;
             Properties::properties_changed(&emitter, interface, changed, Cow::Borrowed(&[]))
                 .await?;
             if old.last_run_id != view.last_run_id {

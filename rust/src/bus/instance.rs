@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zbus::message::Header;
 use zbus::object_server::{Interface, SignalEmitter};
 use zbus::wire::{OwnedObjectPath, Variant};
-use zbus::{Connection, interface};
+use zbus::{Connection, OwnedFd, interface};
 
 use super::blocking::unblock;
 use super::polkit::{self, Request};
@@ -150,6 +151,33 @@ impl InstanceObject {
         .await
         .map_err(|failure| Refusal::Failed(text(failure.to_string())))?;
         Ok(snapshots.into_iter().map(entry).collect())
+    }
+
+    /// Returns a connection to a unit that reads the snapshots for the caller, as
+    /// `backupservice ls`, `find`, `dump` and `diff` do; its format is internal. What is read
+    /// does not go over the bus. polkit action: org.backupservice1.browse.
+    async fn browse(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<OwnedFd, Refusal> {
+        let _call = self.usage.begin();
+        let instance = &self.name_of();
+        let request = Request {
+            action: "browse",
+            doing: "read the snapshots of",
+            command: "ls",
+            instance,
+        };
+        polkit::check(connection, &header, &request).await?;
+        let socket = self.host.browse_socket(instance);
+        let connection = unblock(move || UnixStream::connect(socket)).await;
+        let connection = connection.map_err(|error| {
+            Refusal::Failed(format!(
+                "cannot reach the unit that reads snapshots: {error}"
+            ))
+        })?;
+        Ok(std::os::fd::OwnedFd::from(connection).into())
     }
 
     /// Emitted at the end of each backup, with its run id, its outcome, and the id of its

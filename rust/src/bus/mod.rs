@@ -9,7 +9,6 @@ mod consistency;
 mod daemon;
 mod files;
 mod instance;
-mod path;
 mod polkit;
 mod refusal;
 mod signals;
@@ -20,11 +19,6 @@ use std::time::Duration;
 
 pub use daemon::run;
 pub use instance::introspection;
-
-/// Bus name.
-pub const NAME: &str = "org.backupservice1";
-/// Path of the object manager.
-pub const PATH: &str = "/org/backupservice1";
 
 /// Time without calls or runs after which the daemon exits; the bus starts it again.
 pub const IDLE: Duration = Duration::from_secs(30);

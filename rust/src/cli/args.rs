@@ -10,6 +10,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::complete;
 use crate::plan::{Finding, StorePolicy, check_host_name, check_instance_name};
+use crate::run::browse::wire::Wanted;
 
 /// Arguments of commands about one instance that need nothing else.
 #[derive(Debug, Args)]
@@ -96,7 +97,7 @@ pub struct Restore {
     /// this machine's time zone for the last complete one until then
     #[arg(long, value_name = "ID|DATE", default_value = "latest", value_parser = wanted_snapshot,
           add = ArgValueCompleter::new(complete::snapshots))]
-    pub snapshot: WantedSnapshot,
+    pub snapshot: Wanted,
     /// Restore a snapshot of this host, such as one that this machine replaces
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub host: Option<String>,
@@ -160,7 +161,7 @@ fn channel_name(name: &str) -> Result<String, String> {
     }
 }
 
-fn host_name(name: &str) -> Result<String, String> {
+pub(super) fn host_name(name: &str) -> Result<String, String> {
     checked(name, check_host_name)
 }
 
@@ -173,17 +174,8 @@ fn checked(name: &str, check: fn(&str) -> Result<(), Finding>) -> Result<String,
     }
 }
 
-/// A snapshot by its id, or by a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedSnapshot {
-    /// Id, beginning of an id, or `latest`.
-    pub id: String,
-    /// With `latest`: the last one that was begun by this time.
-    pub until: Option<Timestamp>,
-}
-
-fn wanted_snapshot(text: &str) -> Result<WantedSnapshot, String> {
-    let wanted = |id: &str, until| WantedSnapshot {
+pub(super) fn wanted_snapshot(text: &str) -> Result<Wanted, String> {
+    let wanted = |id: &str, until| Wanted {
         id: id.to_owned(),
         until,
     };
@@ -226,7 +218,10 @@ fn absolute(path: &str) -> Result<PathBuf, String> {
 }
 
 fn saved_path(path: &str) -> Result<PathBuf, String> {
-    let path = Path::new(path);
+    checked_path(Path::new(path))
+}
+
+pub(super) fn checked_path(path: &Path) -> Result<PathBuf, String> {
     if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
         return Err(
             "must be absolute and without `..`, such as /var/lib/nextcloud/config".to_owned(),

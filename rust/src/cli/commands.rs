@@ -7,6 +7,7 @@ use anyhow::Context;
 use crate::base::cancel::Cancel;
 use crate::base::outcome::Failure;
 use crate::base::paths::Host;
+use crate::cli::browse::Asked;
 use crate::cli::{self, Cli, Command, StatusArguments, check_plan, complete, manual, unit};
 use crate::client::terminal::Terminal;
 use crate::client::{Accepted, Client, Reader, logs, status};
@@ -39,6 +40,10 @@ pub fn execute(cli: Cli) -> anyhow::Result<u8> {
         }),
         Command::Restore(args) => restore(&host, args),
         Command::Snapshots(args) => ask(&host, args.json, |client| client.snapshots(&args.name)),
+        Command::Ls(args) => Asked::from(args).run(&host).map(|()| 0),
+        Command::Find(args) => Asked::from(args).run(&host).map(|()| 0),
+        Command::Dump(args) => Asked::from(args).run(&host).map(|()| 0),
+        Command::Diff(args) => Asked::from(args).run(&host).map(|()| 0),
         Command::Maintain(args) => {
             ask(&host, args.json, |client| client.maintain(&args.name, None))
         }
@@ -107,11 +112,7 @@ fn ask<T>(
         units: &units,
         cancel: &cancel,
         out: &mut io::stdout(),
-        reader: if json {
-            Reader::Program
-        } else {
-            Reader::Person
-        },
+        reader: Reader::of(json),
     })?)
 }
 

@@ -1,6 +1,7 @@
 //! The command line: definition and help texts.
 
 mod args;
+mod browse;
 pub mod check_plan;
 pub mod commands;
 pub mod complete;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use args::{Check, CheckPlan, Logs, Named, NotifyTest, Restore, Run, StatusArguments};
+pub use browse::{Diff, Dump, Find, Ls};
 pub use unit::UnitCommand;
 
 /// Exit status after a wrong command line (`EX_USAGE`).
@@ -36,6 +38,7 @@ Examples:
   backupservice run nextcloud                back up now
   backupservice cancel nextcloud             stop the running backup
   backupservice snapshots nextcloud          list what can be restored
+  backupservice find nextcloud config.php    find a file in all snapshots
   backupservice restore nextcloud            restore the last complete snapshot
   backupservice logs nextcloud               show the journal of the last runs"
 )]
@@ -77,6 +80,48 @@ Examples:
   backupservice snapshots nextcloud
   backupservice snapshots nextcloud --json | jq -r '.[-1].id'")]
     Snapshots(Named),
+    /// List files in a snapshot of one instance
+    ///
+    /// Prints mode, numbers of user and group, size, time of the last change, and path.
+    /// Bytes that are not UTF-8 are shown as U+FFFD. Needs root, or the polkit action
+    /// org.backupservice1.browse.
+    #[command(after_help = "\
+Examples:
+  backupservice ls nextcloud                                the directories that were backed up
+  backupservice ls nextcloud latest /var/lib/nextcloud      one level of the last snapshot
+  backupservice ls nextcloud 2026-11-17 /var/lib/nextcloud/config --recursive
+  backupservice ls nextcloud 1a2b3c4d /var/lib/nextcloud -r --json | jq -r 'select(.size > 1e9) | .path'")]
+    Ls(Ls),
+    /// Find files by name in the snapshots of one instance
+    ///
+    /// Lists them as `ls` does, the newest snapshot first, as they are found: interrupt it when
+    /// you have seen enough. Needs root, or the polkit action org.backupservice1.browse. Exit
+    /// status: 0 found, 1 not found or failed, 75 transient failure (try again later).
+    #[command(after_help = "\
+Examples:
+  backupservice find nextcloud config.php                   in all snapshots
+  backupservice find nextcloud '*.php' --snapshot 2026-11-17
+  backupservice find nextcloud '/var/lib/nextcloud/config/**/*.php'
+  backupservice find nextcloud config.php --json | jq -r '[.snapshot, .modified, .size] | @tsv'")]
+    Find(Find),
+    /// Print a file in a snapshot of one instance to standard output
+    ///
+    /// Needs root, or the polkit action org.backupservice1.browse.
+    #[command(after_help = "\
+Examples:
+  backupservice dump nextcloud latest /var/lib/nextcloud/config/config.php
+  backupservice dump nextcloud 2026-11-17 /var/lib/nextcloud/data/photo.jpg > photo.jpg")]
+    Dump(Dump),
+    /// Show what differs between two snapshots of one instance
+    ///
+    /// Marks what was added with `+`, removed with `-`, changed in content with `M` and in type
+    /// with `T`. A change of owner, permissions or times alone is not shown. Needs root, or the
+    /// polkit action org.backupservice1.browse.
+    #[command(after_help = "\
+Examples:
+  backupservice diff nextcloud 2026-11-16 latest
+  backupservice diff nextcloud 1a2b3c4d 5e6f7a8b --json | jq -r 'select(.change == \"removed\") | .path'")]
+    Diff(Diff),
     /// Restore the data of one instance from a snapshot
     ///
     /// Without --target, restores in place: stops the units that use the data, keeps the

@@ -28,6 +28,10 @@ fn help_shows_commands_and_examples() {
           status       Show the last run and the current state of each instance
           run          Back up one instance now and wait for the result
           snapshots    List the snapshots of one instance
+          ls           List files in a snapshot of one instance
+          find         Find files by name in the snapshots of one instance
+          dump         Print a file in a snapshot of one instance to standard output
+          diff         Show what differs between two snapshots of one instance
           restore      Restore the data of one instance from a snapshot
           maintain     Forget old snapshots of one instance, free their space, and check the repository
           check        Check the repository of one instance now
@@ -47,6 +51,7 @@ fn help_shows_commands_and_examples() {
           backupservice run nextcloud                back up now
           backupservice cancel nextcloud             stop the running backup
           backupservice snapshots nextcloud          list what can be restored
+          backupservice find nextcloud config.php    find a file in all snapshots
           backupservice restore nextcloud            restore the last complete snapshot
           backupservice logs nextcloud               show the journal of the last runs
     "#]]
@@ -112,7 +117,13 @@ fn people_give_names_and_units_plans() {
         "logs nextcloud -f -n 20",
         "cancel nextcloud",
         "check nextcloud --json",
+        "ls nextcloud",
+        "ls nextcloud 2026-11-17 /var/lib/nextcloud -r --json",
+        "find nextcloud *.php --snapshot latest --host old",
+        "dump nextcloud 1a2b /var/lib/nextcloud/x",
+        "diff nextcloud 2026-11-16 latest --json",
         "unit run --plan /p.json",
+        "unit browse --plan /p.json",
         "unit restore --plan /p.json --request 1",
         "unit recover nextcloud",
         "unit recover --all",
@@ -126,6 +137,12 @@ fn people_give_names_and_units_plans() {
         "run --plan /p.json",
         "cancel",
         "check ../x",
+        "ls nextcloud latest var/lib",
+        "ls nextcloud /var/lib",
+        "find nextcloud",
+        "dump nextcloud latest",
+        "dump nextcloud latest /var/../etc",
+        "diff nextcloud latest",
         "unit run nextcloud",
         "unit restore --plan /p.json",
         "unit recover",
@@ -180,8 +197,8 @@ fn ambiguous_values_are_refused() {
         messages.push('\n');
     }
     expect![[r#"
-        error: invalid value '../x' for '<NAME>': `../x` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
-        error: invalid value 'a/b' for '[NAME]': `a/b` cannot be part of a unit name. Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit
+        error: invalid value '../x' for '<NAME>': `../x` cannot be part of a unit name. Use up to 80 letters, digits, `_`, `-` and `.`, starting with a letter or digit
+        error: invalid value 'a/b' for '[NAME]': `a/b` cannot be part of a unit name. Use up to 80 letters, digits, `_`, `-` and `.`, starting with a letter or digit
         error: invalid value '--repo=/y' for '--snapshot <ID|DATE>': neither a snapshot id, which `backupservice snapshots NAME` lists, nor a date, such as 2026-11-01 or 2026-11-01T18:30
         error: invalid value 'var/lib' for '--path <PATH>': must be absolute and without `..`, such as /var/lib/nextcloud/config
         error: invalid value '/var/../etc' for '--path <PATH>': must be absolute and without `..`, such as /var/lib/nextcloud/config
@@ -219,7 +236,11 @@ fn every_command_has_a_manual_page() {
         backupservice-check-plan.1
         backupservice-check.1
         backupservice-completions.1
+        backupservice-diff.1
+        backupservice-dump.1
+        backupservice-find.1
         backupservice-logs.1
+        backupservice-ls.1
         backupservice-maintain.1
         backupservice-notify-test.1
         backupservice-restore.1
@@ -260,4 +281,18 @@ fn every_shell_has_a_completion_script() {
             "{shell:?}: {script}"
         );
     }
+}
+
+#[test]
+fn any_path_can_be_looked_into() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let path = OsStr::from_bytes(b"/srv/caf\xe9\n/");
+    let words = ["backupservice", "dump", "x", "latest"].map(OsStr::new);
+    let cli = Cli::try_parse_from(words.into_iter().chain([path])).unwrap();
+    let Some(Command::Dump(dump)) = cli.command else {
+        panic!();
+    };
+    assert_eq!(dump.path.as_os_str().as_bytes(), b"/srv/caf\xe9\n");
 }

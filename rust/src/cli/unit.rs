@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::run::hook;
 use crate::run::invocation::Invocation;
 use crate::run::recover::{self, ServiceResult};
 use crate::run::restore::{self, request};
-use crate::run::{backup, maintain, prepare, secrets, snapshots};
+use crate::run::{backup, browse, maintain, prepare, secrets, snapshots};
 use crate::steps::journal::Operation;
 use crate::systemd::Systemd;
 use crate::watch::{self, desktop};
@@ -33,6 +34,8 @@ pub enum UnitCommand {
     Maintain(OfPlan),
     /// List the snapshots of the instance
     Snapshots(OfPlan),
+    /// Read snapshots for whoever is at the other end of the connection on standard input
+    Browse(OfPlan),
     /// Create the directory of a local repository
     Prepare(OfPlan),
     /// Clean up after an interrupted run
@@ -141,6 +144,11 @@ pub fn execute(host: &Host, command: &UnitCommand) -> anyhow::Result<u8> {
             Ok(maintain::run(plan, invocation).exit_status())
         }),
         UnitCommand::Snapshots(args) => with_plan(host, &args.plan, snapshots::run),
+        UnitCommand::Browse(args) => with_plan(host, &args.plan, |plan, invocation| {
+            let connection = io::stdin().as_fd().try_clone_to_owned()?;
+            browse::run(plan, invocation, &connection.into(), browse::STALLED)?;
+            Ok(0)
+        }),
         UnitCommand::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, host).map(|()| 0),
         UnitCommand::Recover(args) => recover(host, args),
         UnitCommand::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),

@@ -1,6 +1,7 @@
 //! Client of the units: starts them for `run`, `restore`, `maintain` and `snapshots`, waits and
 //! shows their results. The work itself is done by the units, with their rights.
 
+pub mod browse;
 pub mod logs;
 mod notify_test;
 pub mod progress;
@@ -40,6 +41,14 @@ pub enum Reader {
     Person,
     /// A program: JSON.
     Program,
+}
+
+impl Reader {
+    /// A program if it asks for JSON.
+    #[must_use]
+    pub fn of(json: bool) -> Self {
+        if json { Self::Program } else { Self::Person }
+    }
 }
 
 /// Changes that one backup accepts.
@@ -294,28 +303,32 @@ impl Client<'_> {
     }
 
     fn instance(&self, name: &str) -> Result<InstancePaths, Failure> {
-        let plans = self.host.plans();
-        // Check the name before it becomes part of a path.
-        if check_instance_name(name).is_ok() && plans.join(format!("{name}.json")).exists() {
-            return Ok(self.host.instance(name));
-        }
-        let mut known: Vec<String> = fs::read_dir(&plans)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|file| Some(file.strip_suffix(".json")?.to_owned()))
-            .collect();
-        known.sort();
-        Err(Failure::new(
-            format!("there is no instance {name:?} on this machine"),
-            format!("choose one of: {}", known.join(", ")),
-        ))
+        instance(self.host, name)
     }
 
     fn print(&mut self, text: &str) -> Result<(), Failure> {
         writeln!(self.out, "{}", text.trim_end()).map_err(anyhow::Error::from)?;
         Ok(())
     }
+}
+
+fn instance(host: &Host, name: &str) -> Result<InstancePaths, Failure> {
+    let plans = host.plans();
+    // Check the name before it becomes part of a path.
+    if check_instance_name(name).is_ok() && plans.join(format!("{name}.json")).exists() {
+        return Ok(host.instance(name));
+    }
+    let mut known: Vec<String> = fs::read_dir(&plans)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|file| Some(file.strip_suffix(".json")?.to_owned()))
+        .collect();
+    known.sort();
+    Err(Failure::new(
+        format!("there is no instance {name:?} on this machine"),
+        format!("choose one of: {}", known.join(", ")),
+    ))
 }
 
 /// Whether a record was written by the started unit. systemd may unload a unit that has

@@ -18,7 +18,7 @@ pub enum ProviderOperation {
     Unlock,
     /// List snapshots.
     Snapshots,
-    /// List what a snapshot holds.
+    /// Read what a snapshot holds.
     Contents,
     /// Restore from a snapshot.
     Restore,

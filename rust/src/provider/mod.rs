@@ -2,6 +2,7 @@
 
 pub mod borg;
 pub(crate) mod credentials;
+pub mod entry;
 pub mod exit_table;
 mod holder;
 pub mod location;
@@ -23,6 +24,7 @@ use crate::base::paths::InstancePaths;
 use crate::base::problem::{Private, Problem};
 use crate::plan::pattern::Pattern;
 use crate::plan::{Plan, ProviderKind, Retention};
+use entry::{Change, Depth, Each, EachPiece, Entry};
 use holder::Holder;
 
 /// A backup program with one repository, seen as one instance.
@@ -103,6 +105,48 @@ pub trait Provider {
         paths: &[PathBuf],
         job: &mut Job<'_>,
     ) -> Result<Contents, Failure>;
+
+    /// Passes on what the snapshot holds at `paths`, and below as far as `depth` reaches, as it
+    /// is read; in any order, but a directory before what is in it. Keeps none of it.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or the error of `each`. A path that the snapshot does not
+    /// hold is none.
+    fn list(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        depth: Depth,
+        each: &mut Each<'_, Entry>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure>;
+
+    /// Passes on the content of a regular file, in pieces. [`Entry::stored_as`] takes the place
+    /// of its path.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or the error of `each`. Whether all of it was passed on
+    /// shows in the size.
+    fn dump(
+        &self,
+        snapshot: &Snapshot,
+        path: &Path,
+        each: &mut EachPiece<'_>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure>;
+
+    /// Passes on in what the content of two snapshots differs, as it is found; in any order.
+    /// A change of owner, permissions or times alone is none.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or the error of `each`.
+    fn diff(
+        &self,
+        from: &Snapshot,
+        to: &Snapshot,
+        each: &mut Each<'_, Change>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure>;
 
     /// Writes `path` of the snapshot, a directory with all below it or a file, as
     /// `into/<last component of path>`, with owners, modes, times, ACLs and extended

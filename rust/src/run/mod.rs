@@ -1,6 +1,7 @@
 //! The order of things: what each unit of an instance does, from start to end.
 
 pub mod backup;
+pub mod browse;
 pub mod conditions;
 pub mod guards;
 pub mod hook;

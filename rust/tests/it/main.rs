@@ -9,6 +9,7 @@ mod after_a_crash;
 mod borg;
 mod borg_after_a_crash;
 mod borg_over_ssh;
+mod browse;
 mod bus;
 mod cli;
 mod excludes;

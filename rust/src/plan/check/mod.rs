@@ -104,11 +104,12 @@ impl std::error::Error for Problems {}
 /// # Errors
 /// The name is too long, has an invalid character, or is reserved.
 pub fn check_instance_name(name: &str) -> Result<(), Finding> {
-    if !is_safe(name, "_.-") || name.len() > 100 {
+    // The path of a socket has room for no more.
+    if !is_safe(name, "_.-") || name.len() > 80 {
         return Err(Finding::new(
             "instance",
             &format!("`{name}` cannot be part of a unit name"),
-            "Use up to 100 letters, digits, `_`, `-` and `.`, starting with a letter or digit",
+            "Use up to 80 letters, digits, `_`, `-` and `.`, starting with a letter or digit",
         ));
     }
     if ["bus", "catalog", "recover", "secrets", "watch"].contains(&name) {

@@ -74,6 +74,14 @@ impl Pattern {
         self.absolute && names.is_some_and(|names| covers(&self.parts, &names))
     }
 
+    /// Whether it fits `path` itself, and not only a directory above it.
+    #[must_use]
+    pub fn finds(&self, path: &str) -> bool {
+        let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+        let starts = if self.absolute { 1 } else { names.len() };
+        (0..starts).any(|start| leads_to(&self.parts, names.get(start..).unwrap_or_default()))
+    }
+
     /// Limits a relative pattern to `directory`. Otherwise it could match a parent of
     /// `directory`, and so exclude everything.
     #[must_use]
@@ -97,14 +105,19 @@ impl Pattern {
 }
 
 fn covers(parts: &[Part], names: &[&str]) -> bool {
+    (0..=names.len()).any(|depth| leads_to(parts, &names[..depth]))
+}
+
+/// Whether the parts fit all of the names.
+fn leads_to(parts: &[Part], names: &[&str]) -> bool {
     match parts.split_first() {
-        None => true,
+        None => names.is_empty(),
         Some((Part::AnyDepth, rest)) => {
-            (0..=names.len()).any(|depth| covers(rest, &names[depth..]))
+            (0..=names.len()).any(|depth| leads_to(rest, &names[depth..]))
         }
         Some((Part::Name(tokens), rest)) => names.split_first().is_some_and(|(name, below)| {
             let name: Vec<char> = name.chars().collect();
-            fits(tokens, &name) && covers(rest, below)
+            fits(tokens, &name) && leads_to(rest, below)
         }),
     }
 }

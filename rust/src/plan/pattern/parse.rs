@@ -266,6 +266,29 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_finds_what_it_fits_and_not_what_is_below() {
+        let finds = |text: &str| Pattern::parse(text).unwrap().finds("/a/b/c");
+        for text in [
+            "c", "?", "**/c", "**/b/c", "/a/b/c", "/**/c", "/a/**", "/*/*/c",
+        ] {
+            assert!(finds(text), "{text}");
+        }
+        for text in [
+            "a",
+            "b",
+            "**/b",
+            "/c",
+            "/a/b",
+            "/a/*",
+            "/a/b/c/d",
+            "/a/b/c/**",
+            "C",
+        ] {
+            assert!(!finds(text), "{text}");
+        }
+    }
+
+    #[test]
     fn a_name_at_any_depth_is_looked_for_in_the_source_alone() {
         let parse = |text| Pattern::parse(text).unwrap();
         assert_eq!(parse("x?").within("/a/b*"), parse("/a/b\\*/**/x?"));

@@ -10,7 +10,8 @@ use super::settings::{HOST_ID, Settings};
 use crate::base::measure::Progress;
 use crate::base::outcome::Failure;
 use crate::base::problem::Problem;
-use crate::base::process::{Command, Exit, Line};
+use crate::base::process::{Command, Exit, Line, Output};
+use crate::provider::entry::EachPiece;
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 use crate::provider::holder::Holder;
 use crate::provider::trouble::{self, Trouble};
@@ -96,6 +97,25 @@ impl<'a> Call<'a> {
     }
 
     pub fn run(self, job: &mut Job<'_>) -> Result<Done<'a>, Failure> {
+        self.run_with(Output::Lines, None, job)
+    }
+
+    /// Passes standard output on to `each`, instead of keeping it.
+    pub fn run_for(
+        self,
+        output: Output,
+        each: &mut EachPiece<'_>,
+        job: &mut Job<'_>,
+    ) -> Result<Done<'a>, Failure> {
+        self.run_with(output, Some(each), job)
+    }
+
+    fn run_with(
+        self,
+        output: Output,
+        mut each: Option<&mut EachPiece<'_>>,
+        job: &mut Job<'_>,
+    ) -> Result<Done<'a>, Failure> {
         let mut environment = self.settings.environment.clone();
         environment.push((HOST_ID.to_owned(), self.holder.owner()?.into()));
         let command = Command {
@@ -103,6 +123,7 @@ impl<'a> Call<'a> {
             arguments: self.arguments,
             environment,
             directory: self.directory,
+            output,
             ..Command::default()
         };
         let mut done = Done {
@@ -119,11 +140,15 @@ impl<'a> Call<'a> {
             trouble: Trouble::default(),
             text: Vec::new(),
         };
+        let mut refused = None;
         done.exit = self.holder.run(command, job.cancel, &mut |line| {
-            if let Some(line) = line {
-                done.take(line, &mut *job.observer);
+            match (line, &mut each) {
+                (Some(Line::Out(_)), Some(_)) if refused.is_some() => {}
+                (Some(Line::Out(output)), Some(each)) => refused = each(&output).err(),
+                (Some(line), _) => done.take(line, &mut *job.observer),
+                (None, _) => {}
             }
-            true
+            refused.is_none()
         })?;
         if done.exit.code == Some(0) && COMPLETE.contains(&self.operation) {
             self.holder.left_nothing();
@@ -132,6 +157,9 @@ impl<'a> Call<'a> {
             for line in log.take()? {
                 done.take(Line::Err(line), &mut *job.observer);
             }
+        }
+        if let Some(failure) = refused {
+            return Err(failure);
         }
         if done.exit.code == Some(NOT_A_REPOSITORY)
             && let Some(local) = &done.settings.local

@@ -4,7 +4,9 @@ mod archive;
 mod call;
 mod exclude;
 pub mod exits;
+mod item;
 mod locks;
+mod look;
 mod maintain;
 mod messages;
 mod settings;
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use jiff::Timestamp;
 
+use super::entry::{Change, Depth, Each, EachPiece, Entry};
 use super::exit_table::ProviderOperation;
 use super::{
     Backup, Contents, Forgotten, Job, LastSnapshot, OTHER_REPOSITORY, Provider, Selection,
@@ -62,7 +65,7 @@ impl Borg {
         })
     }
 
-    fn list(&self, glob: &str, job: &mut Job<'_>) -> Result<List, Failure> {
+    fn archives(&self, glob: &str, job: &mut Job<'_>) -> Result<List, Failure> {
         let done = Call::new(&self.settings, ProviderOperation::Snapshots)
             .arguments(["list", "--json", "--format", "{comment}"])
             .arguments(["--glob-archives", glob])
@@ -82,7 +85,7 @@ impl Borg {
         if let Some(name) = known(id) {
             return Ok(name);
         }
-        self.list(&archive::glob(&self.owner), job)?;
+        self.archives(&archive::glob(&self.owner), job)?;
         known(id).ok_or_else(|| {
             Failure::new(
                 format!("the repository has no snapshot {id} of {}", self.owner),
@@ -170,7 +173,7 @@ impl Provider for Borg {
             .arguments(["rename", "--", &format!("::{name}"), &marked])
             .run(job)?
             .check()?;
-        let list = self.list(&marked, job)?;
+        let list = self.archives(&marked, job)?;
         let marked = list
             .archives
             .into_iter()
@@ -185,7 +188,7 @@ impl Provider for Borg {
     }
 
     fn snapshots(&self, job: &mut Job<'_>) -> Result<Vec<Snapshot>, Failure> {
-        let list = self.list(&archive::glob(&self.owner), job)?;
+        let list = self.archives(&archive::glob(&self.owner), job)?;
         let ours = list.archives.into_iter().filter_map(|listed| {
             let meaning = archive::meaning(&self.owner, &listed.name)?;
             Some(Snapshot {
@@ -250,6 +253,37 @@ impl Provider for Borg {
                 "check that borg's version is one that is supported",
             )
         })
+    }
+
+    fn list(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        depth: Depth,
+        each: &mut Each<'_, Entry>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        self.list_entries(snapshot, paths, depth, each, job)
+    }
+
+    fn dump(
+        &self,
+        snapshot: &Snapshot,
+        path: &Path,
+        each: &mut EachPiece<'_>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        self.dump_file(snapshot, path, each, job)
+    }
+
+    fn diff(
+        &self,
+        from: &Snapshot,
+        to: &Snapshot,
+        each: &mut Each<'_, Change>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        self.list_changes(from, to, each, job)
     }
 
     fn restore(

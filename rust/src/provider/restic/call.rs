@@ -11,7 +11,8 @@ use super::retry_limit::RetryLimit;
 use super::settings::Settings;
 use crate::base::outcome::Failure;
 use crate::base::problem::Problem;
-use crate::base::process::{Command, Exit, Line};
+use crate::base::process::{Command, Exit, Line, Output};
+use crate::provider::entry::EachPiece;
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 use crate::provider::trouble::{self, Trouble};
 use crate::provider::{Contents, Job};
@@ -98,11 +99,30 @@ impl<'a> Call<'a> {
     }
 
     pub fn run(self, job: &mut Job<'_>) -> Result<Done<'a>, Failure> {
+        self.run_with(Output::Lines, None, job)
+    }
+
+    /// Passes standard output on to `each`, instead of taking messages from it.
+    pub fn run_for(
+        self,
+        output: Output,
+        each: &mut EachPiece<'_>,
+        job: &mut Job<'_>,
+    ) -> Result<Done<'a>, Failure> {
+        self.run_with(output, Some(each), job)
+    }
+
+    fn run_with(
+        self,
+        output: Output,
+        mut each: Option<&mut EachPiece<'_>>,
+        job: &mut Job<'_>,
+    ) -> Result<Done<'a>, Failure> {
         let command = Command {
             program: self.settings.program.clone(),
             arguments: self.arguments,
             environment: self.settings.environment.clone(),
-            directory: None,
+            output,
             ..Command::default()
         };
         let mut done = Done {
@@ -125,20 +145,27 @@ impl<'a> Call<'a> {
             listed: Listed::default(),
         };
         let mut gave_up = None;
+        let mut refused = None;
         let holder = &self.settings.holder;
         done.exit = holder.run(command, job.cancel, &mut |line| {
-            if let Some(line) = line {
-                done.take(line, &mut *job.observer);
+            match (line, &mut each) {
+                (Some(Line::Out(_)), Some(_)) if refused.is_some() => {}
+                (Some(Line::Out(output)), Some(each)) => refused = each(&output).err(),
+                (Some(line), _) => done.take(line, &mut *job.observer),
+                (None, _) => {}
             }
             gave_up = gave_up
                 .take()
                 .or_else(|| done.retry_limit.over(Instant::now()));
-            gave_up.is_none()
+            gave_up.is_none() && refused.is_none()
         })?;
         if let Some(log) = &self.settings.ssh_log {
             for line in log.take()? {
                 done.take(Line::Err(line), &mut *job.observer);
             }
+        }
+        if let Some(failure) = refused {
+            return Err(failure);
         }
         if let Some(reason) = gave_up
             && done.exit.code != Some(0)
@@ -259,7 +286,7 @@ impl Done<'_> {
                 self.sought.retain(|sought| sought != Path::new(&node.path));
                 self.listed.add(&node);
             }
-            Some(Message::Other) => {}
+            Some(Message::Change(_) | Message::Other) => {}
             None if is_error => {
                 let text = trouble::printable(&line);
                 if !text.is_empty() {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::base::measure::{Progress, Totals};
 use crate::provider::Snapshot;
+use crate::provider::entry::{Change, ChangeKind, Entry, EntryKind};
 
 /// A line of output. Zero-valued fields are often left out, so everything has a default.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -31,6 +32,8 @@ pub enum Message {
     },
     /// An item of a listing.
     Node(Node),
+    /// A difference between two snapshots.
+    Change(Changed),
     /// Something else.
     #[serde(other)]
     Other,
@@ -38,7 +41,12 @@ pub enum Message {
 
 /// The message, unless the line is something else.
 pub fn parse(line: &[u8]) -> Option<Message> {
-    serde_json::from_slice(line).ok()
+    read(line).ok()
+}
+
+/// The message.
+pub fn read(line: &[u8]) -> serde_json::Result<Message> {
+    serde_json::from_slice(line)
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -56,12 +64,72 @@ pub struct Node {
     pub uid: u32,
     /// Number of its group.
     pub gid: u32,
+    /// Permissions and type, in Go's own bits.
+    mode: u32,
+    mtime: Option<Timestamp>,
 }
 
+/// Go's bits for setuid, setgid and the sticky bit, with those of `chmod`.
+const SPECIAL: [(u32, u32); 3] = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
+
 impl Node {
+    pub fn entry(self) -> Entry {
+        let kind = match self.kind.as_str() {
+            "file" => EntryKind::File,
+            "dir" => EntryKind::Directory,
+            "symlink" => EntryKind::Symlink,
+            "fifo" => EntryKind::Fifo,
+            "socket" => EntryKind::Socket,
+            "dev" => EntryKind::BlockDevice,
+            "chardev" => EntryKind::CharacterDevice,
+            _ => EntryKind::Other,
+        };
+        let special = SPECIAL.iter().filter(|(go, _)| self.mode & go != 0);
+        let special: u32 = special.map(|(_, bit)| bit).sum();
+        Entry {
+            path: self.path,
+            kind,
+            mode: kind.mode(self.mode & 0o777 | special),
+            uid: self.uid,
+            gid: self.gid,
+            size: (kind == EntryKind::File).then_some(self.size),
+            modified: self.mtime,
+            stored_as: None,
+        }
+    }
+
     /// Sockets and the like are saved, but not restored.
     pub fn is_restored(&self) -> bool {
         !["socket", "irregular", ""].contains(&self.kind.as_str())
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Changed {
+    path: String,
+    modifier: String,
+}
+
+impl Changed {
+    /// The change, unless only the owner, permissions or times differ.
+    pub fn change(&self) -> Option<Change> {
+        let is = |letter| self.modifier.contains(letter);
+        let change = if is('+') {
+            ChangeKind::Added
+        } else if is('-') {
+            ChangeKind::Removed
+        } else if is('T') {
+            ChangeKind::Retyped
+        } else if is('M') {
+            ChangeKind::Modified
+        } else {
+            return None;
+        };
+        Some(Change {
+            path: self.path.trim_end_matches('/').to_owned(),
+            change,
+        })
     }
 }
 

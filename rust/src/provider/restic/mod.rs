@@ -4,6 +4,7 @@ mod call;
 mod exclude;
 pub mod exits;
 mod locks;
+mod look;
 mod messages;
 mod retry_limit;
 mod settings;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::entry::{Change, Depth, Each, EachPiece, Entry};
 use super::exit_table::ProviderOperation;
 use super::retention;
 use super::{
@@ -148,6 +150,37 @@ impl Provider for Restic {
             .run(job)?;
         done.check()?;
         Ok(done.listed.contents)
+    }
+
+    fn list(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        depth: Depth,
+        each: &mut Each<'_, Entry>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        self.list_entries(snapshot, paths, depth, each, job)
+    }
+
+    fn dump(
+        &self,
+        snapshot: &Snapshot,
+        path: &Path,
+        each: &mut EachPiece<'_>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        self.dump_file(snapshot, path, each, job)
+    }
+
+    fn diff(
+        &self,
+        from: &Snapshot,
+        to: &Snapshot,
+        each: &mut Each<'_, Change>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        self.list_changes(from, to, each, job)
     }
 
     fn restore(

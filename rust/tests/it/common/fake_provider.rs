@@ -11,6 +11,7 @@ use backupservice::base::measure::Totals;
 use backupservice::base::outcome::{Failure, FailureKind};
 use backupservice::base::problem::Problem;
 use backupservice::plan::Retention;
+use backupservice::provider::entry::{Change, Depth, Each, EachPiece, Entry};
 use backupservice::provider::{
     Backup, Contents, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot, Unlocked,
 };
@@ -184,6 +185,37 @@ impl Provider for FakeProvider {
             contents.owners.add(user, group);
         }
         Ok(contents)
+    }
+
+    fn list(
+        &self,
+        _: &Snapshot,
+        _: &[PathBuf],
+        _: Depth,
+        _: &mut Each<'_, Entry>,
+        _: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn dump(
+        &self,
+        _: &Snapshot,
+        _: &Path,
+        _: &mut EachPiece<'_>,
+        _: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn diff(
+        &self,
+        _: &Snapshot,
+        _: &Snapshot,
+        _: &mut Each<'_, Change>,
+        _: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
     }
 
     /// Everything it restores is a directory with one file, but for dumps.

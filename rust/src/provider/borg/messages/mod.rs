@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::base::measure::{Progress, Totals};
 use crate::provider::Contents;
+use crate::provider::entry::{Change, ChangeKind};
 
 /// A line on standard error.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -181,6 +182,53 @@ impl Listed {
     /// The paths that were selected, unless somebody else wrote the comment.
     pub fn paths(&self) -> Vec<PathBuf> {
         serde_json::from_str(&self.comment).unwrap_or_default()
+    }
+}
+
+/// A line of `diff --json-lines`.
+#[derive(Debug, PartialEq, Deserialize)]
+pub struct Difference {
+    path: String,
+    changes: Vec<Aspect>,
+}
+
+/// In what an item differs.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Aspect {
+    #[serde(rename = "type")]
+    kind: String,
+    /// Bytes of new and of old chunks; both 0 if the content is the same all the same.
+    added: Option<u64>,
+    removed: Option<u64>,
+    old_mode: String,
+    new_mode: String,
+}
+
+impl Difference {
+    /// The change, unless only the owner, permissions or times differ.
+    pub fn change(&self) -> Option<Change> {
+        let change = self.changes.iter().filter_map(Aspect::change).min()?;
+        Some(Change {
+            path: format!("/{}", self.path),
+            change,
+        })
+    }
+}
+
+impl Aspect {
+    fn change(&self) -> Option<ChangeKind> {
+        let letter = |mode: &str| mode.chars().next();
+        match self.kind.split(' ').next()? {
+            "added" => Some(ChangeKind::Added),
+            "removed" => Some(ChangeKind::Removed),
+            "mode" if letter(&self.old_mode) != letter(&self.new_mode) => Some(ChangeKind::Retyped),
+            "modified" if (self.added, self.removed) != (Some(0), Some(0)) => {
+                Some(ChangeKind::Modified)
+            }
+            "changed" => Some(ChangeKind::Modified),
+            _ => None,
+        }
     }
 }
 

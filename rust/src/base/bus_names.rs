@@ -1,12 +1,18 @@
-//! Object paths.
+//! Names on D-Bus.
 
 use std::fmt::Write;
 
-use super::PATH;
+/// Bus name.
+pub const NAME: &str = "org.backupservice1";
+/// Path of the object manager.
+pub const PATH: &str = "/org/backupservice1";
+/// Interface of an instance.
+pub const INSTANCE: &str = "org.backupservice1.Instance";
 
 /// Path of an instance's object. Escaped like systemd's: everything but letters and digits, and
 /// a leading digit, becomes `_` and two hexadecimal digits.
-pub(super) fn of_instance(name: &str) -> String {
+#[must_use]
+pub fn of_instance(name: &str) -> String {
     let mut path = format!("{PATH}/instance/");
     for (i, byte) in name.bytes().enumerate() {
         if byte.is_ascii_alphabetic() || (i > 0 && byte.is_ascii_digit()) {
