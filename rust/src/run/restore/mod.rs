@@ -99,8 +99,10 @@ impl RestoreWork<'_> {
         let directories = invocation.directories.for_restore();
         let provider = (invocation.open)(&plan, &invocation.credentials, &directories)?;
 
+        let looking = locks::looking(self.plan, invocation, &mut self.report)?;
         self.report.phase("select");
         let snapshot = self.select(&*provider, &wanted)?;
+        drop(looking);
         self.done.snapshot = Some(snapshot.id.clone());
         if let Some(target) = &self.request.target {
             self.report.phase("restore");
