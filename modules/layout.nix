@@ -87,8 +87,8 @@ rec {
     "postgresql.service"
   ];
 
-  # Records of which instances keep which units stopped, below /run.
-  stoppedUnits = "backupservice/.stopped";
+  # Records of which instances keep a unit stopped, below /run.
+  stoppedUnit = unit: "backupservice/.stopped/${lib.replaceStrings [ "\\" ":" ] [ "_" "_" ] unit}";
 
   # Which waiting runs are to wait no longer. The D-Bus service writes it, besides root.
   demandDirectory = "/run/backupservice/.demands";

@@ -14,6 +14,10 @@
         user = "app";
         sourceDirectories = [ "/var/lib/app" ];
         repository.path = "/srv/backup/app";
+        streams.db = {
+          dump = "echo dump";
+          load = "test -e /run/open || read -r < /run/gate";
+        };
       };
       users.users.app = {
         isSystemUser = true;
@@ -35,6 +39,7 @@
     machine.wait_for_unit("multi-user.target")
     mount()
     machine.succeed(
+        "touch /run/open",
         "mkdir -p /var/lib/app/deep /var/lib/app/lost+found && echo one > /var/lib/app/note && echo two > /var/lib/app/deep/file",
         "chown -R app:app /var/lib/app && chmod 2750 /var/lib/app && chown root:root /var/lib/app/lost+found",
         "backupservice run app",
@@ -84,5 +89,37 @@
         owner = machine.succeed("stat -c '%U:%G %a' /var/lib/app").strip()
         assert owner == "app:app 2750", owner
         machine.fail("ls -d /var/lib/app/.app.before-restore-*")
+
+    with subtest("nothing is undone while the disk is missing"):
+        recover = "backupservice-recover.service"
+        journal = "/var/lib/backupservice/.restores/app/intent.json"
+        disk = "mount --bind /srv/disk /var/lib/app"
+        drop_ins = "/run/systemd/system/backupservice-app-restore@.service.d", f"/run/systemd/system/{recover}.d"
+        machine.succeed(
+            f"umount /var/lib/app && mkdir /srv/disk && {disk}",
+            "rm /run/open && mkfifo -m 0666 /run/gate",
+            # As if the machine had crashed: nobody recovers anything before the next boot.
+            f"mkdir -p {' '.join(drop_ins)}",
+            f"printf '[Service]\\nExecStopPost=\\n' > {drop_ins[0]}/crash.conf",
+            f"printf '[Unit]\\nConditionPathExists=/nonexistent\\n' > {drop_ins[1]}/crash.conf",
+            "systemctl daemon-reload",
+            "systemd-run --unit=asked backupservice restore app",
+        )
+        machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-app-load-db.service | grep -x activating")
+        machine.succeed("systemctl kill -s KILL 'backupservice-app-restore@*.service'")
+        machine.wait_until_fails("systemctl is-active asked.service")
+        machine.succeed("echo > /run/gate && touch /run/open")
+        machine.wait_until_succeeds("systemctl show -P ActiveState backupservice-app-load-db.service | grep -x inactive")
+        machine.succeed(f"rm -r {' '.join(drop_ins)} && systemctl daemon-reload", "umount /var/lib/app")
+        status, _ = machine.execute(f"systemctl start {recover}")
+        machine.succeed(f"test -e {journal}")
+        assert status != 0
+        machine.succeed(f"journalctl --sync; journalctl -u {recover} | grep -c '/var/lib/app is not mounted'")
+        machine.succeed("test -z \"$(ls -A /var/lib/app)\"")
+
+        machine.succeed(disk, f"systemctl start {recover}")
+        machine.fail(f"test -e {journal}")
+        assert content() == saved, content()
+        machine.fail("ls -d /var/lib/app/.app.backupservice-*")
   '';
 }

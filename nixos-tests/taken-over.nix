@@ -245,16 +245,25 @@
     with subtest("restores and recovery follow no link in what instances share"):
         begin()
         shared = "/run/backupservice"
-        take_over("\n".join([
-            f"rm -rf {shared}/.stopped/* {shared}/.stopped/.lock",
-            f"ln -s /etc/victim/file {shared}/.stopped/.lock; ln -s /etc/victim {shared}/.stopped/a",
+        said = take_over("\n".join([
+            f"rm -rf {shared}/.stopped/*/* {shared}/.locks/stopped",
+            f"ln -s /etc/victim/file {shared}/.locks/stopped; ln -s /etc/victim/file {shared}/.stopped/app.service/a && echo linked",
             f"ln -sf /etc/victim/new {shared}/a/lock.new; ln -s /etc/victim/file {shared}/a/restore-state.json.new",
         ]))
+        assert "linked" in said, said
         plant(intent([{"action": "start", "unit": "app.service"}]))
         machine.execute("systemctl start backupservice-recover.service; backupservice restore a")
         machine.succeed(f"grep -x untouched {VICTIM}/file && test \"$(ls -A {VICTIM})\" = file")
-        machine.succeed(f"rm -rf {shared}/.stopped/.lock {shared}/.stopped/a {STATE}/intent.json", "systemctl start app.service")
+        machine.succeed(f"rm -rf {shared}/.locks/stopped {shared}/.stopped/app.service/a {STATE}/intent.json", "systemctl start app.service")
         back_up()
+
+    with subtest("nobody keeps a unit of another instance stopped"):
+        stopped = "/run/backupservice/.stopped"
+        take_over("\n".join(
+            f"mkdir -p {claim.rpartition('/')[0]}; touch {claim}"
+            for claim in (f"{stopped}/other.service/a", f"{stopped}/a/other.service", f"{stopped}/ghost/other.service")
+        ))
+        machine.succeed("systemctl start backupservice-b.service", "systemctl is-active other.service")
 
     with subtest("a backup starts and stops its own, and nothing else"):
         begin()

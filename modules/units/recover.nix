@@ -52,7 +52,7 @@ in
         Type = "oneshot";
         User = "backupservice";
         Group = "backupservice";
-        RuntimeDirectory = layout.stoppedUnits;
+        RuntimeDirectory = layout.locks;
         RuntimeDirectoryPreserve = true;
         ExecStart = backupservice [
           "recover"

@@ -43,6 +43,10 @@
               "--restore"
               name
             ];
+            # Undoes an interrupted backup as well.
+            RuntimeDirectory = executor.runtimeDirectories name (
+              instance.quiesce.units ++ instance.restore.units
+            );
             # Not that of backups, which could put links into it.
             CacheDirectory = "backupservice/.restores/${name}";
             ProtectSystem = true;

@@ -39,7 +39,11 @@
           view
           // sandbox.capabilities [ "CAP_DAC_READ_SEARCH" ]
           // {
-            BindPaths = view.BindPaths ++ sandbox.optional [ (layout.stagingDirectory name) ];
+            RuntimeDirectory = executor.runtimeDirectories name instance.quiesce.units;
+            BindPaths =
+              view.BindPaths
+              ++ map (directory: "/run/${directory}") (executor.claims instance.quiesce.units)
+              ++ sandbox.optional [ (layout.stagingDirectory name) ];
             ExecStart = backupservice [
               "run"
               "--plan"

@@ -1,5 +1,6 @@
 # Settings of units that run the executor, as the user `backupservice`.
 {
+  config,
   lib,
   layout,
   sandbox,
@@ -7,6 +8,7 @@
   ...
 }:
 let
+  stoppedWith = import ../../access/stopped-units.nix { inherit config lib; };
   monitor = [ "backupservice-watch.service" ];
 in
 rec {
@@ -23,10 +25,23 @@ rec {
       Group = "backupservice";
       Slice = slice name;
       LogExtraFields = "BACKUP_INSTANCE=${name}";
-      RuntimeDirectory = "backupservice/${name} ${layout.stoppedUnits} ${layout.locks}";
+      RuntimeDirectory = runtimeDirectories name [ ];
       RuntimeDirectoryPreserve = true;
     };
   };
+
+  # Of an instance, of what instances share, and of claims on units and all that goes down with
+  # them. No other claim can be made.
+  runtimeDirectories =
+    name: units:
+    lib.concatStringsSep " " (
+      [
+        "backupservice/${name}"
+        layout.locks
+      ]
+      ++ claims units
+    );
+  claims = units: map layout.stoppedUnit (stoppedWith units);
 
   # What systemd is asked with, by units that start and stop others. Nothing else orders them
   # against it: when the machine shuts down, it would be gone before they have ended.
@@ -98,7 +113,6 @@ rec {
       BindPaths = [
         (layout.stateDirectory name)
         (layout.runtimeDirectory name)
-        "/run/${layout.stoppedUnits}"
         "/run/${layout.locks}"
         "/var/lib/${layout.holders}"
         "/var/cache/backupservice/${name}"

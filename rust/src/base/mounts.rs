@@ -13,16 +13,21 @@ use crate::base::problem::Problem;
 pub fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
     // Looking inside makes an automount happen; whether it did is seen below.
     let _ = std::fs::metadata(mount_point.join("."));
-    let table = std::fs::read("/proc/self/mountinfo").map_err(|error| {
-        Problem::new(
-            format!(
-                "cannot read /proc/self/mountinfo to look for {}: {error}",
-                mount_point.display()
-            ),
-            "Mount /proc",
-        )
-    })?;
+    let table = table(mount_point)?;
     Ok(is_mounted_in(&mounts(&table), mount_point))
+}
+
+/// Where the file system is mounted that holds `path`; none if it is the root file system.
+///
+/// # Errors
+/// `/proc/self/mountinfo` cannot be read.
+pub fn above(path: &Path) -> Result<Option<PathBuf>, Problem> {
+    let table = table(path)?;
+    let mounts = mounts(&table);
+    let above = path.ancestors().find(|above| is_mounted_in(&mounts, above));
+    Ok(above
+        .filter(|above| *above != Path::new("/"))
+        .map(Path::to_owned))
 }
 
 /// Mount points below a directory, which renaming it would move. What shows the same with
@@ -31,16 +36,21 @@ pub fn is_mounted(mount_point: &Path) -> Result<bool, Problem> {
 /// # Errors
 /// The kernel does not tell.
 pub fn below(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
-    let table = std::fs::read("/proc/self/mountinfo").map_err(|error| {
+    let table = table(directory)?;
+    Ok(below_in(&mounts(&table), directory))
+}
+
+/// The kernel's table, in which `path` is looked for.
+fn table(path: &Path) -> Result<Vec<u8>, Problem> {
+    std::fs::read("/proc/self/mountinfo").map_err(|error| {
         Problem::new(
             format!(
-                "cannot read /proc/self/mountinfo to look for what is mounted below {}: {error}",
-                directory.display()
+                "cannot read /proc/self/mountinfo to look for {}: {error}",
+                path.display()
             ),
             "Mount /proc, so that it can be seen",
         )
-    })?;
-    Ok(below_in(&mounts(&table), directory))
+    })
 }
 
 fn below_in(mounts: &[Mount], directory: &Path) -> Vec<PathBuf> {
@@ -188,6 +198,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(is_mounted(Path::new("/")), Ok(true));
         assert_eq!(is_mounted(directory.path()), Ok(false));
+        assert_eq!(above(Path::new("/etc")), Ok(None));
+        let inside = Path::new("/proc/self");
+        assert_eq!(above(inside), Ok(Some("/proc".into())));
     }
 
     proptest! {

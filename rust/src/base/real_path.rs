@@ -80,7 +80,8 @@ impl RealPath {
 impl Directory {
     fn new(path: PathBuf, status: &Statx, entry_trusted: bool) -> Self {
         let mode = u32::from(status.stx_mode);
-        let shared = mode & 0o002 != 0 || (mode & 0o020 != 0 && status.stx_gid != 0);
+        // Also where the group is root's: an ACL may give its rights to somebody else.
+        let shared = mode & 0o022 != 0;
         let sticky = mode & 0o1000 != 0;
         Self {
             path,
@@ -271,12 +272,24 @@ mod tests {
             let nearest = real.nearest().unwrap();
             (nearest.path_trusted, nearest.trusted, nearest.shared)
         };
-        let by_group = rustix::process::getegid().as_raw() != 0;
         assert_eq!(trusted("x"), (true, true, false));
-        assert_eq!(trusted("open/x"), (true, !by_group, by_group));
-        assert_eq!(trusted("open/own/x"), (!by_group, !by_group, false));
+        assert_eq!(trusted("open/x"), (true, false, true));
+        assert_eq!(trusted("open/own/x"), (false, false, false));
         assert_eq!(trusted("sticky/x"), (true, true, true));
         assert_eq!(trusted("sticky/own/x"), (true, true, false));
+    }
+
+    #[test]
+    fn an_acl_may_let_others_write_where_the_group_of_root_may() {
+        let (_kept, root) = root();
+        let fd = crate::base::directory::open(&root).unwrap();
+        let mut status = own_status(&fd).unwrap();
+        // The mode says the most that any entry of an ACL allows.
+        (status.stx_uid, status.stx_gid, status.stx_mode) = (0, 0, 0o40775);
+        let directory = Directory::new(root.clone(), &status, true);
+        assert!(directory.shared && !directory.trusted);
+        status.stx_mode = 0o40755;
+        assert!(Directory::new(root, &status, true).trusted);
     }
 
     #[test]

@@ -108,12 +108,7 @@ fn attempt(
     let totals = shrink::baseline(plan, &invocation.directories)?;
     identity::load(&invocation.directories)?;
     let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;
-    unverified::settle(
-        &invocation.directories,
-        &*provider,
-        report,
-        invocation.cancel,
-    )?;
+    unverified::settle(plan, invocation, &*provider, report)?;
     let before = Before {
         // The last snapshot has another id if it was marked just now.
         identity: identity::load(&invocation.directories)?,
@@ -204,11 +199,7 @@ fn work(
         paths.push(staging.clone());
     }
     invocation.cancel.check("backup")?;
-    // Who has no snapshot yet may be the one that has to create the repository.
-    let looking = match before.identity {
-        None => Some(locks::creation(plan, Mode::Shared, invocation, report)?),
-        Some(_) => None,
-    };
+    let looking = locks::looking(plan, invocation, report)?;
     enter("backup", report, journal)?;
     let selection = Selection {
         paths: &paths,

@@ -54,6 +54,22 @@ pub fn creation(
     wait(others, invocation, report, || lock::try_file(&file, mode))
 }
 
+/// Takes the lock for looking whether there is a repository, if the instance has had no snapshot
+/// yet: then another instance may create it meanwhile.
+///
+/// # Errors
+/// See [`creation`].
+pub fn looking(
+    plan: &Plan,
+    invocation: &Invocation<'_>,
+    report: &mut Report,
+) -> Result<Option<Lock>, Failure> {
+    if invocation.directories.repository_identity().exists() {
+        return Ok(None);
+    }
+    creation(plan, Mode::Shared, invocation, report).map(Some)
+}
+
 /// Takes one of `backupservice.maxConcurrent` slots. Take it after the repository's lock:
 /// whoever has a slot waits for nobody, so there is no deadlock.
 ///

@@ -147,7 +147,7 @@ impl MaintenanceWork<'_> {
         // Retention must not take for complete what nobody saw complete.
         self.no_run_is_open()?;
         let directories = &invocation.directories;
-        unverified::settle(directories, provider, &mut self.report, invocation.cancel)?;
+        unverified::settle(plan, invocation, provider, &mut self.report)?;
 
         let only_check: Option<CheckRequest> = read_json(&directories.check_only())?;
         let cleared = match &only_check {

@@ -10,7 +10,7 @@ use crate::provider::{self, Snapshot};
 use crate::report::Report;
 use crate::run::invocation::Invocation;
 use crate::run::locked::unlocking;
-use crate::run::{guards, unverified};
+use crate::run::{guards, locks, unverified};
 
 /// The version of [`Listing`].
 pub const VERSION: u32 = 1;
@@ -66,6 +66,7 @@ fn list(
     guards::credentials(plan, &invocation.credentials)?;
     let directories = &invocation.directories;
     let provider = (invocation.open)(plan, &invocation.credentials, directories)?;
+    let _looking = locks::looking(plan, invocation, report)?;
     let mut snapshots = unlocking(&*provider, report, invocation.cancel, |job| {
         provider.snapshots(job)
     })?;

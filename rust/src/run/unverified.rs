@@ -15,10 +15,13 @@ use crate::base::outcome::{Failure, FailureKind};
 use crate::base::paths::{
     InstancePaths, read_json, remove_if_there, sync_parent, write_atomically,
 };
+use crate::plan::Plan;
 use crate::provider::{Provider, Snapshot};
 use crate::report::Report;
 use crate::run::identity;
+use crate::run::invocation::Invocation;
 use crate::run::locked::unlocking;
+use crate::run::locks;
 use crate::run::observer::observed;
 
 /// Time span in which a killed run may have made snapshots: `unverified.json`.
@@ -63,16 +66,18 @@ pub fn apply(directories: &InstancePaths, snapshots: &mut [Snapshot]) -> Result<
 /// # Errors
 /// The repository cannot be reached, or something could not be marked.
 pub fn settle(
-    directories: &InstancePaths,
+    plan: &Plan,
+    invocation: &Invocation<'_>,
     provider: &dyn Provider,
     report: &mut Report,
-    cancel: &Cancel,
 ) -> Result<(), Failure> {
+    let directories = &invocation.directories;
     let Some(unverified) = read(directories)? else {
         return Ok(());
     };
+    let _looking = locks::looking(plan, invocation, report)?;
     report.phase("settle");
-    match mark(unverified, directories, provider, report, cancel) {
+    match mark(unverified, directories, provider, report, invocation.cancel) {
         Err(failure) if failure.kind == FailureKind::NoRepository => {}
         result => result?,
     }

@@ -1,13 +1,17 @@
 //! Claims on units that several instances stop: the last of them starts the unit.
 //!
-//! `/run/backupservice/.stopped/INSTANCE/UNIT` exists while INSTANCE needs UNIT to be
-//! stopped. What is undone follows from the journals; every instance that needs a unit to
-//! be stopped has it in its own. A reboot removes the claims together with the runs.
+//! `/run/backupservice/.stopped/UNIT/INSTANCE` exists while INSTANCE needs UNIT to be
+//! stopped, and says which unit that is. What is undone follows from the journals; every
+//! instance that needs a unit to be stopped has it in its own. A reboot removes the claims
+//! together with the runs.
+//!
+//! The unit of a backup sees the directories of those units alone that it may stop: it
+//! cannot keep those of others from being started.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -18,6 +22,10 @@ use crate::base::outcome::Failure;
 use crate::base::paths::{InstancePaths, remove_if_there};
 use crate::base::process::TICK;
 use crate::base::untrusted;
+use crate::plan::is_unit_name;
+
+/// More than the name of a unit has, in bytes.
+const LIMIT: u64 = 256;
 
 /// Exclusive access to the claims; the kernel releases it with the process.
 #[derive(Debug)]
@@ -36,10 +44,10 @@ pub fn claims(
     phase: &str,
     cancel: &Cancel,
 ) -> Result<Claims, Failure> {
-    let directory = directories.stopped_units();
-    let using = || format!("cannot use {}", directory.display());
-    fs::create_dir_all(&directory).with_context(using)?;
-    let file = untrusted::open_for_writing(&directory.join(".lock")).with_context(using)?;
+    let lock = directories.locks.join("stopped");
+    let using = || format!("cannot use {}", lock.display());
+    fs::create_dir_all(&directories.locks).with_context(using)?;
+    let file = untrusted::open_for_writing(&lock).with_context(using)?;
     while let Err(error) =
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
     {
@@ -54,7 +62,7 @@ pub fn claims(
     Ok(Claims {
         instance: directories.name().to_string_lossy().into_owned(),
         _lock: file.into(),
-        directory,
+        directory: directories.stopped_units(),
     })
 }
 
@@ -62,10 +70,10 @@ impl Claims {
     /// Name of another instance that needs `unit` to be stopped.
     #[must_use]
     pub fn other(&self, unit: &str) -> Option<String> {
-        let entries = fs::read_dir(&self.directory).ok()?;
+        let entries = fs::read_dir(self.of(unit)).ok()?;
         entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .find(|name| *name != self.instance && self.file(name, unit).symlink_metadata().is_ok())
+            .find(|name| *name != self.instance)
     }
 
     /// Claims `unit` for this instance.
@@ -73,10 +81,8 @@ impl Claims {
     /// # Errors
     /// If the claim cannot be written.
     pub fn add(&self, unit: &str) -> Result<()> {
-        self.write(unit).with_context(|| {
-            let file = self.file(&self.instance, unit);
-            format!("cannot write {}", file.display())
-        })
+        self.write(unit)
+            .with_context(|| format!("cannot write {}", self.file(unit).display()))
     }
 
     /// Drops the claim of this instance on `unit`.
@@ -84,53 +90,61 @@ impl Claims {
     /// # Errors
     /// If the claim cannot be removed.
     pub fn drop(&self, unit: &str) -> Result<()> {
-        let file = self.file(&self.instance, unit);
+        let file = self.file(unit);
         remove_if_there(&file).with_context(|| format!("cannot remove {}", file.display()))
     }
 
-    /// All instances share the directory, and a restore has more rights than a backup: so
-    /// none of its entries is followed if it is a link.
+    /// Instances share the directory, and a restore has more rights than a backup: so none of
+    /// its entries is followed if it is a link.
     fn write(&self, unit: &str) -> io::Result<()> {
-        let own = self.directory.join(&self.instance);
-        match fs::create_dir(&own) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        let directory = self.of(unit);
+        fs::create_dir_all(&directory)?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let own = rustix::fs::open(&own, flags, Mode::empty())?;
+        let directory = rustix::fs::open(&directory, flags, Mode::empty())?;
         let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let mode = Mode::from_raw_mode(0o600);
-        rustix::fs::openat(own, unit, flags | OFlags::CLOEXEC, mode)?;
-        Ok(())
+        let name = &self.instance;
+        let file = rustix::fs::openat(directory, name, flags | OFlags::CLOEXEC, mode)?;
+        fs::File::from(file).write_all(unit.as_bytes())
     }
 
-    fn file(&self, instance: &str, unit: &str) -> PathBuf {
-        self.directory.join(instance).join(unit)
+    fn file(&self, unit: &str) -> PathBuf {
+        self.of(unit).join(&self.instance)
+    }
+
+    fn of(&self, unit: &str) -> PathBuf {
+        self.directory.join(unit.replace(['\\', ':'], "_"))
     }
 }
 
 /// Drops all claims of an instance, which has nothing to undo.
 pub fn forget(directories: &InstancePaths) {
-    let own = directories.stopped_units().join(directories.name());
-    match fs::remove_dir_all(&own) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            log::warn!("cannot remove {}: {error}", own.display());
+    for file in files(directories) {
+        if let Err(error) = remove_if_there(&file) {
+            log::warn!("cannot remove {}: {error}", file.display());
         }
-        _ => {}
     }
 }
 
 /// Names of the units that an instance has claimed; none if they cannot be listed.
 #[must_use]
 pub fn claimed(directories: &InstancePaths) -> Vec<String> {
-    let own = directories.stopped_units().join(directories.name());
-    let entries = fs::read_dir(own).into_iter().flatten().flatten();
-    let mut units: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
+    let named = |file: PathBuf| String::from_utf8(untrusted::read(&file, LIMIT).ok()?).ok();
+    let mut units: Vec<String> = files(directories).filter_map(named).collect();
+    units.retain(|unit| is_unit_name(unit));
     // A socket cannot be started once its service runs.
     units.sort_by_key(|unit| (unit.ends_with(".service"), unit.clone()));
     units
+}
+
+/// Where the claims of an instance may be.
+fn files(directories: &InstancePaths) -> impl Iterator<Item = PathBuf> {
+    let units = fs::read_dir(directories.stopped_units());
+    let units = units.into_iter().flatten().flatten();
+    let name = directories.name().to_owned();
+    units
+        .map(move |unit| unit.path().join(Path::new(&name)))
+        .filter(|file| file.symlink_metadata().is_ok())
 }
 
 #[cfg(test)]
@@ -149,6 +163,11 @@ mod tests {
         assert_eq!(a.other("x.service"), None);
         drop(a);
         assert_eq!(claimed(&of("a")), ["x.service"]);
+        let escaped = r"x@a\x2db:c.service";
+        let a = claims(&of("a"), "quiesce", &never).unwrap();
+        a.add(escaped).unwrap();
+        assert_eq!(claimed(&of("a")), ["x.service", escaped]);
+        drop(a);
         let b = claims(&of("b"), "quiesce", &never).unwrap();
         assert_eq!(b.other("x.service").as_deref(), Some("a"));
         assert_eq!(b.other("y.service"), None);
@@ -179,25 +198,29 @@ mod tests {
         for directory in [&stopped, &victims] {
             fs::create_dir_all(directory).unwrap();
         }
-        fs::write(victims.join("x.service"), "untouched").unwrap();
+        fs::write(victims.join("a"), "untouched").unwrap();
         let link = |to: &str, name: &str| {
             std::os::unix::fs::symlink(victims.join(to), stopped.join(name)).unwrap();
         };
         let never = Cancel::never();
 
-        link("x.service", ".lock");
+        fs::create_dir_all(&directories.locks).unwrap();
+        let lock = directories.locks.join("stopped");
+        std::os::unix::fs::symlink(victims.join("a"), &lock).unwrap();
         assert!(claims(&directories, "quiesce", &never).is_err());
-        fs::remove_file(stopped.join(".lock")).unwrap();
-        link("", "a");
+        fs::remove_file(lock).unwrap();
         let held = claims(&directories, "quiesce", &never).unwrap();
-        assert!(held.add("y.service").is_err());
-        fs::remove_file(stopped.join("a")).unwrap();
-        fs::create_dir(stopped.join("a")).unwrap();
-        link("y.service", "a/y.service");
-        assert!(held.add("y.service").is_err());
-        held.add("x.service").unwrap();
+        link("", "x.service");
+        assert!(held.add("x.service").is_err());
+        fs::remove_file(stopped.join("x.service")).unwrap();
+        fs::create_dir(stopped.join("x.service")).unwrap();
+        link("a", "x.service/a");
+        assert!(held.add("x.service").is_err());
+        assert_eq!(claimed(&directories), [] as [&str; 0]);
+        held.add("y.service").unwrap();
+        assert_eq!(claimed(&directories), ["y.service"]);
+        forget(&directories);
 
-        assert_eq!(fs::read(victims.join("x.service")).unwrap(), b"untouched");
-        assert!(!victims.join("y.service").exists());
+        assert_eq!(fs::read(victims.join("a")).unwrap(), b"untouched");
     }
 }

@@ -48,6 +48,10 @@ pub struct Intent {
     /// Whether a step could not be undone.
     #[serde(default)]
     pub cleanup_failed: bool,
+    /// Where the disks are mounted on which a restore works. As long as one of them is not, nobody
+    /// can tell what is to be undone there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mount_points: Vec<PathBuf>,
     /// Steps to undo, last first.
     pub steps: Vec<Step>,
 }
@@ -68,6 +72,7 @@ impl Intent {
             outcome: None,
             snapshot: None,
             cleanup_failed: false,
+            mount_points: Vec::new(),
             steps: Vec::new(),
         }
     }
@@ -221,6 +226,12 @@ impl Journal {
             path: path.to_owned(),
             intent,
         }))
+    }
+
+    /// Where it is kept.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The recorded intent.

@@ -53,7 +53,9 @@ pub fn stop(
     dependents.retain(|unit| !wanted.contains(unit) && !triggers.contains(unit));
     check_startable(running.iter().chain(&dependents), startable)?;
     note(journal, &triggers, &running, &dependents)?;
-    for unit in triggers.iter().chain(&running).chain(&dependents) {
+    // Another trigger is not stopped either: polkit does not allow it.
+    let stoppable = triggers.iter().filter(|unit| startable.contains(unit));
+    for unit in stoppable.chain(&running).chain(&dependents) {
         claims.add(unit)?;
     }
 

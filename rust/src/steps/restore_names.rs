@@ -7,6 +7,8 @@ use jiff::civil::DateTime;
 
 const SAFETY: &str = ".before-restore-";
 const TIME: &str = "%Y%m%dT%H%M%SZ";
+/// Longest part of the data's own name, in bytes: with what is added, a name has at most 255.
+const LONGEST: usize = 200;
 
 /// Directory into which `data` is restored by a run.
 #[must_use]
@@ -45,8 +47,9 @@ pub fn is_safety(name: &OsStr, data: &OsStr) -> bool {
 }
 
 fn hidden(data: &OsStr, end: &str) -> OsString {
+    let data = data.as_bytes();
     let mut name = OsString::from(".");
-    name.push(data);
+    name.push(OsStr::from_bytes(&data[..data.len().min(LONGEST)]));
     name.push(end);
     name
 }
@@ -58,6 +61,17 @@ fn short(run_id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_is_too_long() {
+        let data = OsString::from("n".repeat(255));
+        let run = "0123456789abcdef";
+        let copy = safety(&data, jiff::Timestamp::UNIX_EPOCH, u32::MAX);
+        for name in [incoming(&data, run), notes(&data, run), copy.clone()] {
+            assert!(name.len() <= 255, "{name:?}");
+        }
+        assert!(is_safety(&copy, &data));
+    }
 
     #[test]
     fn a_safety_copy_is_known_by_its_name() {

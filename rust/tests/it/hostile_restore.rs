@@ -202,3 +202,19 @@ fn a_link_that_a_backup_has_left_in_the_state_of_borg_is_not_followed() {
     assert_eq!(restored.outcome, Outcome::Success, "{:?}", restored.error);
     assert_untouched(&victim);
 }
+
+#[test]
+fn a_name_as_long_as_names_can_be_is_restored_in_place() {
+    let machine = Machine::new();
+    let path = machine.source().join("n".repeat(255));
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("file"), "old").unwrap();
+    for _again in 0..2 {
+        let restored = machine.restore(&one_path(path.clone()));
+        assert_eq!(restored.outcome, Outcome::Success, "{restored}");
+        assert!(!restored.cleanup_failed);
+        let content = fs::read_to_string(path.join("file"));
+        assert_eq!(content.unwrap(), "restored");
+        assert!(restored.safety_copies[0].join("file").exists());
+    }
+}

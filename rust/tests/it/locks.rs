@@ -6,9 +6,10 @@ use std::process::Command;
 
 use crate::common::Machine;
 use crate::common::real::{
-    Program, machine, machine_without_repository, next_backup_dies, run, with,
+    Program, machine, machine_without_repository, next_backup_dies, next_borg_dies_while_it_locks,
+    run, with,
 };
-use backupservice::base::outcome::Outcome;
+use backupservice::base::outcome::{FailureKind, Outcome};
 use backupservice::provider::Unlocked;
 
 with_each_provider! {
@@ -202,4 +203,37 @@ fn a_lock_that_cannot_be_read_is_reported_and_stays() {
         unlocked.left
     );
     assert!(lock.exists());
+}
+
+#[test]
+fn a_look_into_an_empty_directory_leaves_nothing_that_prevents_the_creation() {
+    let Some(mut machine) = machine_without_repository(Program::Borg) else {
+        return;
+    };
+    // As `prepare` makes it.
+    fs::create_dir(machine.path("repository")).unwrap();
+    next_borg_dies_while_it_locks(&mut machine);
+    let looked = with(&machine, |provider, job| provider.snapshots(job));
+    // If it was not met: borg is not asked.
+    fs::remove_file(machine.path("provider/dies-locking")).ok();
+    succeeds(&machine);
+    assert_eq!(looked.unwrap_err().kind, FailureKind::NoRepository);
+}
+
+#[test]
+fn locks_of_others_in_an_empty_directory_are_waited_for() {
+    let Some(machine) = machine_without_repository(Program::Borg) else {
+        return;
+    };
+    let lock = machine.path("repository/lock.exclusive.1a2b3c4d.tmp");
+    fs::create_dir_all(&lock).unwrap();
+    let ended = machine.back_up_for_real();
+    assert_eq!(ended.exit_status(), 75, "{}", ended.record);
+    let problem = ended.record.error.unwrap().to_string();
+    assert!(
+        problem.contains("lock.* that another process uses"),
+        "{problem}"
+    );
+    fs::remove_dir(lock).unwrap();
+    succeeds(&machine);
 }

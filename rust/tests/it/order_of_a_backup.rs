@@ -4,9 +4,11 @@ use std::fs;
 
 use crate::common::Machine;
 use backupservice::base::lock::{self, Mode};
-use backupservice::base::outcome::{FailureKind, Outcome};
+use backupservice::base::outcome::{self, FailureKind, Outcome};
 use backupservice::base::problem::Problem;
 use backupservice::report;
+use backupservice::run::restore::request::Request;
+use backupservice::run::unverified;
 use expect_test::expect;
 
 #[test]
@@ -140,9 +142,8 @@ fn a_repository_that_is_missing_again_after_its_creation_is_a_failure() {
     assert_eq!(machine.happened().matches("init").count(), 1);
 }
 
-#[test]
-fn nobody_looks_for_a_repository_while_another_instance_creates_it() {
-    let machine = Machine::new();
+/// Another instance creates the repository.
+fn creating(machine: &Machine) -> lock::Lock {
     machine.script.borrow_mut().backups = [Err(FailureKind::NoRepository)].into();
     machine.script.borrow_mut().no_repository = true;
     machine.back_up();
@@ -154,11 +155,43 @@ fn nobody_looks_for_a_repository_while_another_instance_creates_it() {
     let creation = locks
         .find(|lock| lock.file_name().to_str().unwrap().starts_with("creation-"))
         .unwrap();
-
-    let creating = lock::try_file(&creation.path(), Mode::Exclusive)
+    lock::try_file(&creation.path(), Mode::Exclusive)
         .unwrap()
-        .unwrap();
-    let other = Machine::when_waiting(directories.run_state(), || drop(creating));
+        .unwrap()
+}
+
+#[test]
+fn nobody_cleans_up_or_lists_while_another_instance_creates_the_repository() {
+    let machine = Machine::new();
+    let lock = creating(&machine);
+    let directories = machine.directories();
+    let started = "2026-11-21T03:47:01Z".parse().unwrap();
+    unverified::raise(&directories, started).unwrap();
+    let before = machine.happened();
+    // Waits, so that it can be cancelled, before it does anything.
+    let other = Machine::when_waiting(directories.run_state(), {
+        let cancel = machine.cancel.clone();
+        move || cancel.request()
+    });
+    let record = machine.back_up().record;
+    assert_eq!(record.outcome, Outcome::Cancelled, "{record}");
+    other.join().unwrap();
+    assert_eq!(machine.happened(), before);
+
+    let status = machine.list();
+    assert_eq!(status, outcome::exit_status(Outcome::Cancelled, false));
+    let restored = machine.restore(&Request::whole("latest"));
+    assert_eq!(restored.outcome, Outcome::Cancelled);
+    assert_eq!(machine.happened(), before);
+    drop(lock);
+}
+
+#[test]
+fn nobody_looks_for_a_repository_while_another_instance_creates_it() {
+    let machine = Machine::new();
+    let creating = creating(&machine);
+    let state = machine.directories().run_state();
+    let other = Machine::when_waiting(state, || drop(creating));
     let record = machine.back_up().record;
     other.join().unwrap();
     assert_eq!(record.outcome, Outcome::Success);

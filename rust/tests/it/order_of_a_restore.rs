@@ -275,6 +275,49 @@ fn a_swap_is_rolled_back_after_a_crash() {
 }
 
 #[test]
+fn nothing_is_undone_while_a_disk_is_missing() {
+    let machine = Machine::new();
+    let disk = machine.path("srv");
+    let aside = disk.join(".data.before-restore-20261121T034701Z");
+    fs::rename(machine.source(), &aside).unwrap();
+    let new = disk.join(".data.backupservice-new-77");
+    fs::create_dir(&new).unwrap();
+    let mut intent = serde_json::json!({
+        "version": 1, "instance": "app", "provider": "restic", "operation": "restore",
+        "runId": "77", "started": "2026-11-21T03:47:01Z", "outcome": null, "snapshot": null,
+        "attempt": 1, "phase": "swap", "mountPoints": [disk],
+        "steps": [{ "action": "start", "unit": "app.service", "done": false },
+                  { "action": "remove", "path": new, "done": false },
+                  { "action": "rollBack", "from": aside, "to": machine.source(),
+                    "fresh": new.join("data"), "existed": true, "done": false }],
+    });
+    let path = machine.directories().restore_intent();
+    fs::write(&path, intent.to_string()).unwrap();
+    // As after a boot without it.
+    let unmounted = machine.path("unmounted");
+    fs::rename(&disk, &unmounted).unwrap();
+    fs::create_dir(&disk).unwrap();
+    let recover = || machine.recover(Operation::Restore, &recover::ServiceResult::default());
+    let failure = recover().map_err(|failure| failure.to_string());
+    let again = machine.restore(&Request::whole("latest"));
+    assert!(path.exists(), "{failure:?}");
+    let failure = failure.unwrap_err();
+    assert!(failure.contains("srv is not mounted"), "{failure}");
+    assert_eq!(again.error.unwrap().to_string(), failure);
+    assert_eq!(machine.happened(), "");
+
+    fs::remove_dir(&disk).unwrap();
+    fs::rename(&unmounted, &disk).unwrap();
+    // Where it is mounted now.
+    intent["mountPoints"] = serde_json::json!(["/proc"]);
+    fs::write(&path, intent.to_string()).unwrap();
+    recover().unwrap();
+    assert_eq!(content(&machine), "content");
+    assert_eq!(names_beside(&machine), ["data"]);
+    assert!(!path.exists());
+}
+
+#[test]
 fn each_restore_has_a_request_of_its_own_and_takes_it_once() {
     let machine = Machine::new();
     let directories = machine.directories();

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::common::Machine;
-use crate::common::real::{Program, back_up, machine, restic, with};
+use crate::common::real::{Program, back_up, machine, restic, run, with};
 use backupservice::base::outcome::FailureKind;
 use backupservice::provider::Snapshot;
 
@@ -82,4 +82,21 @@ fn a_locked_repository_is_a_passing_trouble() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert_eq!(failure.unwrap_err().kind, FailureKind::Locked);
+}
+
+#[test]
+fn a_repository_that_was_created_twice_at_once_is_explained() {
+    let Some(machine) = machine(Program::Restic) else {
+        return;
+    };
+    // restic overwrites `config`, and leaves both keys: it takes one that the password opens.
+    let other = machine.path("other");
+    run(restic(&machine).args(["init", "--repo"]).arg(&other));
+    let keys = machine.path("repository/keys");
+    fs::remove_dir_all(&keys).unwrap();
+    fs::rename(other.join("keys"), &keys).unwrap();
+    let problem = machine.back_up_for_real().record.error.unwrap();
+    let message = &problem.message;
+    assert!(message.contains("do not belong together"), "{problem}");
+    assert!(problem.remedy.unwrap().contains("keys/"), "{message}");
 }

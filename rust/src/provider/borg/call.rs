@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::exits::{EMPTY_DIRECTORY, TABLE};
+use super::exits::{EMPTY_DIRECTORY, ONLY_LOCKS, TABLE};
 use super::messages::{self, Message, Said};
 use super::settings::{HOST_ID, Settings};
 use crate::base::measure::Progress;
@@ -21,6 +21,7 @@ use crate::provider::{Job, Observer};
 /// is left to another attempt.
 const LOCK_WAIT: &str = "10";
 const NOT_A_REPOSITORY: i32 = 15;
+const SOMETHING_ELSE: i32 = 19;
 /// How the names of borg's locks begin (borg 1.4, `locking.py`).
 const LOCKS: &[u8] = b"lock.";
 const WRONG_PASSWORD: i32 = 52;
@@ -141,6 +142,15 @@ impl<'a> Call<'a> {
             text: Vec::new(),
         };
         let mut refused = None;
+        // borg would lock it before it looks, and `init` refuses a directory with a lock in it.
+        if self.operation != ProviderOperation::Init
+            && let Some(local) = &done.settings.local
+            && names_in(local).is_ok_and(|names| names.is_empty())
+        {
+            done.exit.code = Some(NOT_A_REPOSITORY);
+            done.errors.push_front(EMPTY_DIRECTORY.to_owned());
+            return Ok(done);
+        }
         done.exit = self.holder.run(command, job.cancel, &mut |line| {
             match (line, &mut each) {
                 (Some(Line::Out(_)), Some(_)) if refused.is_some() => {}
@@ -161,11 +171,15 @@ impl<'a> Call<'a> {
         if let Some(failure) = refused {
             return Err(failure);
         }
-        if done.exit.code == Some(NOT_A_REPOSITORY)
-            && let Some(local) = &done.settings.local
+        let cause = match done.exit.code {
+            Some(NOT_A_REPOSITORY) => Some(EMPTY_DIRECTORY),
+            Some(SOMETHING_ELSE) => Some(ONLY_LOCKS),
+            _ => None,
+        };
+        if let (Some(cause), Some(local)) = (cause, &done.settings.local)
             && holds_nothing(local)
         {
-            done.errors.push_front(EMPTY_DIRECTORY.to_owned());
+            done.errors.push_front(cause.to_owned());
         }
         Ok(done)
     }
@@ -310,16 +324,16 @@ impl Done<'_> {
     }
 }
 
-/// Whether nothing but locks is in `directory`: borg locks before it looks, and another instance
+/// Whether nothing but locks is in `directory`: borg locks before it looks, and another machine
 /// may look as well.
 fn holds_nothing(directory: &Path) -> bool {
-    std::fs::read_dir(directory)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
-        .is_ok_and(|names: Vec<OsString>| {
-            names
-                .iter()
-                .all(|name| name.as_encoded_bytes().starts_with(LOCKS))
-        })
+    let is_lock = |name: &OsString| name.as_encoded_bytes().starts_with(LOCKS);
+    names_in(directory).is_ok_and(|names| names.iter().all(is_lock))
+}
+
+fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
+    let entries = std::fs::read_dir(directory)?;
+    entries.map(|entry| Ok(entry?.file_name())).collect()
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ impl Borg {
                         gone.left_nothing();
                     }
                 }
+                // It is gone from where there is no repository yet.
+                Err(failure) if failure.kind == FailureKind::NoRepository => removed = true,
                 Err(failure) if failure.kind == FailureKind::Locked => {}
                 Err(failure) => return Err(failure),
             }

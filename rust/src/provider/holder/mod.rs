@@ -376,8 +376,19 @@ fn read(file: &Path) -> Result<Option<Note>> {
             file.display(),
             note.version
         );
+        // borg makes it a part of names of files, and a restore has more rights than the backup
+        // that may have written this.
+        anyhow::ensure!(
+            is_file_name(&note.owner),
+            "{} does not name its owner",
+            file.display()
+        );
     }
     Ok(note)
+}
+
+fn is_file_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c == '/' || c.is_control())
 }
 
 fn random() -> Result<String> {

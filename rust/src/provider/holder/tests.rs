@@ -118,11 +118,13 @@ fn a_note_that_cannot_be_read_proves_nothing() {
     for text in [
         "{",
         r#"{"version":2,"instance":"app","owner":"x","processes":[]}"#,
+        // borg makes and removes a file of this name.
+        r#"{"version":1,"instance":"app","owner":"../x","processes":[]}"#,
     ] {
         fs::create_dir_all(root.path().join("repository")).unwrap();
         fs::write(root.path().join("repository/0123.json"), text).unwrap();
         let next = holder(root.path());
-        assert_ne!(next.owner().unwrap(), "x");
+        assert!(!next.owner().unwrap().ends_with('x'));
         assert!(next.gone().unwrap().is_empty());
         assert_eq!(holding(&next, 1, Timestamp::now()), Holding::Unknown);
     }

@@ -4,7 +4,7 @@
 //! create and hand over directories. What it finds goes to a file, so that the record of
 //! the run tells why there was none.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -115,8 +115,19 @@ fn foreign_owner(directory: &Path, uid: u32) -> std::io::Result<Option<u32>> {
     if own != uid {
         return Ok(Some(own));
     }
-    for entry in fs::read_dir(directory)? {
-        let owner = entry?.metadata()?.uid();
+    foreign_entry(fs::read_dir(directory)?, uid)
+}
+
+fn foreign_entry(
+    entries: impl Iterator<Item = std::io::Result<DirEntry>>,
+    uid: u32,
+) -> std::io::Result<Option<u32>> {
+    for entry in entries {
+        let owner = match entry?.metadata() {
+            // Another instance that uses the repository has removed it, such as a lock.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            metadata => metadata?.uid(),
+        };
         if owner != uid {
             return Ok(Some(owner));
         }

@@ -165,3 +165,21 @@ fn a_link_that_others_could_make_is_not_followed() {
     }
     assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
 }
+
+#[test]
+fn what_another_instance_removes_meanwhile_does_not_count() {
+    let machine = Machine::new();
+    let names = ["lock.exclusive", "lock.roster"].map(|name| machine.path(name));
+    for name in &names {
+        fs::write(name, "").unwrap();
+    }
+    let mut entries = fs::read_dir(machine.directory.path()).unwrap();
+    // From here on, the names are read.
+    let first = entries.next();
+    for name in names {
+        fs::remove_file(name).unwrap();
+    }
+    let uid = rustix::process::geteuid().as_raw();
+    let foreign = foreign_entry(first.into_iter().chain(entries), uid);
+    assert_eq!(foreign.unwrap(), None);
+}

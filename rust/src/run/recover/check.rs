@@ -36,6 +36,10 @@ pub fn check(intent: &Intent, instance: &str, operation: Operation) -> Result<()
     );
     let snapshot = intent.snapshot.as_deref();
     ensure!(snapshot.is_none_or(is_snapshot_id), "snapshot is not an id");
+    ensure!(
+        operation == Operation::Restore || intent.mount_points.is_empty(),
+        "only restores work on disks"
+    );
     ensure!(intent.steps.len() <= STEPS, "it has too many steps");
     for step in &intent.steps {
         ensure!(

@@ -164,13 +164,13 @@ pub(crate) fn leftovers(
             report.problem(problem);
         }
         if undone.postponed {
-            return Err(Failure::of(
-                FailureKind::Transient,
+            let problem = undone.problems.into_iter().next().unwrap_or_else(|| {
                 Problem::new(
                     "units that an earlier run has stopped cannot be started now",
                     "wait until the machine has booted and systemd can be reached",
-                ),
-            ));
+                )
+            });
+            return Err(Failure::of(FailureKind::Transient, problem));
         }
     }
     claims::forget(directories);

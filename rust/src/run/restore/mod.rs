@@ -10,11 +10,13 @@ pub mod request;
 pub mod select;
 mod swap;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::base::lock;
 use crate::base::lock::Mode;
-use crate::base::outcome::{Failure, Outcome};
+use crate::base::mounts;
+use crate::base::outcome::{Failure, FailureKind, Outcome};
 use crate::base::owners::Owners;
 use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
@@ -99,8 +101,10 @@ impl RestoreWork<'_> {
         let directories = invocation.directories.for_restore();
         let provider = (invocation.open)(&plan, &invocation.credentials, &directories)?;
 
+        let looking = locks::looking(self.plan, invocation, &mut self.report)?;
         self.report.phase("select");
         let snapshot = self.select(&*provider, &wanted)?;
+        drop(looking);
         self.done.snapshot = Some(snapshot.id.clone());
         if let Some(target) = &self.request.target {
             self.report.phase("restore");
@@ -190,7 +194,8 @@ impl RestoreWork<'_> {
     ) -> Result<(), Failure> {
         let directories = &self.invocation.directories;
         let started = self.report.started();
-        let intent = Intent::new(self.plan, Operation::Restore, &self.invocation.id, started);
+        let mut intent = Intent::new(self.plan, Operation::Restore, &self.invocation.id, started);
+        intent.mount_points = mount_points(incoming)?;
         let mut journal = Journal::begin(&directories.restore_intent(), intent)?;
         let result = self.replace(provider, snapshot, (incoming, owners), &mut journal);
 
@@ -216,4 +221,14 @@ impl RestoreWork<'_> {
         }
         result
     }
+}
+
+/// Where the disks are mounted on which a restore works.
+fn mount_points(incoming: &[Incoming]) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = BTreeSet::new();
+    for item in incoming {
+        let above = mounts::above(item.workplace());
+        found.extend(above.map_err(|problem| Failure::of(FailureKind::Failed, problem))?);
+    }
+    Ok(found.into_iter().collect())
 }

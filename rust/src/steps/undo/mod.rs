@@ -6,6 +6,7 @@ pub use files::{AFTER, BEFORE};
 
 use super::journal::{Action, Journal, Operation};
 use crate::base::cancel::Cancel;
+use crate::base::mounts::is_mounted;
 use crate::base::outcome::{Failure, Outcome};
 use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
@@ -29,7 +30,7 @@ pub struct UndoReport {
     /// Problems with steps that could not be undone.
     pub problems: Vec<Problem>,
     /// Whether steps remain because systemd starts nothing now, as while the machine shuts
-    /// down.
+    /// down, or because a disk is missing.
     pub postponed: bool,
 }
 
@@ -42,10 +43,15 @@ impl UndoReport {
 }
 
 /// Undoes all steps that are not done yet, last first; goes on when one fails, and cannot
-/// be cancelled. Records each step as done once it was tried to its end. The caller records
+/// be cancelled. Undoes none while a disk is missing. Records each step as done once it was tried to its end. The caller records
 /// the run and then closes the journal.
 pub fn undo(journal: &mut Journal, context: &mut UndoContext<'_>) -> UndoReport {
     let mut report = UndoReport::default();
+    if let Some(problem) = missing_disk(journal) {
+        report.problems.push(problem);
+        report.postponed = true;
+        return report;
+    }
     if !stop_own_units(journal, context, &mut report) {
         return report;
     }
@@ -85,6 +91,27 @@ pub fn undo(journal: &mut Journal, context: &mut UndoContext<'_>) -> UndoReport 
             .extend(clear_dumps(journal.intent.operation, context.directories).err());
     }
     report
+}
+
+/// Where nothing is mounted, what was to be undone looks as if it had never been done.
+fn missing_disk(journal: &Journal) -> Option<Problem> {
+    let mount_points = journal.intent.mount_points.iter();
+    let mut missing = mount_points.filter_map(|mount_point| match is_mounted(mount_point) {
+        Ok(true) => None,
+        Ok(false) => {
+            let (shown, kept) = (mount_point.display(), journal.path().display());
+            Some(Problem::new(
+                format!(
+                    "{shown} is not mounted, and an interrupted restore of data on it is not undone yet"
+                ),
+                format!(
+                    "mount it (`mount {shown}`), then `systemctl start backupservice-recover.service`; if the disk is gone for good, start what the restore has stopped, and remove {kept}"
+                ),
+            ))
+        }
+        Err(problem) => Some(problem),
+    });
+    missing.next()
 }
 
 fn clear_dumps(operation: Operation, directories: &InstancePaths) -> Result<(), Problem> {

@@ -19,7 +19,7 @@ use backupservice::base::paths::{Host, InstancePaths};
 use backupservice::plan::Plan;
 use backupservice::provider::{self, Provider};
 use backupservice::run::invocation::{Invocation, Open};
-use backupservice::run::{backup, maintain, recover, restore};
+use backupservice::run::{backup, maintain, recover, restore, snapshots};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -160,6 +160,18 @@ impl Machine {
 
     pub fn back_up_for_real(&self) -> backup::BackupResult {
         backup::run(&self.parsed_plan(), &self.invocation(&provider::open))
+    }
+
+    /// Exit status of a listing of the snapshots.
+    pub fn list(&self) -> u8 {
+        let open = |_: &Plan, _: &Path, _: &InstancePaths| -> Result<Box<dyn Provider>, Failure> {
+            Ok(Box::new(FakeProvider::new(
+                &self.script,
+                &self.log,
+                &self.cancel,
+            )))
+        };
+        snapshots::run(&self.parsed_plan(), &self.invocation(&open)).unwrap()
     }
 
     pub fn restore(&self, request: &restore::request::Request) -> restore::request::Restored {

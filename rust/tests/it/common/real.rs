@@ -147,6 +147,15 @@ pub fn back_up_source(machine: &Machine) -> Result<String, Failure> {
 
 /// The next backup is killed when it has locked the repository.
 pub fn next_backup_dies(machine: &mut Machine) {
+    next_dies(machine, "dies");
+}
+
+/// The next process of borg is killed when it has begun to lock the repository.
+pub fn next_borg_dies_while_it_locks(machine: &mut Machine) {
+    next_dies(machine, "dies-locking");
+}
+
+fn next_dies(machine: &mut Machine, how: &str) {
     let program = machine.path("provider/program");
     if !program.exists() {
         std::fs::create_dir(machine.path("provider")).unwrap();
@@ -156,7 +165,7 @@ pub fn next_backup_dies(machine: &mut Machine) {
         symlink(real, machine.path("provider/real")).unwrap();
         machine.plan["provider"]["program"] = program.to_str().unwrap().into();
     }
-    File::create(machine.path("provider/dies")).unwrap();
+    File::create(machine.path("provider").join(how)).unwrap();
 }
 
 /// So many bytes that no other file has.

@@ -6,6 +6,9 @@ use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
 /// Said by us, since borg does not tell an empty directory from a damaged repository.
 pub const EMPTY_DIRECTORY: &str = "the directory of the repository is empty";
 
+/// Said by us as well.
+pub const ONLY_LOCKS: &str = "the directory of the repository holds nothing but locks";
+
 const FAILED: ExitClass = ExitClass::Failure(FailureKind::Failed);
 const TRANSIENT: ExitClass = ExitClass::Failure(FailureKind::Transient);
 const LOCKED: ExitClass = ExitClass::Failure(FailureKind::Locked);
@@ -41,6 +44,7 @@ pub const TABLE: &[Row] = &[
     row(&[], Sign::CodeSays(15, EMPTY_DIRECTORY), MISSING, "the directory holds no repository yet", CREATED),
     row(&[], Sign::Code(15), FAILED, "what is there is not a repository", "check repository.path and that its disk is mounted; if the directory is empty and on another machine, remove it, and the next backup creates the repository"),
     row(INIT, Sign::Code(10), FAILED, "there is a repository already", "check repository.path"),
+    row(INIT, Sign::CodeSays(19, ONLY_LOCKS), LOCKED, "the directory holds no repository yet, but files lock.* that another process uses or has left", "wait for that process; if it is gone for good, remove the files lock.*, and the next backup creates the repository"),
     row(INIT, Sign::Code(19), FAILED, "there is something else already", "check repository.path, or remove what is there"),
     // A check that finds damage exits with 1, also with modern exit codes.
     row(CHECKING, Sign::Code(12), DAMAGED, "the repository is damaged", REPAIR),

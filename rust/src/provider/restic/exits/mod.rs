@@ -48,6 +48,13 @@ pub const TABLE: &[Row] = &[
         "put the password of this repository into {passwordFile}, or set repository.passwordFile to a file that has it",
     ),
     row(
+        &[],
+        Sign::Says("is damaged: ciphertext verification failed"),
+        FAILED,
+        "a key and the file `config` of the repository do not belong together",
+        "if two machines may have created the repository at the same moment, delete the file in its directory keys/ that is named in `backupservice logs {instance}`; otherwise look for a failing disk",
+    ),
+    row(
         &[ProviderOperation::Backup],
         Sign::NoProof(0),
         FAILED,
