@@ -1,4 +1,5 @@
 use super::*;
+use crate::watch::events::EventKind;
 
 /// Events with titles of the form `<id> <instance> <kind>`, one second apart.
 fn events(kinds: &[(&str, EventKind)]) -> Vec<Event> {
@@ -54,6 +55,29 @@ fn a_matter_does_not_hide_another() {
         titles(&all, 0),
         ["1 a maintenance-failed", "2 b failed", "3 a cleanup-failed"]
     );
+}
+
+#[test]
+fn good_news_of_one_matter_hides_no_failure_of_another() {
+    let all = [
+        ("a", EventKind::CleanupFailed),
+        ("a", EventKind::Failed),
+        ("a", EventKind::CleanedUp),
+        ("b", EventKind::Failed),
+        ("b", EventKind::InTime),
+    ];
+    assert_eq!(
+        titles(&all, 1),
+        ["2 a failed", "3 a cleaned-up", "4 b failed"]
+    );
+    // A success is the end of two.
+    let all = [
+        ("a", EventKind::Failed),
+        ("a", EventKind::Overdue),
+        ("a", EventKind::Recovered),
+    ];
+    assert_eq!(titles(&all, 2), ["3 a recovered"]);
+    assert!(titles(&all, 0).is_empty());
 }
 
 #[test]
