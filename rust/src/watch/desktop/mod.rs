@@ -228,10 +228,14 @@ fn state_file() -> Result<PathBuf> {
 fn read(file: &Path) -> Result<LastShown> {
     match std::fs::read(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(LastShown::default()),
-        json => serde_json::from_slice(
-            &json.with_context(|| format!("cannot read {}", file.display()))?,
-        )
-        .with_context(|| format!("{} is damaged; remove it", file.display())),
+        json => {
+            let json = json.with_context(|| format!("cannot read {}", file.display()))?;
+            Ok(serde_json::from_slice(&json).unwrap_or_else(|error| {
+                // After a crash, or from another version. Better twice than not at all.
+                log::warn!("{} is damaged, and replaced: {error}", file.display());
+                LastShown::default()
+            }))
+        }
     }
 }
 

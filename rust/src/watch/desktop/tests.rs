@@ -108,6 +108,16 @@ fn events_with_restarted_ids_are_new() {
 }
 
 #[test]
+fn a_damaged_note_of_what_was_shown_silences_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("shown.json");
+    for damage in ["", "{", "\0\0", r#"{"id": "7"}"#] {
+        std::fs::write(&file, damage).unwrap();
+        assert_eq!(read(&file).unwrap(), LastShown::default());
+    }
+}
+
+#[test]
 fn only_a_missing_server_is_waited_for() {
     let missing = zbus::fdo::Error::ServiceUnknown(String::new());
     assert!(is_missing(&zbus::Error::FDO(Box::new(missing))));
