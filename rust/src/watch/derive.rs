@@ -2,6 +2,8 @@
 //!
 //! Without input or output: the same observation always yields the same events.
 
+use jiff::Timestamp;
+
 use super::events::{EventKind, InstanceState, Key};
 use super::model::{NewEvent, Observation};
 use super::wording;
@@ -150,6 +152,24 @@ fn derive_overdue(
         _ => return None,
     };
     Some(wording::deadline(kind, observed, deadline_status))
+}
+
+/// End of the last backup since the last scan that succeeded. Told by the order of records:
+/// the clock may have been set meanwhile.
+pub(super) fn new_success(state: &InstanceState, observed: &Observation) -> Option<Timestamp> {
+    let mut new = new_runs(&observed.runs, state.last_run.as_ref())
+        .iter()
+        .rev();
+    let success = new.find(|run| run.outcome == Outcome::Success);
+    success.map(|run| run.finished)
+}
+
+/// The same for a maintenance that has done all that it is for.
+pub(super) fn new_maintenance(state: &InstanceState, observed: &Observation) -> Option<Timestamp> {
+    let record = observed.maintenance.as_ref()?;
+    let is_new = state.last_maintenance.as_ref() != Some(&Key::from(record));
+    let complete = observed.results.complete;
+    complete.filter(|end| is_new && *end == record.finished)
 }
 
 /// The runs since the last evaluated one; for a new instance those
