@@ -124,12 +124,12 @@ impl Copy {
         }
         copy.damage.extend(reader.finish());
         let mut reader = Reader::new(place.join("events.json"));
-        match other.filter(|other| other.is_sound && other.file == reader.content) {
-            Some(other) => (copy.events, copy.is_sound) = (other.events.clone(), true),
-            None => {
-                copy.events = reader.events();
-                copy.is_sound = reader.content.is_some() && reader.reason.is_none();
-            }
+        let same = other.filter(|other| other.is_sound && other.file == reader.content);
+        if let Some(same) = same {
+            (copy.events, copy.is_sound) = (same.events.clone(), true);
+        } else {
+            copy.events = reader.events();
+            copy.is_sound = reader.content.is_some() && reader.reason.is_none();
         }
         copy.file.clone_from(&reader.content);
         copy.damage.extend(reader.finish());
