@@ -1,6 +1,7 @@
 mod delivery;
 pub(crate) mod fake;
 mod verdicts;
+mod year;
 
 use std::fs;
 
