@@ -4,6 +4,7 @@
   cfg,
   layout,
   sandbox,
+  enabled,
   forMachine,
   backupservice,
   ...
@@ -81,22 +82,28 @@ let
       };
   };
 in
-forMachine {
-  systemd.services = {
-    backupservice-watch = monitor "Monitor backups and send notifications" "";
-    "backupservice-notify-test@" = monitor "Test of the notification channel %i" " --test %i";
-  };
-
-  systemd.timers.backupservice-watch = {
-    description = "Regular check for overdue backups";
-    wantedBy = [ "timers.target" ];
-    timerConfig = {
-      OnBootSec = "5min";
-      OnUnitInactiveSec = "15min";
+lib.mkMerge [
+  (forMachine {
+    systemd.services = {
+      backupservice-watch = monitor "Monitor backups and send notifications" "";
+      "backupservice-notify-test@" = monitor "Test of the notification channel %i" " --test %i";
     };
-  };
 
-  systemd.tmpfiles.rules =
-    lib.optional (metrics.textfile != null)
-      "d ${sandbox.tmpfilesPath (dirOf metrics.textfile)} 0755 ${layout.notifyUser} ${layout.notifyUser} -";
-}
+    systemd.timers.backupservice-watch = {
+      description = "Regular check for overdue backups";
+      wantedBy = [ "timers.target" ];
+      timerConfig = {
+        OnBootSec = "5min";
+        OnUnitInactiveSec = "15min";
+      };
+    };
+
+    systemd.tmpfiles.rules =
+      lib.optional (metrics.textfile != null)
+        "d ${sandbox.tmpfilesPath (dirOf metrics.textfile)} 0755 ${layout.notifyUser} ${layout.notifyUser} -";
+  })
+  # Nobody writes it any more: what it says would be exported for ever.
+  (lib.mkIf (enabled == { } && metrics.textfile != null) {
+    systemd.tmpfiles.rules = [ "r ${sandbox.tmpfilesPath metrics.textfile}" ];
+  })
+]

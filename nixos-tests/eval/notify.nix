@@ -115,6 +115,43 @@ in
       ++ [ [ ] ];
   };
 
+  "the metrics file goes with the last instance" = {
+    expr =
+      map
+        (
+          instances:
+          let
+            file = "/var/lib/backupservice-metrics/b.prom";
+            inherit
+              (evalNixos [
+                {
+                  backupservice = {
+                    inherit instances;
+                    metrics.textfile = file;
+                  };
+                }
+              ])
+              config
+              ;
+          in
+          lib.filter (lib.hasInfix "backupservice-metrics") config.systemd.tmpfiles.rules
+        )
+        [
+          { x = good; }
+          {
+            x = good // {
+              enable = false;
+            };
+          }
+          { }
+        ];
+    expected = [
+      [ "d /var/lib/backupservice-metrics 0755 backupservice-notify backupservice-notify -" ]
+      [ "r /var/lib/backupservice-metrics/b.prom" ]
+      [ "r /var/lib/backupservice-metrics/b.prom" ]
+    ];
+  };
+
   "a channel's URL in the store" = {
     expr =
       (evalNixos [

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use backupservice::base::outcome::{self, Failure};
+use backupservice::base::printable::printable_lines;
 use backupservice::base::problem::Problem;
 use backupservice::cli::commands;
 use backupservice::cli::{self, Cli, complete};
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     match commands::execute(cli) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("{}", explain(&error));
+            eprintln!("{}", printable_lines(&explain(&error)));
             ExitCode::from(exit_status(&error))
         }
     }

@@ -11,6 +11,7 @@ pub mod mounts;
 pub mod outcome;
 pub mod owners;
 pub mod paths;
+pub mod printable;
 pub mod problem;
 pub mod process;
 pub mod real_path;

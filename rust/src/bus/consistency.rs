@@ -142,17 +142,7 @@ impl Case {
 fn worries(machine: &FakeMachine) -> Vec<EventKind> {
     let mut last = BTreeMap::new();
     for event in machine.events() {
-        let matters: &[&str] = match event.kind {
-            EventKind::Failed | EventKind::Incomplete => &["backup"],
-            EventKind::Overdue | EventKind::InTime => &["overdue"],
-            EventKind::Recovered => &["backup", "overdue"],
-            EventKind::CleanupFailed | EventKind::CleanedUp => &["cleanup"],
-            EventKind::Unreadable | EventKind::Readable => &["files"],
-            EventKind::ClockWrong | EventKind::ClockRight => &["clock"],
-            kind if kind.is_of_maintenance() => &["maintenance"],
-            _ => &["other"],
-        };
-        for matter in matters {
+        for matter in event.kind.matters() {
             last.insert(*matter, event.kind);
         }
     }

@@ -23,6 +23,7 @@ use serde::Serialize;
 use crate::base::cancel::Cancel;
 use crate::base::outcome::{Failure, FailureKind, exit_status};
 use crate::base::paths::{Host, InstancePaths, Readers, remove_if_there, write_for};
+use crate::base::printable::printable_lines;
 use crate::base::problem::Problem;
 use crate::base::process::TICK;
 use crate::base::unit_names;
@@ -307,7 +308,7 @@ impl Client<'_> {
     }
 
     fn print(&mut self, text: &str) -> Result<(), Failure> {
-        writeln!(self.out, "{}", text.trim_end()).map_err(anyhow::Error::from)?;
+        writeln!(self.out, "{}", printable_lines(text.trim_end())).map_err(anyhow::Error::from)?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::base::outcome::Failure;
 use crate::base::paths::read_json;
+use crate::base::printable::printable;
 use crate::client::{Client, Reader};
 use crate::watch::notify_test::TestReport;
 
@@ -37,6 +38,7 @@ impl Client<'_> {
                     || "sent".to_owned(),
                     |problem| format!("NOT SENT: {problem}"),
                 );
+                let what = printable(&what);
                 writeln!(self.out, "{}: {what}", one.address).map_err(anyhow::Error::from)?;
             }
         }

@@ -3,6 +3,7 @@
 //! Public is how many there are. What the program says names private files, and so goes to the
 //! journal only.
 
+use crate::base;
 use crate::base::problem::Private;
 
 /// Number of errors to keep.
@@ -78,10 +79,7 @@ pub fn printable(line: &[u8]) -> String {
         let end = part.find(|c: char| ('@'..='~').contains(&c));
         plain.push_str(end.map_or("", |end| &part[end + 1..]));
     }
-    let plain = plain.trim().chars();
-    plain
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    base::printable::printable(plain.trim())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::maintenance::MaintenanceRecord;
 use super::messages::{self, JournalMessage};
 use super::record::Record;
 use crate::base::outcome::Outcome;
+use crate::base::printable::printable_lines;
 use crate::base::problem::Problem;
 
 /// Remedy for problems without one of their own.
@@ -131,7 +132,7 @@ impl Log for StandardError {
 
     fn log(&self, record: &LogRecord<'_>) {
         if self.enabled(record.metadata()) {
-            eprintln!("{}", record.args());
+            eprintln!("{}", printable_lines(&record.args().to_string()));
         }
     }
 

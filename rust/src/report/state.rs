@@ -94,6 +94,10 @@ impl Records {
 
     fn history(&mut self, directories: &InstancePaths) -> Vec<Record> {
         let path = directories.history();
+        if let Ok(runs) = read(&path) {
+            return runs.unwrap_or_default();
+        }
+        // Not all of it is understood.
         let all: Option<Vec<serde_json::Value>> = self.known(read(&path)).flatten();
         let mut runs = Vec::new();
         for value in all.unwrap_or_default() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::clock::{Clock, SKEW};
+use super::clock::{Clock, SKEW, is_before_this_program};
 use crate::base::outcome::Outcome;
 use crate::report::record::{Phase, Record};
 
@@ -105,8 +105,8 @@ pub(super) fn working(phases: &[Phase]) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-/// Evaluates a deadline, and updates the expected success. `last_success` is the last one, or
-/// the time since which one is expected. `next` returns the first elapse of a calendar event
+/// Evaluates a deadline, and updates the expected success; none after a success, which is
+/// `last_success` then. Without any, one is expected since `first_seen`. `next` returns the first elapse of a calendar event
 /// after a time.
 ///
 /// # Errors
@@ -120,11 +120,22 @@ pub fn evaluate(
     next: &mut dyn FnMut(&str, Timestamp) -> anyhow::Result<NextElapse>,
 ) -> anyhow::Result<DeadlineStatus> {
     let since = last_success.unwrap_or(first_seen);
-    // An earlier success is no news: the later one may be in a file that cannot be read now.
-    let known = expected.clone().filter(|run| {
-        run.calendar == limits.calendar && run.since >= since && run.since <= clock.now + SKEW
-    });
-    let mut current = match known {
+    // The clock was wrong when it ended, and has been set since.
+    let is_impossible = |time| time > clock.now + SKEW || is_before_this_program(time);
+    let since = if is_impossible(since) {
+        clock.now
+    } else {
+        since
+    };
+    let known = expected.clone();
+    let mut current = match known.filter(|run| run.calendar == limits.calendar) {
+        // A success remains one, and overdue holds until the next.
+        Some(run) if is_impossible(run.since) => ExpectedRun {
+            since: clock.now,
+            due: next(limits.calendar, clock.now)?,
+            late_seconds: 0.0,
+            ..run
+        },
         Some(run) if run.due != NextElapse::Invalid => run,
         // What systemd rejects is asked about each time: a time zone may be installed by now.
         known => {
@@ -164,7 +175,7 @@ pub fn evaluate(
     }
     let deadline_status = DeadlineStatus {
         overdue: current.overdue,
-        last_success,
+        last_success: last_success.filter(|end| !is_impossible(*end)),
         due: current.due,
         deadline: current.deadline,
     };
@@ -187,6 +198,7 @@ mod tests {
     struct Daily {
         wait: Option<ExpectedRun>,
         runs: Vec<Record>,
+        seen: usize,
         rejected: bool,
     }
 
@@ -195,6 +207,7 @@ mod tests {
             Self {
                 wait: None,
                 runs: Vec::new(),
+                seen: 0,
                 rejected: false,
             }
         }
@@ -239,8 +252,13 @@ mod tests {
                 let next = (after.as_second() / day + 1) * day;
                 Ok(NextElapse::At(Timestamp::from_second(next).unwrap()))
             };
-            let success = last_success(&self.runs, at(hour));
+            let new = self.runs[self.seen..].last().map(|run| run.finished);
+            self.seen = self.runs.len();
+            let success = new.or_else(|| last_success(&self.runs, at(hour)));
             let wait = &mut self.wait;
+            if new.is_some() {
+                *wait = None;
+            }
             evaluate(wait, at(1), success, &limits, clock, &mut midnight).unwrap()
         }
     }
@@ -336,6 +354,7 @@ mod tests {
         daily.succeeded(24, 25);
         let before = daily.scan(26, 0, false).deadline;
         daily.runs.pop();
+        daily.seen = 1;
         assert_eq!(daily.scan(26, 0, false).deadline, before);
     }
 
@@ -360,5 +379,22 @@ mod tests {
         let deadline_status = daily.scan(26, 25, false);
         assert!(deadline_status.overdue);
         assert_eq!(deadline_status.last_success, None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_behind_a_success_begins_anew_but_lifts_nothing() {
+        let mut daily = Daily::new();
+        daily.scan(1, 0, false);
+        daily.succeeded(1000, 1000);
+        daily.scan(1000, 1, false);
+        // Due at midnight, as the timer is, though the last success that can be was long ago.
+        assert!(!daily.scan(10, 0, false).overdue);
+        let deadline_status = daily.scan(20, 10, false);
+        assert!(!deadline_status.overdue);
+        assert_eq!(deadline_status.due, NextElapse::At(at(24)));
+        assert!(daily.scan(26, 6, false).overdue);
+        // Nor is the success a new one when it is possible again.
+        assert!(daily.scan(5, 1, false).overdue);
+        assert!(daily.scan(1001, 1, false).overdue);
     }
 }

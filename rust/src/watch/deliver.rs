@@ -43,25 +43,43 @@ pub(super) fn register(store: &mut Store, channels: &[Channel<'_>]) {
             .channels
             .entry(channel.key.clone())
             .or_default();
-        let count = match &channel.addresses {
-            Ok(addresses) => addresses.len(),
+        let Ok(recipients) = &channel.addresses else {
             // How many there are is not known now.
-            Err(_) => known.len().max(1),
-        };
-        if known.len() != count {
-            // Which is which is not known: all get what any of them has not got.
-            let last_event = known.iter().map(|state| state.last_event).min();
-            let mut all = DeliveryState {
-                last_event: last_event.unwrap_or(new.last_event),
-                ..new.clone()
-            };
-            for state in known.iter() {
-                all.postponed.extend(&state.postponed);
+            if known.is_empty() {
+                known.push(new.clone());
             }
-            *known = vec![all; count];
-        }
+            continue;
+        };
+        let mut before = std::mem::take(known);
+        let kept: Vec<Option<DeliveryState>> = recipients
+            .iter()
+            .map(|one| {
+                let found = before.iter().position(|state| state.address == one.id);
+                found.map(|found| before.remove(found))
+            })
+            .collect();
+        let replaced = replacement(&before, &new);
+        let states = kept.into_iter().zip(recipients);
+        *known = states
+            .map(|(state, one)| DeliveryState {
+                address: one.id.clone(),
+                ..state.unwrap_or_else(|| replaced.clone())
+            })
+            .collect();
     }
     store.marks_lost = false;
+}
+
+/// State of an address that was not there before: it gets what any of those that are gone has
+/// not got, since it may have taken the place of that one.
+fn replacement(gone: &[DeliveryState], new: &DeliveryState) -> DeliveryState {
+    let last_event = gone.iter().map(|state| state.last_event).min();
+    let postponed = gone.iter().flat_map(|state| &state.postponed);
+    DeliveryState {
+        last_event: last_event.unwrap_or(new.last_event),
+        postponed: postponed.copied().collect(),
+        ..new.clone()
+    }
 }
 
 /// Sends all pending events to all addresses, those that worked last first. Returns false if
@@ -143,7 +161,7 @@ impl Address<'_, '_> {
     fn send_all(&mut self) -> Result<(), Problem> {
         let channel = self.channel;
         let addresses = channel.addresses.as_ref().map_err(Problem::clone)?;
-        match &addresses[self.index] {
+        match &addresses[self.index].transport {
             Transport::Event(send) => {
                 self.send_pending(send.as_ref())?;
                 self.send_postponed(send.as_ref())

@@ -2,6 +2,8 @@
 //!
 //! Without input or output: the same observation always yields the same events.
 
+use jiff::Timestamp;
+
 use super::events::{EventKind, InstanceState, Key};
 use super::model::{NewEvent, Observation};
 use super::wording;
@@ -48,7 +50,7 @@ pub(super) fn derive(state: &mut InstanceState, observed: &Observation) -> Deriv
                 };
                 events.push(wording::run(kind, record));
             }
-            // On purpose or on request: no statement about whether backups work.
+            // No statement about whether backups work.
             Outcome::Skipped | Outcome::Cancelled => {}
         }
         if record.cleanup_failed {
@@ -152,12 +154,29 @@ fn derive_overdue(
     Some(wording::deadline(kind, observed, deadline_status))
 }
 
+/// End of the last backup since the last scan that succeeded. Told by the order of records:
+/// the clock may have been set meanwhile.
+pub(super) fn new_success(state: &InstanceState, observed: &Observation) -> Option<Timestamp> {
+    let mut new = new_runs(&observed.runs, state.last_run.as_ref())
+        .iter()
+        .rev();
+    let success = new.find(|run| run.outcome == Outcome::Success);
+    success.map(|run| run.finished)
+}
+
+/// The same for a maintenance that has done all that it is for.
+pub(super) fn new_maintenance(state: &InstanceState, observed: &Observation) -> Option<Timestamp> {
+    let record = observed.maintenance.as_ref()?;
+    let is_new = state.last_maintenance.as_ref() != Some(&Key::from(record));
+    let complete = observed.results.complete;
+    complete.filter(|end| is_new && *end == record.finished)
+}
+
 /// The runs since the last evaluated one; for a new instance those
 /// from the last one on that says whether backups work.
 fn new_runs<'a>(runs: &'a [Record], last: Option<&Key>) -> &'a [Record] {
     let Some(last) = last else {
-        let telling = |run: &Record| !matches!(run.outcome, Outcome::Skipped | Outcome::Cancelled);
-        let first = runs.iter().rposition(telling).unwrap_or(runs.len());
+        let first = runs.iter().rposition(is_telling).unwrap_or(runs.len());
         return &runs[first..];
     };
     let position = runs.iter().rposition(|run| Key::from(run) == *last);
@@ -168,20 +187,32 @@ fn new_runs<'a>(runs: &'a [Record], last: Option<&Key>) -> &'a [Record] {
     &runs[after..]
 }
 
-/// Drops failures that systemd retries: only the last attempt counts.
+/// Drops failed attempts that a later one has made up for, and all from one on that systemd
+/// still retries: only the last attempt that says anything counts.
 fn settled<'a>(observed: &Observation, runs: &'a [Record]) -> Vec<&'a Record> {
-    let is_retried = |(i, run): &(usize, &Record)| {
-        let failed = run.outcome == Outcome::Failed && run.attempt < ATTEMPTS;
-        let next = runs.get(i + 1);
-        failed
-            && next.map_or(observed.activity.is_busy(), |next| {
-                next.attempt == run.attempt + 1
-            })
-    };
-    let all = runs.iter().enumerate();
-    all.filter(|run| !is_retried(run))
-        .map(|(_, run)| run)
-        .collect()
+    let mut settled = Vec::new();
+    for (index, run) in runs.iter().enumerate() {
+        if run.outcome == Outcome::Failed && run.attempt < ATTEMPTS {
+            let later = &runs[index + 1..];
+            let attempts = later.iter().zip(run.attempt + 1..);
+            let attempts = attempts.take_while(|(next, attempt)| next.attempt == *attempt);
+            let attempts: Vec<&Record> = attempts.map(|(next, _)| next).collect();
+            if attempts.iter().any(|next| is_telling(next)) {
+                continue;
+            }
+            if attempts.len() == later.len() && observed.activity.is_busy() {
+                break;
+            }
+        }
+        settled.push(run);
+    }
+    settled
+}
+
+/// Whether a run says anything about whether backups work: it was neither skipped on purpose
+/// nor cancelled on request.
+fn is_telling(run: &Record) -> bool {
+    !matches!(run.outcome, Outcome::Skipped | Outcome::Cancelled)
 }
 
 /// Records a crash. Returns false if it was recorded before.

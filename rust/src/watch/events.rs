@@ -50,7 +50,43 @@ pub enum EventKind {
     Unknown,
 }
 
+/// Something that can be wrong with an instance or the machine, whatever else is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Matter {
+    /// The last backup.
+    Backup,
+    /// The time of the next one.
+    Deadline,
+    /// What is undone after a backup.
+    Cleanup,
+    /// Maintenance.
+    Maintenance,
+    /// The files of the instance.
+    Files,
+    /// The clock of the machine.
+    Clock,
+    /// Anything else.
+    Other,
+}
+
 impl EventKind {
+    /// What the event says something about: a later one about the same takes its place.
+    #[must_use]
+    pub fn matters(self) -> &'static [Matter] {
+        match self {
+            Self::Failed | Self::Incomplete => &[Matter::Backup],
+            Self::Recovered => &[Matter::Backup, Matter::Deadline],
+            Self::Overdue | Self::InTime => &[Matter::Deadline],
+            Self::CleanupFailed | Self::CleanedUp => &[Matter::Cleanup],
+            Self::MaintenanceFailed | Self::MaintenanceRecovered | Self::MaintenanceOverdue => {
+                &[Matter::Maintenance]
+            }
+            Self::Unreadable | Self::Readable => &[Matter::Files],
+            Self::ClockWrong | Self::ClockRight => &[Matter::Clock],
+            Self::Test | Self::Summary | Self::Unknown => &[Matter::Other],
+        }
+    }
+
     /// Name in files and for hooks.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -86,15 +122,6 @@ impl EventKind {
                 | Self::InTime
                 | Self::Readable
                 | Self::ClockRight
-        )
-    }
-
-    /// Whether it concerns the maintenance rather than the backups.
-    #[must_use]
-    pub fn is_of_maintenance(self) -> bool {
-        matches!(
-            self,
-            Self::MaintenanceFailed | Self::MaintenanceRecovered | Self::MaintenanceOverdue
         )
     }
 }

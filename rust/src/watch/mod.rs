@@ -69,7 +69,7 @@ pub fn run(host: &Host, config: &Config, system: &dyn System, units: &dyn Units)
     let mut well = damage.is_empty();
     let mut delivered = true;
     let credentials = system.credentials();
-    let channels = channels::all(config, units, &credentials, &runtime);
+    let channels = channels::all(config, units, &credentials, &runtime, &store.address_key());
     deliver::register(&mut store, &channels);
     for round in 0..ROUNDS {
         let scan = scan::scan(host, config, system, &mut store);

@@ -49,7 +49,9 @@ pub fn run(
     let lock = lock::try_file(&runtime.join("lock"), Mode::Exclusive)?;
     let _lock = lock.context("a scan is in progress: try again when it is over")?;
     let credentials = system.credentials();
-    let mut channels = channels::all(config, units, &credentials, &runtime);
+    let (mut store, _) = Store::load(host, system.now());
+    let key = store.address_key();
+    let mut channels = channels::all(config, units, &credentials, &runtime, &key);
     let known: Vec<String> = channels.iter().map(|one| one.key.clone()).collect();
     channels.retain(|one| channel.is_none_or(|name| is_called(&one.key, name)));
     if channels.is_empty() {
@@ -60,7 +62,6 @@ pub fn run(
         };
         return Err(Problem::new("there is no such notification channel", remedy).into());
     }
-    let (mut store, _) = Store::load(host, system.now());
     let addresses = channels.iter().flat_map(|one| test(one, system.now()));
     let report = TestReport {
         addresses: addresses.collect(),
@@ -112,9 +113,9 @@ fn test(channel: &Channel<'_>, now: Timestamp) -> Vec<TestedAddress> {
     let several = addresses.len() > 1;
     let numbered = (1..).zip(addresses);
     numbered
-        .map(|(number, transport)| TestedAddress {
+        .map(|(number, one)| TestedAddress {
             address: address_name(&channel.key, several.then_some(number)),
-            error: match transport {
+            error: match &one.transport {
                 Transport::Event(send) => send(&event).err(),
                 Transport::State(send) => send(&health).err(),
             },

@@ -10,6 +10,7 @@ use super::clock::{self, Clock};
 use super::condition::Condition;
 use super::config::Config;
 use super::deadline::{self, Limits};
+use super::derive;
 use super::events::{Event, InstanceState};
 use super::model::{NewEvent, Observation};
 use super::store::Store;
@@ -183,6 +184,15 @@ fn evaluate(
     observed: &mut Observation,
     clock: Clock,
 ) -> Result<()> {
+    let success = derive::new_success(state, observed);
+    let maintained = derive::new_maintenance(state, observed);
+    // It meets what was expected, whatever the clock says.
+    if success.is_some() {
+        state.expected = None;
+    }
+    if maintained.is_some() {
+        state.expected_maintenance = None;
+    }
     // Without its plan, what is expected is what was.
     if clock.is_wrong || plan.problem.is_some() {
         return Ok(());
@@ -198,7 +208,7 @@ fn evaluate(
         longest: deadline::longest(&observed.runs, clock.now),
         busy: observed.activity.is_busy(),
     };
-    let last = deadline::last_success(&observed.runs, clock.now);
+    let last = success.or_else(|| deadline::last_success(&observed.runs, clock.now));
     let expected = &mut state.expected;
     observed.deadline = Some(deadline::evaluate(
         expected, first_seen, last, &backup, clock, &mut next,
@@ -217,7 +227,6 @@ fn evaluate(
         ..backup
     };
     let last = observed.results.complete;
-    let last = last.filter(|then| *then <= clock.now + clock::SKEW);
     let expected = &mut state.expected_maintenance;
     observed.maintenance_deadline = Some(deadline::evaluate(
         expected,

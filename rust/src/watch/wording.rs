@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::deadline::{DeadlineStatus, NextElapse};
-use super::events::{Event, EventKind};
+use super::events::{Event, EventKind, Matter};
 use super::model::{NewEvent, Observation};
 use super::system::UnitState;
 use crate::base::outcome::Outcome;
@@ -161,12 +161,15 @@ pub(super) fn lost(id: u64, time: Timestamp) -> Event {
 /// One event in place of many, oldest first.
 pub(super) fn summary(events: &[Event]) -> Event {
     // The last one about each matter, and those first that are problems.
-    let mut last: BTreeMap<(&str, bool), &Event> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, Matter), &Event> = BTreeMap::new();
     for event in events {
-        last.insert((&event.instance, event.kind.is_of_maintenance()), event);
+        for matter in event.kind.matters() {
+            last.insert((&event.instance, *matter), event);
+        }
     }
     let mut last: Vec<&Event> = last.into_values().collect();
     last.sort_by_key(|event| (event.kind.is_good(), event.id));
+    last.dedup_by_key(|event| event.id);
     let mut lines: Vec<String> = last
         .iter()
         .take(SUMMARISED)

@@ -61,6 +61,24 @@ fn bad_plans_exit_with_78_and_a_line_for_each_problem() {
 }
 
 #[test]
+fn no_file_steers_the_terminal_that_shows_what_is_wrong_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("plan.json");
+    std::fs::write(&path, r#"{ "version": 1, "\u001b[2J\u0007": 1 }"#).unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["check-plan", path][..],
+        &["unit", "prepare", "--plan", path],
+    ] {
+        let output = backupservice(arguments);
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("[2J"), "{text:?}");
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+    }
+}
+
+#[test]
 fn an_unknown_instance_is_explained() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().to_str().unwrap();

@@ -8,6 +8,7 @@ use super::Status;
 use super::layout::{Cell, align};
 use crate::base::measure::size;
 use crate::base::outcome::Outcome;
+use crate::base::printable::printable;
 use crate::base::problem::Problem;
 use crate::client::terminal::{Style, Terminal};
 use crate::report::record::{Phase, Record};
@@ -345,13 +346,6 @@ fn duration(seconds: f64) -> String {
         seconds @ ..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         seconds => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
-}
-
-/// Replaces control characters: file names and output of programs may contain any.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::base::cancel::Cancel;
 use crate::base::problem::Problem;
 use crate::base::process::{self, Command, Line};
+use crate::provider::trouble::printable;
 
 /// Limit of one call, so that an unreachable server does not block other channels.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -42,7 +43,7 @@ pub(super) fn call(command: &Command, secret: &str) -> Result<(), Problem> {
     let mut last_line = String::new();
     let exit = process::run(command, &cancel, &mut |line| {
         let (Line::Out(line) | Line::Err(line)) = line;
-        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        let line = printable(&line);
         if !line.is_empty() {
             last_line = line;
         }
@@ -115,5 +116,15 @@ mod tests {
         assert!(call(&shell("grep -q topsecret"), "topsecret").is_ok());
         let error = call(&shell("cat; echo >&2; exit 3"), "topsecret").unwrap_err();
         assert_eq!(error.message, "sh failed with exit status 3: …");
+        // What a server says is not for the terminal of whoever reads the status.
+        let error = call(
+            &shell("printf 'a\\033[2Jb\\000c\\007\\n'; exit 3"),
+            "topsecret",
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.message,
+            "sh failed with exit status 3: ab\u{fffd}c\u{fffd}"
+        );
     }
 }

@@ -5,6 +5,7 @@ mod call;
 mod hook;
 mod ping;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use super::config::{self, Config, ProgramChannels};
@@ -19,7 +20,15 @@ pub(super) struct Channel<'a> {
     /// Instances whose events are sent; none for all.
     pub instances: Option<Vec<String>>,
     /// Where it sends to; an error if that cannot be read.
-    pub addresses: Result<Vec<Transport<'a>>, Problem>,
+    pub addresses: Result<Vec<Recipient<'a>>, Problem>,
+}
+
+/// One address of a channel.
+pub(super) struct Recipient<'a> {
+    /// Names it without telling what it is; empty for the only one.
+    pub id: String,
+    /// Sends to it.
+    pub transport: Transport<'a>,
 }
 
 /// Function that sends one notification.
@@ -49,25 +58,34 @@ impl Channel<'_> {
     }
 }
 
-/// All configured channels. `credentials` is the directory of their URLs, and `scratch` one
-/// that only this user can read.
+/// All configured channels. `credentials` is the directory of their URLs, `scratch` one
+/// that only this user can read, and `key` makes the hashes of addresses secret.
 pub(super) fn all<'a>(
     config: &'a Config,
     units: &'a dyn Units,
     credentials: &'a Path,
     scratch: &'a Path,
+    key: &str,
 ) -> Vec<Channel<'a>> {
     let credential = |kind: &str, name: &str| credentials.join(format!("{kind}-{name}"));
+    let only = |transport| {
+        Ok(vec![Recipient {
+            id: String::new(),
+            transport,
+        }])
+    };
     let apprise = program_channels(config.apprise.as_ref()).map(|(program, name, channel)| {
         let addresses = apprise::addresses(&credential("apprise", name));
-        let transport = |url: String| {
+        let recipient = |url: String| {
+            let id = hash(key, &url);
             let send = move |event: &Event| apprise::send(program, &url, scratch, event);
-            Transport::Event(Box::new(send))
+            let transport = Transport::Event(Box::new(send));
+            Recipient { id, transport }
         };
         Channel {
             key: format!("apprise:{name}"),
             instances: channel.instances.clone(),
-            addresses: addresses.map(|urls| urls.into_iter().map(transport).collect()),
+            addresses: addresses.map(|urls| urls.into_iter().map(recipient).collect()),
         }
     });
     let ping = program_channels(config.ping.as_ref()).map(|(program, name, channel)| {
@@ -76,7 +94,7 @@ pub(super) fn all<'a>(
         Channel {
             key: format!("ping:{name}"),
             instances: channel.instances.clone(),
-            addresses: Ok(vec![Transport::State(Box::new(send))]),
+            addresses: only(Transport::State(Box::new(send))),
         }
     });
     let hooks = config.hooks.iter().map(|(name, hook)| {
@@ -84,10 +102,18 @@ pub(super) fn all<'a>(
         Channel {
             key: format!("hook:{name}"),
             instances: hook.instances.clone(),
-            addresses: Ok(vec![Transport::Event(Box::new(send))]),
+            addresses: only(Transport::Event(Box::new(send))),
         }
     });
     apprise.chain(ping).chain(hooks).collect()
+}
+
+/// Hash of an address. Another version of Rust may hash differently: then all are new, and get
+/// what any of them has not got.
+fn hash(key: &str, url: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (key, url).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// Program, name and settings of each channel of a kind.

@@ -18,7 +18,7 @@ use zbus::wire::Variant;
 use zbus::{Connection, Proxy};
 
 use crate::base::paths::{Host, write_atomically};
-use crate::watch::events::{Event, EventKind};
+use crate::watch::events::Event;
 use crate::watch::store;
 
 const NAME: &str = "org.freedesktop.Notifications";
@@ -88,18 +88,17 @@ pub fn run(host: &Host) -> Result<()> {
     }
 }
 
-/// Selects the last event about each matter (backup, cleanup, maintenance of an instance),
-/// without recoveries from failures that the user never saw.
+/// Selects the last event about each matter, without recoveries from failures that the user never saw.
 fn select(events: &[Event], shown: &LastShown) -> Vec<Note> {
     let mut matters: BTreeMap<_, (bool, Option<&Event>)> = BTreeMap::new();
     for event in events {
-        let cleanup = event.kind == EventKind::CleanupFailed;
-        let key = (&event.instance, event.kind.is_of_maintenance(), cleanup);
-        let (worried, last) = matters.entry(key).or_default();
-        if shown.contains(event) {
-            *worried = !event.kind.is_good();
-        } else {
-            *last = Some(event);
+        for matter in event.kind.matters() {
+            let (worried, last) = matters.entry((&event.instance, matter)).or_default();
+            if shown.contains(event) {
+                *worried = !event.kind.is_good();
+            } else {
+                *last = Some(event);
+            }
         }
     }
     let mut news: Vec<&Event> = matters
@@ -107,6 +106,7 @@ fn select(events: &[Event], shown: &LastShown) -> Vec<Note> {
         .filter_map(|(worried, last)| last.filter(|last| worried || !last.kind.is_good()))
         .collect();
     news.sort_by_key(|event| event.id);
+    news.dedup_by_key(|event| event.id);
     // The newest in full, and the number of the others.
     let more = news.len().saturating_sub(MAX_NOTES);
     let mut notes: Vec<Note> = news[more..].iter().map(|event| note(event)).collect();
@@ -228,10 +228,14 @@ fn state_file() -> Result<PathBuf> {
 fn read(file: &Path) -> Result<LastShown> {
     match std::fs::read(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(LastShown::default()),
-        json => serde_json::from_slice(
-            &json.with_context(|| format!("cannot read {}", file.display()))?,
-        )
-        .with_context(|| format!("{} is damaged; remove it", file.display())),
+        json => {
+            let json = json.with_context(|| format!("cannot read {}", file.display()))?;
+            Ok(serde_json::from_slice(&json).unwrap_or_else(|error| {
+                // After a crash, or from another version. Better twice than not at all.
+                log::warn!("{} is damaged, and replaced: {error}", file.display());
+                LastShown::default()
+            }))
+        }
     }
 }
 

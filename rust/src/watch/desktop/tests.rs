@@ -1,4 +1,5 @@
 use super::*;
+use crate::watch::events::EventKind;
 
 /// Events with titles of the form `<id> <instance> <kind>`, one second apart.
 fn events(kinds: &[(&str, EventKind)]) -> Vec<Event> {
@@ -57,6 +58,29 @@ fn a_matter_does_not_hide_another() {
 }
 
 #[test]
+fn good_news_of_one_matter_hides_no_failure_of_another() {
+    let all = [
+        ("a", EventKind::CleanupFailed),
+        ("a", EventKind::Failed),
+        ("a", EventKind::CleanedUp),
+        ("b", EventKind::Failed),
+        ("b", EventKind::InTime),
+    ];
+    assert_eq!(
+        titles(&all, 1),
+        ["2 a failed", "3 a cleaned-up", "4 b failed"]
+    );
+    // A success is the end of two.
+    let all = [
+        ("a", EventKind::Failed),
+        ("a", EventKind::Overdue),
+        ("a", EventKind::Recovered),
+    ];
+    assert_eq!(titles(&all, 2), ["3 a recovered"]);
+    assert!(titles(&all, 0).is_empty());
+}
+
+#[test]
 fn the_number_of_notifications_is_limited() {
     let names: Vec<String> = (0..20).map(|i| format!("i{i}")).collect();
     let all: Vec<_> = names
@@ -81,6 +105,16 @@ fn events_with_restarted_ids_are_new() {
         select(&events(&[("a", EventKind::Failed)]), &shown).len(),
         1
     );
+}
+
+#[test]
+fn a_damaged_note_of_what_was_shown_silences_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("shown.json");
+    for damage in ["", "{", "\0\0", r#"{"id": "7"}"#] {
+        std::fs::write(&file, damage).unwrap();
+        assert_eq!(read(&file).unwrap(), LastShown::default());
+    }
 }
 
 #[test]

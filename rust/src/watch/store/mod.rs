@@ -4,6 +4,7 @@
 //! the monitor itself, and for `status`. Both are kept twice: below `/var`, and until reboot
 //! below `/run`, in case that `/var` is full, read-only or damaged. The newer copy counts.
 
+mod key;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,6 +108,8 @@ pub(super) fn address_name(key: &str, number: Option<usize>) -> String {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeliveryState {
+    /// Hash of the address, whatever its position among others; empty for the only one.
+    pub address: String,
     /// Id of the last event that was delivered or postponed.
     pub last_event: u64,
     /// Number of times in a row that the next event was refused.
@@ -140,8 +143,10 @@ pub struct Store {
     pub cursor: Cursor,
     /// What has been delivered is not known, and so is assumed not to be.
     pub(super) marks_lost: bool,
-    /// Whether each copy has been written, or an error logged about it.
+    /// Whether each copy could be written the last time.
     written: [bool; 2],
+    /// Events in each copy, unless not all of it is understood.
+    saved: [Option<Vec<Event>>; 2],
 }
 
 impl Store {
@@ -150,12 +155,13 @@ impl Store {
     #[must_use]
     pub fn load(host: &Host, now: Timestamp) -> (Self, Vec<String>) {
         let places = [host.events(), host.monitor_runtime()];
-        let copies = places.each_ref().map(|place| Copy::read(place));
+        let copies = Copy::read_both(places.each_ref().map(PathBuf::as_path));
         let mut problems = Vec::new();
         for damage in copies.iter().flat_map(|copy| &copy.damage) {
             problems.push(damage.to_string());
             damage.set_aside();
         }
+        let saved = copies.each_ref().map(Copy::sound_events);
         let (cursor, mut events, marks_lost) = read::newest(copies);
         let marks = cursor.channels.values().flatten();
         let mark = marks.map(|state| state.last_event).min();
@@ -170,8 +176,15 @@ impl Store {
             cursor,
             marks_lost,
             written: [true; 2],
+            saved,
         };
         (store, problems)
+    }
+
+    /// Key for the hashes of addresses.
+    #[must_use]
+    pub fn address_key(&self) -> String {
+        key::load(&self.places)
     }
 
     /// Adds an event, and drops old ones beyond the limit that every address has received.
@@ -195,20 +208,35 @@ impl Store {
     /// written.
     pub fn save(&mut self) -> bool {
         self.cursor.generation += 1;
-        for (place, written) in self.places.iter().zip(&mut self.written) {
-            let result = save(place, &self.events, &self.cursor);
+        for number in 0..self.places.len() {
+            let result = self.save_copy(number);
             if let Err(error) = &result
-                && *written
+                && self.written[number]
             {
                 log::error!(
                     "{error:#}. Notifications are sent all the same, and may be repeated. Make \
                      room, and make backupservice-notify the owner of {}.",
-                    place.display()
+                    self.places[number].display()
                 );
             }
-            *written = result.is_ok();
+            self.written[number] = result.is_ok();
         }
         self.written[0]
+    }
+
+    fn save_copy(&mut self, number: usize) -> Result<()> {
+        let place = &self.places[number];
+        if self.saved[number].as_ref() != Some(&self.events) {
+            // What a failed attempt leaves is not known.
+            self.saved[number] = None;
+            let events = Events {
+                version: VERSION,
+                events: self.events.clone(),
+            };
+            write(&place.join("events.json"), &events)?;
+            self.saved[number] = Some(events.events);
+        }
+        write(&place.join("cursor.json"), &self.cursor)
     }
 }
 
@@ -226,19 +254,7 @@ pub fn cursor(host: &Host) -> Option<Cursor> {
 }
 
 fn read_all(host: &Host) -> (Cursor, Vec<Event>, bool) {
-    read::newest([host.events(), host.monitor_runtime()].map(|place| Copy::read(&place)))
-}
-
-fn save(place: &Path, events: &[Event], cursor: &Cursor) -> Result<()> {
-    let path = place.join("events.json");
-    if Copy::read_events(place).as_deref() != Some(events) {
-        let events = Events {
-            version: VERSION,
-            events: events.to_vec(),
-        };
-        write(&path, &events)?;
-    }
-    write(&place.join("cursor.json"), cursor)
+    read::newest(Copy::read_both([&host.events(), &host.monitor_runtime()]))
 }
 
 fn write(path: &Path, value: &impl Serialize) -> Result<()> {

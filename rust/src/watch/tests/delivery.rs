@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::fake::{FakeMachine, record};
 use crate::base::outcome::Outcome;
 use crate::report::record::Record;
+use crate::watch::store;
 
 /// The record of a failure of another instance.
 fn failure(instance: &str, number: i64) -> Record {
@@ -43,6 +44,64 @@ fn one_address_that_refuses_neither_blocks_the_others_nor_repeats_anything() {
     assert_eq!(machine.scan(3).0, 0);
     assert_eq!(machine.inbox("json://mended"), machine.inbox("json://good"));
     assert_eq!(machine.inbox("json://good").len(), 2);
+}
+
+#[test]
+fn addresses_keep_their_marks_in_another_order() {
+    let machine = FakeMachine::new();
+    let addresses = |text: &str| machine.addresses.replace(text.to_owned());
+    addresses("json://bad\njson://good\n");
+    machine.scan(0);
+    machine.ran(&record(Outcome::Failed, 1));
+    machine.scan(1);
+    // A new one in front, and the others exchanged.
+    addresses("json://new\njson://good\njson://bad\n");
+    machine.scan(1);
+    addresses("json://new\njson://good\njson://mended\n");
+    assert_eq!(machine.scan(1).0, 0);
+    let failed = ["Backup of cloud failed"];
+    assert_eq!(machine.inbox("json://good"), failed);
+    assert_eq!(machine.inbox("json://mended"), failed);
+    assert!(machine.inbox("json://new").is_empty());
+    // The same one twice is two, and none gets what is old.
+    addresses("json://good\njson://good\n");
+    machine.ran(&record(Outcome::Success, 2));
+    machine.scan(2);
+    assert_eq!(
+        machine.inbox("json://good"),
+        [
+            "Backup of cloud failed",
+            "Backup of cloud works again",
+            "Backup of cloud works again"
+        ]
+    );
+}
+
+#[test]
+fn nothing_that_others_can_read_tells_an_address() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = FakeMachine::new();
+    machine.addresses.replace("json://good\n".to_owned());
+    machine.scan(0);
+    for place in [machine.host().events(), machine.host().monitor_runtime()] {
+        let key = fs::metadata(place.join("address-key")).unwrap();
+        assert_eq!(key.permissions().mode() & 0o777, 0o600);
+        let cursor = fs::read_to_string(place.join("cursor.json")).unwrap();
+        assert!(!cursor.contains("good"), "{cursor}");
+    }
+    let hash = |machine: &FakeMachine| {
+        let cursor = store::cursor(&machine.host()).unwrap();
+        cursor.channels["apprise:phone"][0].address.clone()
+    };
+    let other = FakeMachine::new();
+    other.addresses.replace("json://good\n".to_owned());
+    other.scan(0);
+    assert_ne!(hash(&machine), hash(&other));
+    // Either copy of the key is enough.
+    let before = hash(&machine);
+    fs::remove_file(machine.host().events().join("address-key")).unwrap();
+    machine.scan(1);
+    assert_eq!(hash(&machine), before);
 }
 
 #[test]
@@ -220,6 +279,38 @@ fn a_summary_names_every_instance_with_its_last_event() {
     }
     machine.scan(1);
     assert_eq!(machine.inbox("json://good"), ["12 events about backups"]);
+}
+
+#[test]
+fn a_summary_hides_no_trouble_behind_another() {
+    let machine = FakeMachine::new();
+    machine.scan(0);
+    machine.hook_fails.replace(true);
+    machine.ran(&Record {
+        cleanup_failed: true,
+        ..record(Outcome::Success, 1)
+    });
+    machine.scan(1);
+    fs::write(machine.host().instance("cloud").last_results(), "7").unwrap();
+    machine.scan(1);
+    for number in 2..13 {
+        machine.ran(&Record {
+            cleanup_failed: true,
+            ..record(Outcome::Failed, number)
+        });
+    }
+    machine.scan(13);
+    machine.hook_fails.replace(false);
+    machine.forget_sent();
+    assert_eq!(machine.scan(13).1, ["summary"]);
+    let text = machine.last_message();
+    for trouble in [
+        "Cleanup after the backup of cloud failed",
+        "State of the backup of cloud cannot be read",
+        "Backup of cloud failed",
+    ] {
+        assert!(text.contains(trouble), "{text}");
+    }
 }
 
 #[test]

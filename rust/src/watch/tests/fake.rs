@@ -245,6 +245,13 @@ impl FakeMachine {
             .collect()
     }
 
+    /// Text of the last event that the hook has accepted.
+    pub fn last_message(&self) -> String {
+        let sent = self.sent.borrow();
+        let last = sent.last().unwrap();
+        last["message"].as_str().unwrap().to_owned()
+    }
+
     /// Titles that Apprise has sent to this URL, oldest first.
     pub fn inbox(&self, url: &str) -> Vec<String> {
         let inbox = fs::read_to_string(self.root.path().join("inbox")).unwrap_or_default();

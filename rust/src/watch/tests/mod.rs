@@ -1,6 +1,7 @@
 mod delivery;
 pub(crate) mod fake;
 mod verdicts;
+mod year;
 
 use std::fs;
 
@@ -74,6 +75,29 @@ fn a_failure_that_is_retried_is_not_sent() {
     }));
     assert_eq!(machine.scan(2).1, ["failed"]);
     assert_eq!(machine.scan(2).1, [""; 0]);
+}
+
+#[test]
+fn a_failure_whose_retry_says_nothing_is_sent() {
+    for outcome in [Outcome::Cancelled, Outcome::Skipped] {
+        let machine = FakeMachine::new();
+        machine.ran(&record(Outcome::Success, 0));
+        machine.scan(0);
+        machine.ran(&record(Outcome::Failed, 1));
+        machine.unit(".service", "activating", "auto-restart");
+        assert_eq!(machine.scan(1).1, [""; 0]);
+        // The machine goes down, or is on battery.
+        machine.ran(&Record {
+            attempt: 2,
+            ..record(outcome, 2)
+        });
+        // A new run is under way, and may succeed.
+        machine.unit(".service", "activating", "start");
+        assert_eq!(machine.scan(2).1, [""; 0]);
+        machine.unit(".service", "inactive", "dead");
+        assert_eq!(machine.scan(2).1, ["failed"]);
+        assert_eq!(machine.scan(2).1, [""; 0]);
+    }
 }
 
 #[test]
