@@ -127,6 +127,47 @@ fn without_a_repository_nothing_but_that_is_said() {
 }
 
 #[test]
+fn an_empty_directory_of_an_administrator_is_taken_and_anything_else_is_not() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let machine = &server.machine;
+    let repository = machine.path("far/away/repository");
+    fs::create_dir_all(&repository).unwrap();
+    fs::write(repository.join("photo"), "x").unwrap();
+    let refused = machine.back_up_for_real().record.error.unwrap();
+    assert!(refused.message.contains("something else"), "{refused}");
+    assert!(!repository.join("config").exists());
+
+    fs::remove_file(repository.join("photo")).unwrap();
+    let ended = machine.back_up_for_real();
+    let error = ended.record.error.map(|error| error.to_string());
+    assert_eq!(ended.record.outcome, Outcome::Success, "{error:?}");
+}
+
+#[test]
+fn the_reason_of_a_failure_on_the_server_is_its_message() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let machine = &server.machine;
+    let parent = machine.path("far/away");
+    fs::create_dir_all(&parent).unwrap();
+    fs::set_permissions(&parent, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(parent.join("probe"), "x").is_ok() {
+        println!("skipped: root can write everywhere");
+        return;
+    }
+    let ended = machine.back_up_for_real();
+    fs::set_permissions(&parent, fs::Permissions::from_mode(0o755)).unwrap();
+    let problem = ended.record.error.unwrap();
+    let reason = format!("Permission denied: {}", parent.join("repository").display());
+    assert!(problem.message.ends_with(&reason), "{problem}");
+    let remedy = problem.remedy.unwrap();
+    assert!(remedy.contains("on the server"), "{remedy}");
+}
+
+#[test]
 fn a_server_that_cannot_be_reached_is_a_passing_trouble() {
     let Some(mut server) = Server::start() else {
         return;
@@ -144,9 +185,11 @@ fn strangers_are_refused_with_a_remedy() {
         return;
     };
     let machine = &server.machine;
-    let refused = |expected: &str| {
+    let refused = |expected: &str, said: &str| {
         let failure = back_up(machine, &[machine.source()]).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Failed, "{failure}");
+        let message = &failure.problem.message;
+        assert!(message.contains(said), "{message}");
         let remedy = failure.problem.remedy.unwrap();
         assert!(remedy.contains(expected), "{remedy}");
     };
@@ -154,23 +197,29 @@ fn strangers_are_refused_with_a_remedy() {
     keygen(&machine.path("other"), "other");
     let other = fs::read_to_string(machine.path("other.pub")).unwrap();
     know(machine, server.port, &other);
-    refused("repository.sshKnownHostsFile");
+    refused(
+        "repository.sshKnownHostsFile",
+        "): Host key verification failed.",
+    );
     fs::write(machine.path("credentials/ssh-known-hosts"), "").unwrap();
-    refused("repository.sshKnownHostsFile");
+    refused(
+        "repository.sshKnownHostsFile",
+        "): Host key verification failed.",
+    );
     know(machine, server.port, &host);
 
     let key = fs::read_to_string(machine.path("authorized")).unwrap();
     let restricted = format!("command=\"borg serve --restrict-to-path /elsewhere\" {key}");
     fs::write(machine.path("authorized"), restricted).unwrap();
-    refused("authorized_keys");
+    refused("authorized_keys", "");
     fs::write(
         machine.path("authorized"),
         format!("command=\"borg14\" {key}"),
     )
     .unwrap();
-    refused("borg is installed");
+    refused("borg is installed", "");
     fs::write(machine.path("authorized"), other).unwrap();
-    refused("repository.sshKeyFile");
+    refused("repository.sshKeyFile", ": Permission denied (publickey");
 }
 
 #[test]

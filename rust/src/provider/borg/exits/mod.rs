@@ -2,9 +2,14 @@
 
 use crate::base::outcome::FailureKind;
 use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
+use crate::provider::foreign;
 
 /// Said by us, since borg does not tell an empty directory from a damaged repository.
 pub const EMPTY_DIRECTORY: &str = "the directory of the repository is empty";
+
+/// Said by us of an answer of a server, which does not tell an empty directory from any other
+/// that holds no repository. Creating one fails unless it is empty.
+pub const NOTHING_ON_SERVER: &str = "the directory on the server holds no repository";
 
 const FAILED: ExitClass = ExitClass::Failure(FailureKind::Failed);
 const TRANSIENT: ExitClass = ExitClass::Failure(FailureKind::Transient);
@@ -37,11 +42,16 @@ const FREE: &str =
 pub const TABLE: &[Row] = &[
     row(&[], Sign::Cancelled, CANCELLED, "stopped on request", ""),
     // Whether there is a repository, and whether it is the right one.
+    row(&[], Sign::Says(foreign::RESTIC), FAILED, foreign::RESTIC, "set provider = \"restic\", or choose another repository.path for a repository of borg"),
     row(&[], Sign::Code(13), MISSING, "the repository does not exist", CREATED),
     row(&[], Sign::CodeSays(15, EMPTY_DIRECTORY), MISSING, "the directory holds no repository yet", CREATED),
-    row(&[], Sign::Code(15), FAILED, "what is there is not a repository", "check repository.path and that its disk is mounted; if the directory is empty and on another machine, remove it, and the next backup creates the repository"),
+    row(&[], Sign::Says(NOTHING_ON_SERVER), MISSING, NOTHING_ON_SERVER, "check repository.path; if the directory is empty, the next backup creates the repository there"),
+    row(&[], Sign::Code(15), FAILED, "what is there is not a repository", "check repository.path and that its disk is mounted"),
     row(INIT, Sign::Code(10), FAILED, "there is a repository already", "check repository.path"),
     row(INIT, Sign::Code(19), FAILED, "there is something else already", "check repository.path, or remove what is there"),
+    // A server's error has the exit status of any error.
+    row(INIT, Sign::CodeSays(2, "There is already something at "), FAILED, "there is something else already", "check repository.path, or remove what is there on the server"),
+    row(INIT, Sign::CodeSays(2, "PermissionError: [Errno 13]"), FAILED, "the repository may not be created", "create the directory on the server and give it to the user that repository.path names, or choose another repository.path"),
     // A check that finds damage exits with 1, also with modern exit codes.
     row(CHECKING, Sign::Code(12), DAMAGED, "the repository is damaged", REPAIR),
     row(CHECKING, Sign::Code(90), DAMAGED, "the repository has damaged data", REPAIR),

@@ -24,6 +24,7 @@ fn class_of(operation: ProviderOperation, code: i32, messages: &[&str], proved: 
         status: exit,
         messages: &messages,
         proved,
+        reason: None,
     };
     classify(TABLE, &exit).unwrap().class
 }

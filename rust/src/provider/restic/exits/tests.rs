@@ -14,6 +14,7 @@ fn class_of(operation: ProviderOperation, code: i32, messages: &[&str], proved: 
         status: exit,
         messages: &messages,
         proved,
+        reason: None,
     };
     classify(TABLE, &exit).unwrap().class
 }
@@ -87,6 +88,7 @@ fn what_we_stopped_is_cancelled_unless_it_was_done_already() {
         },
         messages: &[],
         proved,
+        reason: None,
     };
     assert_eq!(classify(TABLE, &exit(1, false)).unwrap().class, CANCELLED);
     assert_eq!(classify(TABLE, &exit(130, false)).unwrap().class, CANCELLED);
