@@ -28,7 +28,9 @@ let
         if (
           ${manage user} &&
           ${builtins.toJSON verbs}.indexOf(action.lookup("verb")) >= 0 &&
-          ${builtins.toJSON units}.indexOf(action.lookup("unit")) >= 0
+          ${builtins.toJSON units}.indexOf(
+            String(action.lookup("unit")).replace(/@.*/, "@.service")
+          ) >= 0
         ) {
           return polkit.Result.YES;
         }
@@ -180,7 +182,9 @@ let
       units = unitsOf [
         ""
         "-snapshots"
-      ];
+      ]
+      # It records what was cancelled.
+      ++ [ "backupservice-recover.service" ];
     })
     (allow {
       user = layout.busUser;
@@ -188,6 +192,7 @@ let
       units = unitsOf [
         ""
         "-maintain"
+        "-restore@"
       ];
     })
   ];

@@ -38,6 +38,11 @@ impl Systemd {
         self.asked.fetch_add(1, Ordering::SeqCst);
         names.into_iter().map(|name| self.row(name)).collect()
     }
+
+    fn list_units_by_patterns(&self, _states: Vec<String>, patterns: Vec<String>) -> Vec<Unit> {
+        assert_eq!(patterns, ["backupservice-*-restore@*.service"]);
+        Vec::new()
+    }
 }
 
 impl Systemd {

@@ -18,7 +18,7 @@ use crate::base::outcome::{Failure, Outcome};
 use crate::base::owners::Owners;
 use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
-use crate::report::Report;
+use crate::report::{Report, RestoreEnd};
 use crate::run::invocation::Invocation;
 use crate::run::locked::unlocking;
 use crate::run::observer::observed;
@@ -66,7 +66,13 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
             done.error = Some(failure.problem);
         }
     }
-    report.finish_restore(done.outcome, done.error.as_ref(), &done.to_string());
+    let end = RestoreEnd {
+        outcome: done.outcome,
+        cleanup_failed: done.cleanup_failed,
+        error: done.error.as_ref(),
+        snapshot: done.snapshot.as_deref(),
+    };
+    report.finish_restore(&end, &done.to_string());
     request::leave_result(&invocation.directories, &done);
     done
 }
