@@ -179,12 +179,13 @@ let
     (allow {
       user = layout.busUser;
       verbs = [ "start" ];
-      units = unitsOf [
-        ""
-        "-snapshots"
-      ]
-      # It records what was cancelled.
-      ++ [ "backupservice-recover.service" ];
+      units =
+        unitsOf [
+          ""
+          "-snapshots"
+        ]
+        # It records what was cancelled.
+        ++ [ "backupservice-recover.service" ];
     })
     (allow {
       user = layout.busUser;

@@ -81,14 +81,16 @@ Examples:
     ///
     /// Without --target, restores in place: stops the units that use the data, keeps the
     /// current data beside the restored one, loads the database dumps, and starts the units
-    /// again. With --target, only writes the files below that directory.
+    /// again. With --target, only writes the files below that directory. On a terminal, says
+    /// what it replaces, and asks.
     #[command(after_help = "\
 Examples:
   backupservice restore nextcloud                        the last complete snapshot
   backupservice restore nextcloud --snapshot 1a2b3c4d    an earlier snapshot
   backupservice restore nextcloud --snapshot 2026-11-01  the last complete one of that day, or before
   backupservice restore nextcloud --target /tmp/old      into a directory, for inspection
-  backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config")]
+  backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config
+  backupservice restore nextcloud --path /var/lib/nextcloud/config    in place, only that")]
     Restore(Restore),
     /// Forget old snapshots of one instance, free their space, and check the repository
     ///

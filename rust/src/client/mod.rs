@@ -1,6 +1,7 @@
 //! Client of the units: starts them for `run`, `restore`, `maintain` and `snapshots`, waits and
 //! shows their results. The work itself is done by the units, with their rights.
 
+pub mod confirm;
 pub mod logs;
 mod notify_test;
 pub mod progress;

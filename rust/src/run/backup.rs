@@ -16,6 +16,7 @@ use crate::run::{conditions, guards, locks, recover, shrink, unverified};
 use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::journal::{Action, Intent, Journal, Operation};
 use crate::steps::quiesce::{self, Stopped};
+use crate::steps::restore_names::SAFETY_PATTERNS;
 use crate::steps::streams;
 use crate::steps::undo::{self, UndoReport};
 use crate::systemd::retries;
@@ -210,10 +211,13 @@ fn work(
         Some(_) => None,
     };
     enter("backup", report, journal)?;
+    // Of data that a restore has replaced, and of no use in a snapshot of what replaced it.
+    let copies = SAFETY_PATTERNS.map(str::to_owned);
+    let exclude: Vec<String> = plan.exclude.iter().cloned().chain(copies).collect();
     let selection = Selection {
         paths: &paths,
         staging: (!plan.streams.is_empty()).then_some(&*staging),
-        exclude: &plan.exclude,
+        exclude: &exclude,
         one_file_system: plan.one_file_system,
         last: before.identity.as_ref().map(|identity| &identity.last),
     };

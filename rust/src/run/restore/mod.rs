@@ -171,13 +171,29 @@ impl RestoreWork<'_> {
         wanted: &place::Wanted,
         target: &Path,
     ) -> Result<(), Failure> {
+        let mut made = Vec::new();
+        let restored = self.restore_below(provider, snapshot, wanted, target, &mut made);
+        // What there is can be looked at and removed, however it ended.
+        let caller = self.request.caller;
+        let given = caller.map_or(Ok(()), |caller| place::hand_over(&made, caller));
+        restored.and(given)
+    }
+
+    fn restore_below(
+        &mut self,
+        provider: &dyn Provider,
+        snapshot: &Snapshot,
+        wanted: &place::Wanted,
+        target: &Path,
+        made: &mut Vec<PathBuf>,
+    ) -> Result<(), Failure> {
         let cancel = self.invocation.cancel;
         let held = observed(&mut self.report, cancel, |job| {
             provider.contents(snapshot, &wanted.paths, job)
         })?;
         for path in wanted.paths.iter().chain(&wanted.dumps) {
             cancel.check("restore")?;
-            let (directory, restored) = place::below(target, path)?;
+            let (directory, restored) = place::below(target, path, made)?;
             unlocking(provider, &mut self.report, cancel, |job| {
                 provider.restore(snapshot, path, &directory, job)
             })?;
