@@ -434,4 +434,61 @@ in
         true
       ];
     };
+
+  "only a backup has a password generated for a repository on the network, which is asked first" =
+    let
+      servicesOf =
+        repository:
+        (evalNixos [
+          { backupservice.instances.x = lib.recursiveUpdate good { inherit repository; }; }
+        ]).config.systemd.services;
+      of =
+        repository:
+        let
+          services = servicesOf repository;
+          secrets = lib.findFirst (lib.hasPrefix "backupservice-secrets@") null (lib.attrNames services);
+        in
+        {
+          generate = lib.filter (unit: lib.elem "${secrets}.service" services.${unit}.wants) (
+            lib.filter (lib.hasPrefix "backupservice-x") (lib.attrNames services)
+          );
+          inherit (services.${secrets}) wantedBy requires;
+        };
+    in
+    {
+      expr = [
+        (of { path = "/srv/backup/x"; })
+        (of { path = "b2:bucket:x"; })
+        (of {
+          path = null;
+          pathFile = "/run/agenix/url";
+        })
+        (servicesOf { path = "b2:bucket:x"; }).backupservice-x-exists.unitConfig.ConditionPathExists
+        ((servicesOf { path = "/srv/backup/x"; }) ? backupservice-x-exists)
+      ];
+      expected =
+        let
+          asked = {
+            generate = [ "backupservice-x" ];
+            wantedBy = [ ];
+            requires = [ "backupservice-x-exists.service" ];
+          };
+        in
+        [
+          {
+            generate = [
+              "backupservice-x"
+              "backupservice-x-maintain"
+              "backupservice-x-restore@"
+              "backupservice-x-snapshots"
+            ];
+            wantedBy = [ "multi-user.target" ];
+            requires = [ ];
+          }
+          asked
+          asked
+          "!/var/lib/backupservice-secrets/b2:bucket:x"
+          false
+        ];
+    };
 }

@@ -63,7 +63,8 @@ in
     description = ''
       File that contains the password of the repository. `null`: a password is
       generated once per repository, in `/var/lib/backupservice-secrets`: at boot, or
-      with the first backup if the repository is on a mount. **Keep a copy of it on
+      with the first backup if the repository is on a mount or on another machine, which is
+      asked first whether it exists. **Keep a copy of it on
       another machine**: without the password, nobody can read the backup.
     '';
   };

@@ -266,6 +266,12 @@ impl InstancePaths {
         self.runtime.with_file_name(".demands").join(name)
     }
 
+    /// Answer to whether a repository on the network exists.
+    #[must_use]
+    pub fn existence(&self) -> PathBuf {
+        self.runtime.join("exists.json")
+    }
+
     /// Result of `prepare`.
     #[must_use]
     pub fn prepare_verdict(&self) -> PathBuf {

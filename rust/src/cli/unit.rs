@@ -17,7 +17,7 @@ use crate::run::hook;
 use crate::run::invocation::Invocation;
 use crate::run::recover::{self, ServiceResult};
 use crate::run::restore::{self, request};
-use crate::run::{backup, maintain, prepare, secrets, snapshots};
+use crate::run::{backup, exists, maintain, prepare, secrets, snapshots};
 use crate::steps::journal::Operation;
 use crate::systemd::Systemd;
 use crate::watch::{self, desktop};
@@ -35,6 +35,8 @@ pub enum UnitCommand {
     Snapshots(OfPlan),
     /// Create the directory of a local repository
     Prepare(OfPlan),
+    /// Ask whether a repository on the network exists
+    Exists(OfPlan),
     /// Clean up after an interrupted run
     Recover(Recover),
     /// Generate missing repository passwords
@@ -141,6 +143,7 @@ pub fn execute(host: &Host, command: &UnitCommand) -> anyhow::Result<u8> {
             Ok(maintain::run(plan, invocation).exit_status())
         }),
         UnitCommand::Snapshots(args) => with_plan(host, &args.plan, snapshots::run),
+        UnitCommand::Exists(args) => with_plan(host, &args.plan, exists::run),
         UnitCommand::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, host).map(|()| 0),
         UnitCommand::Recover(args) => recover(host, args),
         UnitCommand::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),

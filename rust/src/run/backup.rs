@@ -105,7 +105,7 @@ fn attempt(
     guards::prepared(plan, &invocation.directories)?;
     guards::sources(plan)?;
     guards::excludes(plan)?;
-    guards::credentials(plan, &invocation.credentials)?;
+    guards::credentials(plan, invocation)?;
     let totals = shrink::baseline(plan, &invocation.directories)?;
     identity::load(&invocation.directories)?;
     let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;

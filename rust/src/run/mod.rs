@@ -2,6 +2,8 @@
 
 pub mod backup;
 pub mod conditions;
+pub mod existence;
+pub mod exists;
 pub mod guards;
 pub mod hook;
 pub mod identity;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::common::real::{Program, back_up, machine_without_repository, random, with};
 use crate::common::{Machine, tools};
 use backupservice::base::outcome::{FailureKind, Outcome};
+use backupservice::run::exists;
 use backupservice::run::restore::request::Request;
 
 struct Server {
@@ -245,4 +246,55 @@ fn a_connection_that_breaks_is_a_passing_trouble_and_leaves_no_lock() {
     fs::write(machine.path("authorized"), key).unwrap();
     let backup = back_up(machine, &[machine.source()]).unwrap();
     assert_eq!(backup.incomplete, None);
+}
+
+#[test]
+fn a_password_is_generated_only_for_a_repository_that_is_certainly_missing() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    server.machine.plan["repository"]["passwordGenerated"] = true.into();
+    let file = server.machine.path("credentials/password");
+    let may_generate = |server: &Server| {
+        fs::write(&file, "unknown\n").unwrap();
+        let machine = &server.machine;
+        let invocation = machine.invocation(&backupservice::provider::open);
+        let status = exists::run(&machine.parsed_plan(), &invocation).unwrap();
+        fs::write(&file, "\n").unwrap();
+        status == 0
+    };
+    let refused = |server: &Server| {
+        let ended = server.machine.back_up_for_real();
+        assert_eq!(ended.record.outcome, Outcome::Failed);
+        (ended.record.error.unwrap(), ended.transient)
+    };
+    assert!(may_generate(&server));
+    let (problem, _) = refused(&server);
+    assert!(
+        problem.message.starts_with("there is no password in "),
+        "{problem}"
+    );
+    // Maintenance before the first backup is nothing to worry about.
+    let maintained = server.machine.maintain_for_real().record;
+    assert_eq!(maintained.outcome, Outcome::Skipped, "{maintained}");
+
+    fs::write(&file, "secret\n").unwrap();
+    with(&server.machine, |provider, job| provider.init(job).unwrap());
+    assert!(!may_generate(&server));
+    let (problem, transient) = refused(&server);
+    assert!(
+        !transient
+            && problem
+                .message
+                .contains("exists already, but its password is not in"),
+        "{problem}"
+    );
+
+    server.stop();
+    assert!(!may_generate(&server));
+    let (problem, transient) = refused(&server);
+    assert!(
+        transient && problem.message.contains("cannot be reached"),
+        "{problem}"
+    );
 }

@@ -94,7 +94,7 @@ impl RestoreWork<'_> {
         recover::leftovers(invocation, Operation::Restore, &mut self.report)?;
 
         self.report.phase("guard");
-        guards::credentials(self.plan, &invocation.credentials)?;
+        guards::credentials(self.plan, invocation)?;
         let _turn = locks::repository(self.plan, Mode::Shared, invocation, &mut self.report)?;
         let _awake = (invocation.keep_awake)(&format!("restore of {}", self.plan.instance));
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;

@@ -16,6 +16,7 @@ const TRANSIENT: ExitClass = ExitClass::Failure(FailureKind::Transient);
 const LOCKED: ExitClass = ExitClass::Failure(FailureKind::Locked);
 const CANCELLED: ExitClass = ExitClass::Failure(FailureKind::Cancelled);
 const DAMAGED: ExitClass = ExitClass::Failure(FailureKind::Damaged);
+const WRONG_PASSWORD: ExitClass = ExitClass::Failure(FailureKind::WrongPassword);
 const MISSING: ExitClass = ExitClass::Failure(FailureKind::NoRepository);
 
 const BACKUP: &[ProviderOperation] = &[ProviderOperation::Backup];
@@ -73,7 +74,7 @@ pub const TABLE: &[Row] = &[
     // What opens it.
     row(&[], Sign::Code(50), FAILED, "there is no password", PASSWORD),
     row(&[], Sign::Code(51), FAILED, "the password could not be read", PASSWORD),
-    row(&[], Sign::Code(52), FAILED, "the password does not open the repository", PASSWORD),
+    row(&[], Sign::Code(52), WRONG_PASSWORD, "the password does not open the repository", PASSWORD),
     row(&[], Sign::Code(73), LOCKED, "the repository or the cache is locked by another process", LOCK_REMEDY),
     // Space.
     row(&[], Sign::Code(14), FAILED, "there is no space left", FREE),

@@ -54,7 +54,7 @@ pub const TABLE: &[Row] = &[
     row(
         &[],
         WRONG_PASSWORD,
-        FAILED,
+        ExitClass::Failure(FailureKind::WrongPassword),
         "the password does not open the repository",
         "put the password of this repository into {passwordFile}, or set repository.passwordFile to a file that has it",
     ),
