@@ -115,9 +115,10 @@ Examples:
   backupservice check nextcloud --read-all   after a repair, or for peace of mind
   backupservice check nextcloud --json | jq .check")]
     Check(Check),
-    /// Stop the running backup or maintenance of one instance
+    /// Stop the running backup, maintenance or restore of one instance
     ///
-    /// Waits until the units stopped for the run have been started again.
+    /// Waits until the units stopped for the run have been started again. A backup that waits
+    /// for its next attempt is recorded as cancelled.
     #[command(after_help = "\
 Example:
   backupservice cancel nextcloud")]
