@@ -19,7 +19,7 @@ let
       description = ''
         Commands to run ${when}, one after the other. ${consequence}
         An item is shell text, run by bash with `set -euo pipefail`, or a set of `name`,
-        `command`, `user`, `timeout`, `credentials`, `readWritePaths` and `network`.
+        `command`, `user`, `timeout`, `credentials`, `path`, `readWritePaths` and `network`.
 
         Each hook runs as a systemd unit with its own user and sandbox. Its
         environment contains `BACKUP_INSTANCE`, `BACKUP_RUN_ID`, `BACKUP_PHASE`,

@@ -41,6 +41,20 @@ types.submodule {
         `LoadCredential=` in {manpage}`systemd.exec(5)`.
       '';
     };
+    path = mkOption {
+      type = types.listOf (
+        types.oneOf [
+          types.package
+          types.str
+        ]
+      );
+      default = [ ];
+      example = lib.literalExpression "[ pkgs.jq ]";
+      description = ''
+        Packages whose programs the hook finds in its `PATH`, besides those of coreutils,
+        findutils, grep, sed, systemd and util-linux.
+      '';
+    };
     readWritePaths = mkOption {
       type = types.listOf types.str;
       default = [ ];

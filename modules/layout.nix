@@ -53,6 +53,7 @@ rec {
     map (suffix: prefix name + suffix) [
       ""
       "-prepare"
+      "-exists"
       "-snapshots"
       "-browse@"
       "-maintain"
@@ -173,6 +174,10 @@ rec {
       "${secretsDirectory}/${secretName instance}"
     else
       instance.repository.passwordFile;
+
+  # A repository on the network may have been made by the machine that this one replaces.
+  asksFirst = instance: generatesPassword instance && !isLocal instance;
+  existsUnit = name: "${prefix name}-exists";
 
   # The unit that generates it.
   secretsUnit = instance: "backupservice-secrets@${secretName instance}";

@@ -323,6 +323,8 @@
         wait_for("LastOutcome", "failed")
         wait_for("State", "idle")
         machine.wait_for_unit("my-app.service")
+        # It removes the state after it has started the service.
+        wait_for_state("backupservice-recover.service", "inactive")
 
     with subtest("a state that nobody removed is not a backup"):
         state = json.dumps({

@@ -138,7 +138,12 @@
         assert contents() == second
 
     with subtest("a restore elsewhere changes nothing here"):
-        machine.succeed("backupservice restore myservice --target /srv/inspect")
+        machine.succeed("SUDO_UID=1234 SUDO_GID=567 backupservice restore myservice --target /srv/inspect")
+        made = "/srv/inspect /srv/inspect/var /srv/inspect/var/lib"
+        owners = machine.succeed(f"stat -c '%u:%g %a' {made}").splitlines()
+        assert set(owners) == {"1234:567 700"}, owners
+        kept = [machine.succeed(f"stat -c %u:%g {at}/var/lib/myservice") for at in ("", "/srv/inspect")]
+        assert kept[0] == kept[1], kept
         machine.succeed("grep second /srv/inspect/var/lib/myservice/note")
         assert contents() == second
 

@@ -25,6 +25,15 @@
       backupservice.instances.known = mkInstance "known" { };
       backupservice.instances.unmounted = mkInstance "unmounted" { path = "/mnt/disk/backup"; };
 
+      backupservice.instances.remote = mkInstance "remote" {
+        path = "rest:http://127.0.0.1:8000/remote";
+      };
+
+      systemd.services.rest-server = {
+        wantedBy = [ "multi-user.target" ];
+        serviceConfig.ExecStart = "${pkgs.restic-rest-server}/bin/${pkgs.restic-rest-server.meta.mainProgram} --no-auth --listen 127.0.0.1:8000 --path /srv/rest";
+      };
+
       fileSystems."/mnt/disk" = {
         device = "/dev/a-disk-that-is-not-connected";
         fsType = "ext4";
@@ -41,6 +50,8 @@
         "f /var/lib/password/data 0644 root root - data"
         "d /var/lib/known 0755 root root -"
         "f /var/lib/known/data 0644 root root - data"
+        "d /var/lib/remote 0755 root root -"
+        "f /var/lib/remote/data 0644 root root - data"
         "d /var/lib/unmounted 0755 root root -"
         "f /var/lib/unmounted/data 0644 root root - data"
       ];
@@ -92,6 +103,31 @@
         assert "/srv/backup/known" in secrets, secrets
         machine.succeed("cp /root/kept /var/lib/backupservice-secrets/srv-backup-known")
         machine.succeed("systemctl start backupservice-known.service")
+
+    with subtest("a repository on the network is asked before a password is generated"):
+        machine.wait_for_open_port(8000)
+
+        def passwords():
+            found = "find /var/lib/backupservice-secrets -name '*8000*'"
+            return machine.succeed(found).splitlines()
+
+        assert passwords() == []
+        machine.succeed("systemctl start backupservice-remote-maintain.service")
+        assert passwords() == [], "only a backup creates the repository"
+        machine.succeed("systemctl start backupservice-remote.service")
+        (password,) = passwords()
+        machine.succeed("backupservice snapshots remote")
+        # As on a machine that replaces this one.
+        machine.succeed(
+            f"mv '{password}' /root/kept-remote",
+            "rm -r /var/lib/backupservice/remote /var/cache/backupservice/remote",
+        )
+        fails("remote", "exists already, but its password is not in", "repository.passwordFile")
+        assert passwords() == []
+        _, said = machine.execute("backupservice restore remote 2>&1")
+        assert "exists already, but its password is not in" in said, said
+        machine.succeed(f"mv /root/kept-remote '{password}'")
+        machine.succeed("systemctl start backupservice-remote.service")
 
     with subtest("a disk that is not mounted is not written below"):
         fails("unmounted", "/mnt/disk", "mount")

@@ -116,6 +116,62 @@
         machine.succeed(f"systemctl start {UNIT} open-gate")
         assert history()[-1]["outcome"] == "success", history()[-1]
 
+    with subtest("a waiting retry is shown, and recorded if it is cancelled"):
+        machine.succeed(
+            f"mkdir -p /run/systemd/system/{UNIT}.d",
+            "printf '[Service]\\nRestartSec=1h\\nRestartMaxDelaySec=2h\\n'"
+            f" > /run/systemd/system/{UNIT}.d/later.conf",
+            "systemctl daemon-reload",
+        )
+        hold()
+
+        def waits():
+            state = f"systemctl show -P SubState {UNIT}"
+            machine.wait_until_succeeds(f"{state} | grep -qx auto-restart")
+
+        def is_cancelled():
+            last = history()[-1]
+            message = last["error"] and last["error"]["message"]
+            started = "cancelled while waiting for attempt 2 of 5: attempt 1 of 5 failed: "
+            assert last["outcome"] == "cancelled" and message.startswith(started), last
+            assert machine.get_unit_property(UNIT, "ActiveState") == "inactive"
+
+        machine.succeed(f"systemctl start --no-block {UNIT}")
+        waits()
+        (status,) = json.loads(machine.succeed("backupservice status app --json"))
+        assert (status["state"], status["operation"]) == ("retrying", "backup"), status
+        retry = status["retry"]
+        assert (retry["attempt"], retry["attempts"]) == (1, 5), retry
+        since = machine.succeed(f"date -u +%s -d \"$(systemctl show -P StateChangeTimestamp {UNIT})\"")
+        next = machine.succeed(f"date -u +%s -d '{retry['next']}'")
+        assert int(next) - int(since) in (3600, 3601), (since, retry)
+        text = machine.succeed("backupservice status")
+        assert "retrying at " in text and "app: attempt 1 of 5 failed: " in text, text
+        assert "cancelled" in machine.succeed("backupservice cancel app")
+        is_cancelled()
+
+        machine.succeed(f"systemctl start --no-block {UNIT}")
+        waits()
+        instance = "org.backupservice1 /org/backupservice1/instance/app org.backupservice1.Instance"
+        machine.succeed(f"busctl call {instance} Cancel")
+        machine.wait_until_succeeds(
+            "grep -q 'cancelled while waiting' /var/lib/backupservice/app/last-run.json"
+        )
+        is_cancelled()
+
+        machine.succeed("systemd-run --quiet --unit=asking backupservice run app")
+        said = "journalctl -u asking | grep -q 'app: attempt 1 of 5 failed: .*; next at [0-9]'"
+        machine.wait_until_succeeds(said)
+        waits()
+        machine.succeed("systemctl kill --signal=INT asking")
+        machine.wait_until_fails("systemctl is-active asking")
+        is_cancelled()
+        machine.succeed(
+            f"rm /run/systemd/system/{UNIT}.d/later.conf",
+            "systemctl daemon-reload",
+            "systemctl stop holder",
+        )
+
     with subtest("who asks on the command line waits for the end, too"):
         hold()
         status, output = machine.execute("backupservice run app")

@@ -28,7 +28,9 @@ let
         if (
           ${manage user} &&
           ${builtins.toJSON verbs}.indexOf(action.lookup("verb")) >= 0 &&
-          ${builtins.toJSON units}.indexOf(action.lookup("unit")) >= 0
+          ${builtins.toJSON units}.indexOf(
+            String(action.lookup("unit")).replace(/@.*/, "@.service")
+          ) >= 0
         ) {
           return polkit.Result.YES;
         }
@@ -177,10 +179,13 @@ let
     (allow {
       user = layout.busUser;
       verbs = [ "start" ];
-      units = unitsOf [
-        ""
-        "-snapshots"
-      ];
+      units =
+        unitsOf [
+          ""
+          "-snapshots"
+        ]
+        # It records what was cancelled.
+        ++ [ "backupservice-recover.service" ];
     })
     (allow {
       user = layout.busUser;
@@ -188,6 +193,7 @@ let
       units = unitsOf [
         ""
         "-maintain"
+        "-restore@"
       ];
     })
   ];

@@ -41,7 +41,15 @@ let
         The hook could not run as that user.
         Correct the name, or add users.users.${channel.user}.
       ''
-    );
+    )
+    ++ map (
+      path:
+      refuseIf (!(isNormal path && isMountable path)) ''
+        ${field}.readWritePaths: "${path}" is not an absolute path without ".", "..", quotation marks, backslashes and control characters.
+        systemd would not start the hook.
+        Write the full path, such as "/${lib.removePrefix "/" path}".
+      ''
+    ) (channel.readWritePaths or [ ]);
 
   checkNotify =
     lib.concatLists (

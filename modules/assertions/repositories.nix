@@ -69,6 +69,22 @@ let
       '')
     ];
 
+  isOverSsh = path: lib.hasPrefix "sftp:" path || lib.hasPrefix "ssh://" path;
+
+  # ssh asks nobody, neither for a password nor about a host.
+  checkSsh = field: repository: [
+    (refuseIf (repository.sshKeyFile == null) ''
+      ${field}.sshKeyFile: is not set, and the repository "${repository.path}" is accessed over SSH.
+      ssh could not log in: nobody is there to type a password.
+      Make a key with `ssh-keygen -t ed25519`, allow it on the server, and set repository.sshKeyFile to the private key.
+    '')
+    (refuseIf (repository.sshKnownHostsFile == null && config.programs.ssh.knownHosts == { }) ''
+      ${field}.sshKnownHostsFile: is not set, programs.ssh.knownHosts is empty, and the repository "${repository.path}" is accessed over SSH.
+      ssh would refuse a server whose host key nobody has confirmed.
+      Add the key that `ssh-keyscan` prints and the server's administrator confirms to programs.ssh.knownHosts, or to a file in repository.sshKnownHostsFile.
+    '')
+  ];
+
   # Where disks are mounted that may be missing.
   isRemovable =
     path:
@@ -133,6 +149,9 @@ let
       '')
     ]
     ++ lib.optionals (path != null) (checkPath name instance)
+    ++ lib.optionals (path != null && isOverSsh path && isUnderstood instance.provider path) (
+      checkSsh field instance.repository
+    )
     ++ lib.optionals (mountPoint != null) (checkMountPoint name instance);
 
   # Local repositories by path, each with its instances.

@@ -66,6 +66,29 @@ let
         example = "5min";
         description = "Maximum run time: a time span, see {manpage}`systemd.time(7)`. After it the command is stopped and counts as failed.";
       };
+      path = mkOption {
+        type = types.listOf (
+          types.oneOf [
+            types.package
+            types.str
+          ]
+        );
+        default = [ ];
+        example = literalExpression "[ pkgs.jq ]";
+        description = ''
+          Packages whose programs the command finds in its `PATH`, besides those of coreutils,
+          findutils, grep, sed, systemd and util-linux.
+        '';
+      };
+      readWritePaths = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "/var/lib/alarm" ];
+        description = ''
+          Absolute paths that the command may write to, if its `user` may. Everything else
+          is read-only.
+        '';
+      };
       network = mkOption {
         type = types.bool;
         default = true;
@@ -137,7 +160,10 @@ in
       default = { };
       example = literalExpression ''
         {
-          wall.command = "''${lib.getExe pkgs.jq} -r .title | wall";
+          wall = {
+            command = "jq -r .title | wall";
+            path = [ pkgs.jq ];
+          };
         }
       '';
       description = "Commands to run for each event, each as a systemd unit of its own.";

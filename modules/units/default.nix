@@ -24,6 +24,7 @@ in
     map (file: import file common) [
       ./slice.nix
       ./timers.nix
+      ./exists.nix
       ./secrets.nix
       ./prepare.nix
       ./run.nix

@@ -7,6 +7,7 @@
   forInstances,
   backupservice,
   script,
+  hookPath,
   ...
 }:
 let
@@ -26,6 +27,7 @@ let
         "--"
         (script hook.unit hook.command)
       ];
+      path = hookPath hook;
       description = "Hook ${hook.name} of the backup of ${name}";
       serviceConfig = {
         TimeoutStartSec = hook.timeout;

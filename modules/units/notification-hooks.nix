@@ -7,6 +7,7 @@
   identity,
   forMachine,
   script,
+  hookPath,
   ...
 }:
 let
@@ -18,6 +19,7 @@ let
     {
       ${unit} = {
         description = "Notification hook ${name} for backups";
+        path = hookPath hook;
         restartIfChanged = false;
         startLimitIntervalSec = 0;
         serviceConfig =
@@ -33,6 +35,7 @@ let
             TimeoutStartSec = hook.timeout;
             ProtectSystem = "strict";
             ProtectHome = "read-only";
+            ReadWritePaths = sandbox.optional hook.readWritePaths;
             InaccessiblePaths = sandbox.optional [ layout.secretsDirectory ];
           }
           // lib.optionalAttrs (hook.user != "root") { CapabilityBoundingSet = ""; }

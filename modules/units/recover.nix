@@ -35,6 +35,8 @@ in
     unitConfig.ConditionPathExistsGlob = [
       "|/var/lib/backupservice/*/intent.json"
       "|${layout.restoreDirectory "*"}/intent.json"
+      # Attempts that are cancelled while they are waited for.
+      "|${layout.demandDirectory}/*:cancelled"
     ];
     # It undoes an interrupted restore, wherever the data is. These rights serve
     # nothing else: no provider runs here, and there is no network.

@@ -22,11 +22,15 @@
     name: instance:
     let
       view = executor.view name instance (layout.sources instance);
+      base = executor.withProvider name instance;
+      generating = executor.generating instance;
       mounts = executor.repositoryMount instance ++ executor.sourceMounts instance;
     in
     {
-      ${layout.prefix name} = lib.recursiveUpdate (executor.withProvider name instance) {
+      ${layout.prefix name} = lib.recursiveUpdate base {
         description = "Backup of ${name}";
+        wants = base.wants ++ generating;
+        after = base.after ++ generating;
         documentation = [ "man:backupservice-run(1)" ];
         unitConfig = {
           WantsMountsFor = mounts;

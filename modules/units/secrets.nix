@@ -12,10 +12,12 @@
   ...
 }:
 let
-  generating = lib.filterAttrs (_: layout.generatesPassword) enabled;
+  generating = lib.mapAttrsToList (name: instance: instance // { inherit name; }) (
+    lib.filterAttrs (_: layout.generatesPassword) enabled
+  );
 
   # The instances of each repository, by its unit.
-  repositories = lib.groupBy layout.secretsUnit (lib.attrValues generating);
+  repositories = lib.groupBy layout.secretsUnit generating;
 
   warning =
     instance:
@@ -36,6 +38,7 @@ let
       instance = lib.head instances;
       inherit (instance.repository) path;
       mountPoints = lib.filter (place: place != null) (map (layout.mountPoint config) instances);
+      asked = lib.optional (layout.asksFirst instance) "${layout.existsUnit instance.name}.service";
       spec = {
         repository = path;
         mountPoint = if mountPoints == [ ] then null else lib.head mountPoints;
@@ -46,9 +49,12 @@ let
       description = "Generate the password of the backup repository ${
         if path == null then "named by a pathFile" else lib.replaceStrings [ "%" ] [ "%%" ] path
       }";
-      # Only the first run mounts a backup disk. A password that needs none is there to be copied
-      # before.
-      wantedBy = lib.optional (spec.mountPoint == null) "multi-user.target";
+      # Only the first run mounts a backup disk, or asks a server. A password that needs neither is
+      # there to be copied before.
+      wantedBy = lib.optional (spec.mountPoint == null && asked == [ ]) "multi-user.target";
+      # If it fails, there is a repository, or nobody knows.
+      requires = asked;
+      after = asked;
       # Each run starts it.
       startLimitIntervalSec = 0;
       unitConfig.WantsMountsFor = executor.repositoryMount instance;
@@ -71,7 +77,7 @@ let
       };
     };
 in
-lib.mkIf (generating != { }) {
+lib.mkIf (generating != [ ]) {
   warnings = map (instances: warning (lib.head instances)) (lib.attrValues repositories);
 
   systemd.services = lib.mapAttrs secretsUnit repositories // {

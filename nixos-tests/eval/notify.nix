@@ -1,5 +1,10 @@
 # Refusals of notification channels and metrics.
-{ lib, evalNixos, ... }:
+{
+  pkgs,
+  lib,
+  evalNixos,
+  ...
+}:
 let
   inherit (import ./common { inherit lib evalNixos; })
     good
@@ -162,5 +167,71 @@ in
         }
       ]).config.systemd.units."backupservice-watch.service".text;
     expectedError.msg = "backupservice.notify.apprise.phone.urlFile: \".*\" is in the Nix store";
+  };
+
+  "hooks find the programs of their path, and those that the documentation names" =
+    let
+      inherit
+        ((evalNixos [
+          {
+            backupservice = {
+              instances.x = good // {
+                hooks.beforeBackup = [
+                  {
+                    command = "jq . | wall";
+                    path = [ pkgs.jq ];
+                  }
+                ];
+              };
+              notify.hooks.wall = {
+                command = "jq . | wall";
+                path = [ pkgs.jq ];
+                readWritePaths = [ "/var/lib/alarm" ];
+              };
+            };
+          }
+        ]).config.systemd
+        )
+        services
+        ;
+      has = unit: map (package: lib.elem package services.${unit}.path) packages;
+      packages = with pkgs; [
+        jq
+        coreutils
+        findutils
+        gnugrep
+        gnused
+        util-linux
+      ];
+      all = map (_: true) packages;
+    in
+    {
+      expr = [
+        (has "backupservice-x-before-1")
+        (has "backupservice-notify-wall")
+        services.backupservice-notify-wall.serviceConfig.ReadWritePaths
+      ];
+      expected = [
+        all
+        all
+        [ "-/var/lib/alarm" ]
+      ];
+    };
+
+  "paths to write to that systemd cannot use" = {
+    expr = problemsOf [
+      {
+        backupservice = {
+          instances.x = good;
+          notify.hooks.log = {
+            command = "cat > x/log";
+            readWritePaths = [ "x" ];
+          };
+        };
+      }
+    ];
+    expected = [
+      "backupservice.notify.hooks.log.readWritePaths: \"x\" is not an absolute path without \".\", \"..\", quotation marks, backslashes and control characters."
+    ];
   };
 }

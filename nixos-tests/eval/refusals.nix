@@ -132,7 +132,13 @@ in
   };
 
   "a user in a repository URL is no credential" = {
-    expr = refusals { repository.path = "sftp://backup@example.org:22//srv/backup"; };
+    expr = refusals {
+      repository = {
+        path = "sftp://backup@example.org:22//srv/backup";
+        sshKeyFile = "/run/agenix/key";
+        sshKnownHostsFile = "/etc/ssh/ssh_known_hosts";
+      };
+    };
     expected = [ ];
   };
 

@@ -21,6 +21,12 @@ let
       }
     ];
 
+  # What a repository that is accessed over SSH needs.
+  ssh = {
+    sshKeyFile = "/run/agenix/ssh-key";
+    sshKnownHostsFile = "/etc/ssh/ssh_known_hosts";
+  };
+
   layout = import ../../modules/layout.nix {
     inherit lib;
     utils = { };
@@ -103,7 +109,7 @@ in
           path:
           problems {
             provider = if lib.hasPrefix "ssh:" path then "borg" else "restic";
-            repository = {
+            repository = ssh // {
               inherit path;
             };
           }
@@ -132,7 +138,7 @@ in
           { provider, path }:
           refusals {
             inherit provider;
-            repository = {
+            repository = ssh // {
               inherit path;
             };
           }
@@ -357,5 +363,132 @@ in
         [ ]
         [ ]
       ];
+    };
+
+  "ssh without a key, or a host that nobody knows" =
+    let
+      of =
+        modules: provider: repository:
+        problemsOf (
+          modules
+          ++ [
+            {
+              backupservice.instances.x = lib.recursiveUpdate good {
+                inherit provider repository;
+              };
+            }
+          ]
+        );
+      known.programs.ssh.knownHosts.host.publicKey = "ssh-ed25519 AAAA";
+      sftp = "sftp:backup@host:/srv";
+      key = { inherit (ssh) sshKeyFile; };
+    in
+    {
+      expr = [
+        (of [ ] "restic" { path = sftp; })
+        (of [ ] "borg" (key // { path = "ssh://backup@host/srv"; }))
+        (of [ known ] "restic" (key // { path = sftp; }))
+        (of [ ] "restic" (ssh // { path = sftp; }))
+        (of [ ] "restic" { path = "b2:bucket:x"; })
+      ];
+      expected = [
+        [
+          "backupservice.instances.x.repository.sshKeyFile: is not set, and the repository \"sftp:backup@host:/srv\" is accessed over SSH."
+          "backupservice.instances.x.repository.sshKnownHostsFile: is not set, programs.ssh.knownHosts is empty, and the repository \"sftp:backup@host:/srv\" is accessed over SSH."
+        ]
+        [
+          "backupservice.instances.x.repository.sshKnownHostsFile: is not set, programs.ssh.knownHosts is empty, and the repository \"ssh://backup@host/srv\" is accessed over SSH."
+        ]
+        [ ]
+        [ ]
+        [ ]
+      ];
+    };
+
+  "the machine's known hosts are seen by what runs a provider" =
+    let
+      inherit
+        ((evalNixos [
+          {
+            backupservice.instances.x = lib.recursiveUpdate good {
+              repository = ssh // {
+                path = "sftp:backup@host:/srv";
+              };
+            };
+          }
+        ]).config.systemd
+        )
+        services
+        ;
+      sees = unit: lib.elem "-/etc/ssh/ssh_known_hosts" services.${unit}.serviceConfig.BindReadOnlyPaths;
+    in
+    {
+      expr = map sees [
+        "backupservice-x"
+        "backupservice-x-maintain"
+        "backupservice-x-snapshots"
+      ];
+      expected = [
+        true
+        true
+        true
+      ];
+    };
+
+  "only a backup has a password generated for a repository on the network, which is asked first" =
+    let
+      servicesOf =
+        repository:
+        (evalNixos [
+          { backupservice.instances.x = lib.recursiveUpdate good { inherit repository; }; }
+        ]).config.systemd.services;
+      of =
+        repository:
+        let
+          services = servicesOf repository;
+          secrets = lib.findFirst (lib.hasPrefix "backupservice-secrets@") null (lib.attrNames services);
+        in
+        {
+          generate = lib.filter (unit: lib.elem "${secrets}.service" services.${unit}.wants) (
+            lib.filter (lib.hasPrefix "backupservice-x") (lib.attrNames services)
+          );
+          inherit (services.${secrets}) wantedBy requires;
+        };
+    in
+    {
+      expr = [
+        (of { path = "/srv/backup/x"; })
+        (of { path = "b2:bucket:x"; })
+        (of {
+          path = null;
+          pathFile = "/run/agenix/url";
+        })
+        (servicesOf { path = "b2:bucket:x"; }).backupservice-x-exists.unitConfig.ConditionPathExists
+        ((servicesOf { path = "/srv/backup/x"; }) ? backupservice-x-exists)
+      ];
+      expected =
+        let
+          asked = {
+            generate = [ "backupservice-x" ];
+            wantedBy = [ ];
+            requires = [ "backupservice-x-exists.service" ];
+          };
+        in
+        [
+          {
+            generate = [
+              "backupservice-x"
+              "backupservice-x-maintain"
+              "backupservice-x-restore@"
+              "backupservice-x-snapshots"
+            ];
+            wantedBy = [ "multi-user.target" ];
+            requires = [ ];
+          }
+          asked
+          asked
+          "!/var/lib/backupservice-secrets/b2:bucket:x"
+          false
+        ];
     };
 }

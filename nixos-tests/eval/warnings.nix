@@ -19,11 +19,15 @@ in
             remote = lib.recursiveUpdate good {
               repository.path = "sftp:backup@host:/srv/backup";
               repository.passwordFile = "/run/agenix/backup";
+              repository.sshKeyFile = "/run/agenix/key";
+              repository.sshKnownHostsFile = "/etc/ssh/ssh_known_hosts";
             };
             mirror = lib.recursiveUpdate good {
               provider = "borg";
               repository.path = "ssh://backup@host/srv/mirror";
               repository.passwordFile = "/run/agenix/backup";
+              repository.sshKeyFile = "/run/agenix/key";
+              repository.sshKnownHostsFile = "/etc/ssh/ssh_known_hosts";
             };
           };
           notify = {

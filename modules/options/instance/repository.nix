@@ -63,7 +63,8 @@ in
     description = ''
       File that contains the password of the repository. `null`: a password is
       generated once per repository, in `/var/lib/backupservice-secrets`: at boot, or
-      with the first backup if the repository is on a mount. **Keep a copy of it on
+      with the first backup if the repository is on a mount or on another machine, which is
+      asked first whether it exists. **Keep a copy of it on
       another machine**: without the password, nobody can read the backup.
     '';
   };
@@ -77,14 +78,18 @@ in
   };
   sshKeyFile = mkFileOption "sshKeyFile" {
     example = "/run/agenix/backup-ssh-key";
-    description = "File with the private key for a repository that is accessed over SSH.";
+    description = ''
+      File with the private key for a repository that is accessed over SSH. Required for one
+      of `sftp:` or `ssh:`: nobody is there to type a password.
+    '';
   };
   sshKnownHostsFile = mkFileOption "sshKnownHostsFile" {
     type = types.nullOr publicPath;
     example = "/etc/ssh/ssh_known_hosts";
     description = ''
       File with the host keys to accept for a repository that is accessed over SSH. It
-      contains no secret and may be in the Nix store.
+      contains no secret and may be in the Nix store. `null`: `/etc/ssh/ssh_known_hosts`,
+      which `programs.ssh.knownHosts` fills.
     '';
   };
 }

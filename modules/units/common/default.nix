@@ -51,6 +51,9 @@ let
         ${command}
       '';
 
+    # Programs that hooks find, besides those of every NixOS service.
+    hookPath = hook: hook.path ++ [ pkgs.util-linux ];
+
     plan = name: cfg.plans.${name};
     slice = name: "backupservice-${utils.escapeSystemdPath name}.slice";
   };

@@ -70,7 +70,7 @@ rec {
       isLocal = layout.isLocal instance;
       credentials = layout.credentials instance;
       needed =
-        lib.optional (layout.generatesPassword instance) "${layout.secretsUnit instance}.service"
+        lib.optional (layout.generatesPassword instance && isLocal) "${layout.secretsUnit instance}.service"
         ++ [ (if isLocal then "${layout.prefix name}-prepare.service" else "network-online.target") ];
     in
     lib.recursiveUpdate (base name) {
@@ -90,6 +90,10 @@ rec {
           SetCredential = map (id: "${id}:\\n") (lib.attrNames credentials);
         };
     };
+
+  # Only a backup creates a repository on the network, and so generates its password.
+  generating =
+    instance: lib.optional (layout.asksFirst instance) "${layout.secretsUnit instance}.service";
 
   # What a unit with a private view sees of its instance: `readOnly`, and its own files.
   view =

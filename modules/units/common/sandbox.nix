@@ -68,12 +68,13 @@ rec {
     ];
   };
 
-  # Files for name resolution and TLS.
+  # Files for name resolution, TLS, and the machine's host keys of others.
   remoteView = [
     "-/etc/hosts"
     "-/etc/nsswitch.conf"
     "-/etc/resolv.conf"
     "-/etc/services"
+    "-/etc/ssh/ssh_known_hosts"
     "-/etc/ssl"
     "-/etc/static"
     "-/run/nscd"

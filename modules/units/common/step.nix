@@ -25,11 +25,12 @@ name: instance:
   execStart,
   network ? false,
   readWritePaths ? [ ],
+  path ? [ ],
   serviceConfig ? { },
 }:
 {
   ${unit} = {
-    inherit description;
+    inherit description path;
     after = layout.databases;
     restartIfChanged = false;
     # A hook that failed yesterday may run again today, however often.

@@ -5,7 +5,12 @@
     enable = true;
     user = "root";
     sourceDirectories = [ "/var/lib/unreachable" ];
-    repository.path = provider.unreachable;
+    repository = {
+      path = provider.unreachable;
+      # Nobody is there to be shown them.
+      sshKeyFile = "/etc/passwd";
+      sshKnownHostsFile = "/etc/passwd";
+    };
   };
 
   first = ''

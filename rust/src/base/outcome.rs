@@ -68,6 +68,8 @@ pub enum FailureKind {
     Damaged,
     /// The provider reports that there is no repository yet.
     NoRepository,
+    /// The provider reports that the password does not open the repository.
+    WrongPassword,
     /// The run was stopped on request.
     Cancelled,
 }
@@ -108,7 +110,8 @@ impl Failure {
             | FailureKind::Transient
             | FailureKind::Locked
             | FailureKind::Damaged
-            | FailureKind::NoRepository => Outcome::Failed,
+            | FailureKind::NoRepository
+            | FailureKind::WrongPassword => Outcome::Failed,
         }
     }
 }

@@ -130,6 +130,12 @@ impl InstancePaths {
         self.state.join("history.json")
     }
 
+    /// Records of the last restores, oldest first.
+    #[must_use]
+    pub fn restores_history(&self) -> PathBuf {
+        self.state.join("restores.json")
+    }
+
     /// Record of the last finished maintenance.
     #[must_use]
     pub fn last_maintenance(&self) -> PathBuf {
@@ -254,6 +260,22 @@ impl InstancePaths {
     #[must_use]
     pub fn demand(&self) -> PathBuf {
         self.runtime.with_file_name(".demands").join(self.name())
+    }
+
+    /// Run id of the failed run whose next attempts are cancelled. Written and readable by the
+    /// same as [`Self::demand`].
+    #[must_use]
+    pub fn cancelled_retries(&self) -> PathBuf {
+        // No instance has such a name.
+        let mut name = self.name().to_owned();
+        name.push(":cancelled");
+        self.runtime.with_file_name(".demands").join(name)
+    }
+
+    /// Answer to whether a repository on the network exists.
+    #[must_use]
+    pub fn existence(&self) -> PathBuf {
+        self.runtime.join("exists.json")
     }
 
     /// Result of `prepare`.

@@ -25,7 +25,7 @@ use crate::client::status::collect::{self, Context};
 use crate::plan::PlanSummary;
 use crate::report::Records;
 use crate::report::record::Record;
-use crate::systemd::timers::UnitStates;
+use crate::systemd::timers::{UnitStates, is_restore};
 use crate::watch::store;
 use crate::watch::uptime::Uptime;
 
@@ -268,9 +268,10 @@ impl Daemon<'_> {
 
 /// Whether the state of an instance depends on a unit.
 fn is_of(name: &str, instance: &str) -> bool {
-    ["", "-maintain"].iter().any(|suffix| {
-        ["service", "timer"]
-            .iter()
-            .any(|kind| unit(instance, suffix, kind) == name)
-    })
+    is_restore(name, instance)
+        || ["", "-maintain"].iter().any(|suffix| {
+            ["service", "timer"]
+                .iter()
+                .any(|kind| unit(instance, suffix, kind) == name)
+        })
 }

@@ -135,6 +135,8 @@ fn is_relevant(name: &[u8]) -> bool {
     [
         &b"state.json"[..],
         b"maintenance-state.json",
+        b"restore-state.json",
+        b"restores.json",
         b"last-run.json",
         b"last-maintenance.json",
         b"last-results.json",

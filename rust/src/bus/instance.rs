@@ -17,13 +17,13 @@ use super::usage::Usage;
 use super::view::{View, microseconds, text};
 use crate::base::cancel::Cancel;
 use crate::base::paths::{Host, write_atomically};
-use crate::base::unit_names::unit;
+use crate::base::unit_names::{RECOVER, unit};
 use crate::client::{Client, Reader};
 use crate::provider::Snapshot;
 use crate::report;
 use crate::systemd::Systemd;
 use crate::systemd::client as systemd;
-use crate::systemd::timers::UnitStates;
+use crate::systemd::timers::{RunActivity, UnitStates};
 
 /// A snapshot in the answer of `ListSnapshots`.
 type Entry = HashMap<&'static str, Variant<'static>>;
@@ -48,6 +48,19 @@ impl InstanceObject {
 
     fn name_of(&self) -> String {
         self.view().name.clone()
+    }
+
+    /// Asks for a record of a backup that no longer waits for its next attempt.
+    fn cancel_retries(&self, instance: &str) -> Result<(), Refusal> {
+        let directories = self.host.instance(instance);
+        let asked = report::last_run(&directories).and_then(|last| match last {
+            Some(last) => {
+                let request = directories.cancelled_retries();
+                Ok(write_atomically(&request, last.run_id.as_bytes())?)
+            }
+            None => Ok(()),
+        });
+        asked.map_err(|error| Refusal::Failed(text(format!("{error:#}"))))
     }
 
     /// Lets a run that waits for its conditions go on.
@@ -86,8 +99,8 @@ impl InstanceObject {
         call_systemd(connection, "StartUnit", &unit(instance, "", "service")).await
     }
 
-    /// Stops the running backup or maintenance and returns at once, before its cleanup has
-    /// finished. Fails with org.backupservice1.Error.NotRunning if there is none. polkit
+    /// Stops the running backup, maintenance or restore and returns at once, before its cleanup
+    /// has finished. A backup that waits for its next attempt is recorded as cancelled. Fails with org.backupservice1.Error.NotRunning if there is none. polkit
     /// action: org.backupservice1.cancel.
     async fn cancel(
         &self,
@@ -104,6 +117,10 @@ impl InstanceObject {
         };
         polkit::check(connection, &header, &request).await?;
         let schedule = UnitStates::ask_on(connection, &[instance]).await?;
+        let is_retrying = schedule.activity(instance, "") == RunActivity::Retrying;
+        if is_retrying {
+            self.cancel_retries(instance)?;
+        }
         let mut cancelled = false;
         for suffix in ["", "-maintain"] {
             if schedule.activity(instance, suffix).is_busy() {
@@ -111,11 +128,19 @@ impl InstanceObject {
                 cancelled = true;
             }
         }
+        if let Some(restore) = schedule.restore(instance) {
+            call_systemd(connection, "StopUnit", restore).await?;
+            cancelled = true;
+        }
+        if is_retrying {
+            // It is ordered before the backup, and so starts when that has stopped.
+            call_systemd(connection, "StartUnit", RECOVER).await?;
+        }
         if cancelled {
             Ok(())
         } else {
             Err(Refusal::NotRunning(format!(
-                "neither a backup nor a maintenance of {instance} is running"
+                "no backup, maintenance or restore of {instance} is running"
             )))
         }
     }
@@ -202,7 +227,7 @@ impl InstanceObject {
         self.shown().provider.clone()
     }
 
-    /// State: idle, running (a backup or a maintenance), retrying (failed, and will be started
+    /// State: idle, running (a backup, a maintenance or a restore), retrying (failed, and will be started
     /// again by itself), or unknown (systemd cannot be reached).
     #[zbus(property)]
     fn state(&self) -> String {

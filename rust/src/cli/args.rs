@@ -101,12 +101,16 @@ pub struct Restore {
     /// Restore a snapshot of this host, such as one that this machine replaces
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub host: Option<String>,
-    /// Write the restored files below this directory instead of in place
+    /// Write the restored files below this directory instead of in place; what is made for
+    /// that belongs to the caller
     #[arg(long, value_name = "DIR", value_parser = absolute, value_hint = ValueHint::DirPath)]
     pub target: Option<PathBuf>,
-    /// Restore only this path, as recorded in the snapshot
+    /// Restore only this path, as recorded in the snapshot; in place unless there is a --target
     #[arg(long, value_name = "PATH", value_parser = saved_path, value_hint = ValueHint::AnyPath)]
     pub path: Option<PathBuf>,
+    /// Do not ask before data is replaced
+    #[arg(long)]
+    pub yes: bool,
     /// Print the record as JSON
     #[arg(long)]
     pub json: bool,

@@ -1,16 +1,17 @@
 //! Dispatch of the commands of people.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Write, stderr, stdin};
 
 use anyhow::Context;
 
 use crate::base::cancel::Cancel;
-use crate::base::outcome::Failure;
+use crate::base::outcome::{self, Failure, Outcome};
 use crate::base::paths::Host;
 use crate::cli::browse::Asked;
 use crate::cli::{self, Cli, Command, StatusArguments, check_plan, complete, manual, unit};
 use crate::client::terminal::Terminal;
-use crate::client::{Accepted, Client, Reader, logs, status};
+use crate::client::{Accepted, Client, Reader, confirm, logs, status};
+use crate::plan::Plan;
 use crate::run::maintain::CheckRequest;
 use crate::run::restore::request;
 use crate::systemd::Systemd;
@@ -72,9 +73,37 @@ fn restore(host: &Host, args: cli::Restore) -> anyhow::Result<u8> {
         host: args.host,
         target: args.target,
         path: args.path,
+        caller: Some(caller()),
     };
+    let is_in_place = request.target.is_none() && !args.json;
+    // What is wrong with a plan is said below.
+    let plan = Plan::load(&host.plans().join(format!("{}.json", args.name)));
+    if let (true, Ok(plan)) = (is_in_place, plan) {
+        let mut input = (!args.yes && stdin().is_terminal()).then(|| stdin().lock());
+        let input = input.as_mut().map(|input| input as &mut dyn BufRead);
+        if !confirm::in_place(&plan, &request, input, &mut stderr())? {
+            return Ok(outcome::exit_status(Outcome::Cancelled, false));
+        }
+    }
     ask(host, args.json, |client| {
         client.restore(&args.name, &request)
+    })
+}
+
+/// Who asked for this: the user who called sudo, or the own one.
+fn caller() -> request::Caller {
+    let of_sudo = |name| std::env::var(name).ok()?.parse().ok();
+    let of_sudo = || {
+        Some(request::Caller {
+            uid: of_sudo("SUDO_UID")?,
+            gid: of_sudo("SUDO_GID")?,
+        })
+    };
+    let is_root = rustix::process::geteuid().is_root();
+    let sudo = is_root.then(of_sudo).flatten();
+    sudo.unwrap_or_else(|| request::Caller {
+        uid: rustix::process::getuid().as_raw(),
+        gid: rustix::process::getgid().as_raw(),
     })
 }
 

@@ -126,14 +126,16 @@ Examples:
     ///
     /// Without --target, restores in place: stops the units that use the data, keeps the
     /// current data beside the restored one, loads the database dumps, and starts the units
-    /// again. With --target, only writes the files below that directory.
+    /// again. With --target, only writes the files below that directory. On a terminal, says
+    /// what it replaces, and asks.
     #[command(after_help = "\
 Examples:
   backupservice restore nextcloud                        the last complete snapshot
   backupservice restore nextcloud --snapshot 1a2b3c4d    an earlier snapshot
   backupservice restore nextcloud --snapshot 2026-11-01  the last complete one of that day, or before
   backupservice restore nextcloud --target /tmp/old      into a directory, for inspection
-  backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config")]
+  backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config
+  backupservice restore nextcloud --path /var/lib/nextcloud/config    in place, only that")]
     Restore(Restore),
     /// Forget old snapshots of one instance, free their space, and check the repository
     ///
@@ -158,9 +160,10 @@ Examples:
   backupservice check nextcloud --read-all   after a repair, or for peace of mind
   backupservice check nextcloud --json | jq .check")]
     Check(Check),
-    /// Stop the running backup or maintenance of one instance
+    /// Stop the running backup, maintenance or restore of one instance
     ///
-    /// Waits until the units stopped for the run have been started again.
+    /// Waits until the units stopped for the run have been started again. A backup that waits
+    /// for its next attempt is recorded as cancelled.
     #[command(after_help = "\
 Example:
   backupservice cancel nextcloud")]

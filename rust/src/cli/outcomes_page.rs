@@ -125,7 +125,10 @@ fn class(class: ExitClass) -> String {
     let outcome = failure.outcome();
     let status = exit_status(outcome, failure.is_transient());
     let follows = match kind {
-        FailureKind::Failed | FailureKind::Transient | FailureKind::Cancelled => "",
+        FailureKind::Failed
+        | FailureKind::Transient
+        | FailureKind::WrongPassword
+        | FailureKind::Cancelled => "",
         FailureKind::Locked => "; stale locks of this machine are removed first",
         FailureKind::Damaged => "; the record says `damaged`",
         FailureKind::NoRepository => {

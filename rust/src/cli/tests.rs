@@ -35,7 +35,7 @@ fn help_shows_commands_and_examples() {
           restore      Restore the data of one instance from a snapshot
           maintain     Forget old snapshots of one instance, free their space, and check the repository
           check        Check the repository of one instance now
-          cancel       Stop the running backup or maintenance of one instance
+          cancel       Stop the running backup, maintenance or restore of one instance
           notify-test  Send a test message through every notification channel
           logs         Show the journal messages of one instance
           check-plan   Check plans (called when the system is built)
@@ -70,7 +70,7 @@ fn help_shows_commands_and_examples() {
 
         Without --target, restores in place: stops the units that use the data, keeps the current data
         beside the restored one, loads the database dumps, and starts the units again. With --target, only
-        writes the files below that directory.
+        writes the files below that directory. On a terminal, says what it replaces, and asks.
 
         Usage: restore [OPTIONS] <NAME>
 
@@ -89,10 +89,14 @@ fn help_shows_commands_and_examples() {
                   Restore a snapshot of this host, such as one that this machine replaces
 
               --target <DIR>
-                  Write the restored files below this directory instead of in place
+                  Write the restored files below this directory instead of in place; what is made for that
+                  belongs to the caller
 
               --path <PATH>
-                  Restore only this path, as recorded in the snapshot
+                  Restore only this path, as recorded in the snapshot; in place unless there is a --target
+
+              --yes
+                  Do not ask before data is replaced
 
               --json
                   Print the record as JSON
@@ -106,7 +110,8 @@ fn help_shows_commands_and_examples() {
           backupservice restore nextcloud --snapshot 2026-11-01  the last complete one of that day, or
           before
           backupservice restore nextcloud --target /tmp/old      into a directory, for inspection
-          backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config"#]].assert_eq(&help);
+          backupservice restore nextcloud --target /tmp/old --path /var/lib/nextcloud/config
+          backupservice restore nextcloud --path /var/lib/nextcloud/config    in place, only that"#]].assert_eq(&help);
 }
 
 #[test]

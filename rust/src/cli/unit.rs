@@ -18,7 +18,7 @@ use crate::run::hook;
 use crate::run::invocation::Invocation;
 use crate::run::recover::{self, ServiceResult};
 use crate::run::restore::{self, request};
-use crate::run::{backup, browse, maintain, prepare, secrets, snapshots};
+use crate::run::{backup, browse, exists, maintain, prepare, secrets, snapshots};
 use crate::steps::journal::Operation;
 use crate::systemd::Systemd;
 use crate::watch::{self, desktop};
@@ -38,6 +38,8 @@ pub enum UnitCommand {
     Browse(OfPlan),
     /// Create the directory of a local repository
     Prepare(OfPlan),
+    /// Ask whether a repository on the network exists
+    Exists(OfPlan),
     /// Clean up after an interrupted run
     Recover(Recover),
     /// Generate missing repository passwords
@@ -149,6 +151,7 @@ pub fn execute(host: &Host, command: &UnitCommand) -> anyhow::Result<u8> {
             browse::run(plan, invocation, &connection.into(), browse::STALLED)?;
             Ok(0)
         }),
+        UnitCommand::Exists(args) => with_plan(host, &args.plan, exists::run),
         UnitCommand::Prepare(args) => prepare::run(&Plan::load(&args.plan)?, host).map(|()| 0),
         UnitCommand::Recover(args) => recover(host, args),
         UnitCommand::Secrets(args) => secrets::run(&args.spec, &mut io::stderr()).map(|()| 0),

@@ -2,9 +2,11 @@
 //! shows their results. The work itself is done by the units, with their rights.
 
 pub mod browse;
+pub mod confirm;
 pub mod logs;
 mod notify_test;
 pub mod progress;
+mod retry;
 pub mod status;
 mod table;
 pub mod terminal;
@@ -26,14 +28,17 @@ use crate::base::paths::{Host, InstancePaths, Readers, remove_if_there, write_fo
 use crate::base::printable::printable_lines;
 use crate::base::problem::Problem;
 use crate::base::process::TICK;
-use crate::base::unit_names;
+use crate::base::unit_names::{self, RECOVER};
 use crate::plan::check_instance_name;
 use crate::provider::Snapshot;
 use crate::report;
+use crate::report::record::Record;
 use crate::run::maintain::CheckRequest;
 use crate::run::restore::request::{Request, Restored};
 use crate::run::snapshots::Listing;
 use crate::systemd::units::{Activity, UnitError, UnitResult, Units};
+
+use retry::Retry;
 
 /// Reader of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +101,16 @@ impl Client<'_> {
         if let Some(waiting) = report::waiting(&directories)? {
             leave(Readers::All, &directories.demand(), waiting.as_bytes())?;
         }
-        let started = self.start(&unit, &directories.run_state());
+        let retry = Retry::of(name, &directories, before.clone());
+        let started = self.start(&unit, &directories.run_state(), &|| retry.text());
         // They are meant for this run, not for a later one.
         for request in &requests {
             remove_if_there(request).map_err(anyhow::Error::from)?;
         }
         let result = started?;
+        if result.cancelled {
+            self.cancel_retries(&directories)?;
+        }
         let record = report::last_run(&directories)?;
         let Some(record) = record.filter(|record| is_of(&record.run_id, before, &result)) else {
             result.check("the backup", &unit)?;
@@ -133,7 +142,7 @@ impl Client<'_> {
                 &serde_json::to_vec(check).map_err(anyhow::Error::from)?,
             )?;
         }
-        let started = self.start(&unit, &directories.maintenance_state());
+        let started = self.start(&unit, &directories.maintenance_state(), &|| None);
         // Valid for this maintenance only.
         if check.is_some() {
             remove_if_there(&only).map_err(anyhow::Error::from)?;
@@ -155,13 +164,13 @@ impl Client<'_> {
     pub fn restore(&mut self, name: &str, request: &Request) -> Result<u8, Failure> {
         let directories = self.instance(name)?;
         let id = request_id(name, &request.snapshot)?;
-        let unit = unit_names::service(name, &format!("-restore@{id}"));
+        let unit = unit_names::restore(name, &id);
         let file = directories.restore_request(&id);
         let before: Option<Restored> = read(&directories.restore_result())?;
         let before = before.map(|restored| restored.run_id);
         let json = serde_json::to_vec(request).map_err(anyhow::Error::from)?;
         leave(Readers::Owner, &file, &json)?;
-        let started = self.start(&unit, &directories.restore_state());
+        let started = self.start(&unit, &directories.restore_state(), &|| None);
         // A request that was not taken must not be carried out later.
         remove_if_there(&file).map_err(anyhow::Error::from)?;
         let result = started?;
@@ -215,8 +224,8 @@ impl Client<'_> {
         }
     }
 
-    /// Stops the running backup or maintenance, and waits until it has cleaned up. Returns the
-    /// exit status.
+    /// Stops the running backup, maintenance or restore, and waits until it has cleaned up. A
+    /// backup that waits for its next attempt is recorded as cancelled. Returns the exit status.
     ///
     /// # Errors
     /// Nothing is running, or systemd does not stop it.
@@ -231,6 +240,7 @@ impl Client<'_> {
             self.units.stop_and_wait(&unit)?;
             cancelled = true;
             if suffix.is_empty() {
+                self.cancel_retries(&directories)?;
                 if let Some(record) = report::last_run(&directories)? {
                     self.answer(&record)?;
                 }
@@ -238,18 +248,31 @@ impl Client<'_> {
                 self.answer(&record)?;
             }
         }
+        for unit in self.units.active(&unit_names::restores(name))? {
+            self.units.stop_and_wait(&unit)?;
+            cancelled = true;
+            let restored: Option<Restored> = read(&directories.restore_result())?;
+            if let Some(restored) = restored {
+                self.answer(&restored)?;
+            }
+        }
         if cancelled {
             return Ok(0);
         }
         Err(Failure::new(
-            format!("neither a backup nor a maintenance of {name} is running"),
+            format!("no backup, maintenance or restore of {name} is running"),
             format!("see the last run with `backupservice status {name}`"),
         ))
     }
 
     /// Starts a unit and waits until it has finished, showing its progress to a person. A
     /// cancel request stops the unit, unless it was running before.
-    fn start(&self, unit: &str, state: &Path) -> Result<UnitResult, Failure> {
+    fn start(
+        &self,
+        unit: &str,
+        state: &Path,
+        between: &(dyn Fn() -> Option<String> + Sync),
+    ) -> Result<UnitResult, Failure> {
         // One that waits for its next attempt has no state, and is started at once.
         let joined = state.exists() && self.units.activity(unit)? == Activity::Active;
         let work = || {
@@ -264,8 +287,8 @@ impl Client<'_> {
             Ok(result)
         };
         let result = match self.reader {
-            Reader::Person if joined => progress::show_while(state, None, work),
-            Reader::Person => progress::show_while(state, Some(Timestamp::now()), work),
+            Reader::Person if joined => progress::show_while(state, None, between, work),
+            Reader::Person => progress::show_while(state, Some(Timestamp::now()), between, work),
             Reader::Program => work(),
         }?;
         if joined && result.cancelled {
@@ -293,6 +316,19 @@ impl Client<'_> {
             thread::sleep(TICK);
         }
         Ok(result)
+    }
+
+    /// After a backup was stopped: if it was waiting for its next attempt, has that recorded.
+    fn cancel_retries(&self, directories: &InstancePaths) -> Result<(), Failure> {
+        let last = report::last_run(directories)?;
+        let Some(last) = last.filter(Record::may_be_retried) else {
+            return Ok(());
+        };
+        let request = directories.cancelled_retries();
+        leave(Readers::All, &request, last.run_id.as_bytes())?;
+        let recovered = self.units.start_and_wait(RECOVER, &Cancel::never());
+        remove_if_there(&request).map_err(anyhow::Error::from)?;
+        recovered?.check("the cleanup", RECOVER)
     }
 
     fn answer<T: Display + Serialize>(&mut self, record: &T) -> Result<(), Failure> {

@@ -20,15 +20,22 @@ const STEPS: u64 = 1000;
 
 /// Executes `work`, while showing the progress in the state file on standard error. That of
 /// a run which started before `since` is not shown: a killed one may have left it.
-pub fn show_while<T>(file: &Path, since: Option<Timestamp>, work: impl FnOnce() -> T) -> T {
+/// Without a state, it shows what `between` says, such as what is waited for.
+pub fn show_while<T>(
+    file: &Path,
+    since: Option<Timestamp>,
+    between: &(dyn Fn() -> Option<String> + Sync),
+    work: impl FnOnce() -> T,
+) -> T {
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         let shower = scope.spawn(|| {
             let mut shower = Shower::new();
             while !ended.load(Ordering::SeqCst) {
                 let is_meant = |state: &RunState| since.is_none_or(|since| state.started >= since);
-                if let Some(state) = read(file).filter(is_meant) {
-                    shower.show(&state);
+                match read(file).filter(is_meant) {
+                    Some(state) => shower.show(&state),
+                    None => between().into_iter().for_each(|text| shower.say(&text)),
                 }
                 thread::park_timeout(TICK);
             }
@@ -79,6 +86,20 @@ impl Shower {
                 let done = size(progress.bytes_done);
                 bar.set_prefix(format!("{done} of {}", size(progress.bytes_total)));
                 bar.set_position(steps(progress.fraction));
+            }
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        match self {
+            Self::Lines(last) if last == text => {}
+            Self::Lines(last) => {
+                text.clone_into(last);
+                eprintln!("{text}");
+            }
+            Self::Bar(bar) => {
+                bar.set_style(style("{spinner} {msg}"));
+                bar.set_message(text.to_owned());
             }
         }
     }

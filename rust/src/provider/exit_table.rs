@@ -109,6 +109,8 @@ pub struct ProgramExit<'a> {
     pub messages: &'a [String],
     /// The message that proves the work was there.
     pub proved: bool,
+    /// What the program or ssh gave as the reason, in words that name no private file.
+    pub reason: Option<&'a str>,
 }
 
 /// The first row that fits. A table ends with a row for anything, so this is `None`
@@ -141,8 +143,10 @@ pub fn failure(
     };
     let errors = trouble.counted("error", "errors");
     let errors = errors.map_or_else(String::new, |errors| format!(", {errors}"));
+    let reason = exit.reason.map(|reason| format!(": {reason}"));
+    let reason = reason.unwrap_or_default();
     let problem = Problem {
-        message: format!("{program}: {meaning} ({how}{errors})"),
+        message: format!("{program}: {meaning} ({how}{errors}){reason}"),
         remedy: row
             .map(|row| row.remedy.to_owned())
             .filter(|remedy| !remedy.is_empty()),

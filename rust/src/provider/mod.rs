@@ -4,6 +4,7 @@ pub mod borg;
 pub(crate) mod credentials;
 pub mod entry;
 pub mod exit_table;
+mod foreign;
 mod holder;
 pub mod location;
 pub mod restic;
@@ -61,7 +62,8 @@ pub trait Provider {
     /// # Errors
     /// There is no snapshot, or the repository is not the one that holds
     /// [`Selection::last`]. A repository that does not exist is
-    /// [`crate::base::outcome::FailureKind::NoRepository`], and only if that is certain.
+    /// [`crate::base::outcome::FailureKind::NoRepository`], and only if that is certain, or
+    /// [`Self::init`] refuses to create one over anything that is there.
     fn backup(&self, selection: &Selection<'_>, job: &mut Job<'_>) -> Result<Backup, Failure>;
 
     /// Marks a snapshot as incomplete, in the repository, for good; returns the id that

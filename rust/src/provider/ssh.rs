@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::base::paths::remove_if_there;
 use crate::plan::Plan;
+use crate::provider::trouble;
 
 /// Log file of ssh: providers exit without having read all of ssh's output.
 #[derive(Debug)]
@@ -42,6 +43,13 @@ impl Log {
             .map(<[u8]>::to_vec)
             .collect())
     }
+}
+
+/// What ssh said last: of many lines, that is its refusal.
+#[must_use]
+pub fn refusal(lines: &[Vec<u8>]) -> Option<String> {
+    let mut texts = lines.iter().rev().map(|line| trouble::printable(line));
+    texts.find(|text| !text.is_empty())
 }
 
 /// Arguments of ssh, in one text that is to be split like a shell's.
@@ -86,6 +94,15 @@ fn plain(path: &Path) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_line_is_the_refusal() {
+        let lines = ["Warning: x", "u@h: Permission denied (publickey).\r", "\r"];
+        let lines = lines.map(|line| line.as_bytes().to_vec());
+        let refusal = super::refusal(&lines).unwrap();
+        assert_eq!(refusal, "u@h: Permission denied (publickey).");
+        assert_eq!(super::refusal(&[]), None);
+    }
 
     #[test]
     fn ssh_is_told_its_key_and_known_hosts_and_asks_nobody() {

@@ -5,6 +5,7 @@ pub mod maintenance;
 pub mod messages;
 mod notify;
 pub mod record;
+pub mod restores;
 mod state;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::base::paths::InstancePaths;
 use journal::Fields;
 use maintenance::{MaintenanceEnd, MaintenanceRecord};
 use record::{Phase, Problem, Record, RunState, VERSION};
+use restores::RestoreRecord;
 
 pub use notify::doing;
 pub use state::{
@@ -217,9 +219,22 @@ impl Report {
         record
     }
 
-    /// Ends a restore: removes its state file, and logs `text`.
-    pub fn finish_restore(mut self, outcome: Outcome, error: Option<&Problem>, text: &str) {
+    /// Ends a restore: writes its record, removes its state file, and logs `text`.
+    pub fn finish_restore(mut self, end: &RestoreEnd<'_>, text: &str) {
+        let RestoreEnd { outcome, error, .. } = *end;
         self.end_phase();
+        let record = RestoreRecord {
+            version: VERSION,
+            instance: self.state.instance.clone(),
+            run_id: self.state.run_id.clone(),
+            started: self.state.started,
+            finished: Timestamp::now(),
+            outcome,
+            cleanup_failed: end.cleanup_failed,
+            snapshot: end.snapshot.map(str::to_owned),
+            phases: std::mem::take(&mut self.phases),
+        };
+        restores::add(&self.directories, &record);
         let mut fields = self.fields();
         fields.push(("BACKUP_OUTCOME", outcome.as_str().to_owned()));
         let (level, message) = match outcome {
@@ -276,6 +291,19 @@ impl Report {
             ("BACKUP_PHASE", self.state.phase.clone()),
         ]
     }
+}
+
+/// End of a restore, from which its record is made.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoreEnd<'a> {
+    /// Outcome.
+    pub outcome: Outcome,
+    /// Something that was stopped or changed could not be undone.
+    pub cleanup_failed: bool,
+    /// Cause and remedy, unless it succeeded; for the journal.
+    pub error: Option<&'a Problem>,
+    /// Id of the restored snapshot, if one was chosen.
+    pub snapshot: Option<&'a str>,
 }
 
 /// End of a backup, from which its record is made.

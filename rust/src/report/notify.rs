@@ -19,7 +19,7 @@ pub fn doing(phase: &str) -> &str {
     match phase {
         "lock" => "acquiring the lock of the instance",
         "recover" => "cleaning up after an interrupted run",
-        "settle" => "cleaning up after a killed run",
+        "settle" => "looking for what an earlier run has left in the repository",
         "guard" => "checking sources and credentials",
         "before-backup" => "running the beforeBackup hooks",
         "quiesce" => "stopping units for the backup",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::base::measure::{Progress, Totals};
 use crate::base::outcome::Outcome;
 pub use crate::base::problem::Problem;
+use crate::systemd::retries::ATTEMPTS;
 
 /// The version of [`Record`] and [`RunState`].
 pub const VERSION: u32 = 1;
@@ -42,6 +43,14 @@ pub struct Record {
     pub totals: Option<Totals>,
     /// Every phase with its duration, in order.
     pub phases: Vec<Phase>,
+}
+
+impl Record {
+    /// Whether it is an attempt that failed and may be followed by another one.
+    #[must_use]
+    pub fn may_be_retried(&self) -> bool {
+        self.outcome == Outcome::Failed && self.attempt < ATTEMPTS
+    }
 }
 
 impl fmt::Display for Record {

@@ -16,6 +16,7 @@ use crate::run::{conditions, guards, locks, recover, shrink, unverified};
 use crate::steps::hooks::{self, HookEnvironment};
 use crate::steps::journal::{Action, Intent, Journal, Operation};
 use crate::steps::quiesce::{self, Stopped};
+use crate::steps::restore_names::SAFETY_PATTERNS;
 use crate::steps::streams;
 use crate::steps::undo::{self, UndoReport};
 use crate::systemd::retries;
@@ -104,7 +105,7 @@ fn attempt(
     guards::prepared(plan, &invocation.directories)?;
     guards::sources(plan)?;
     guards::excludes(plan)?;
-    guards::credentials(plan, &invocation.credentials)?;
+    guards::credentials(plan, invocation)?;
     let totals = shrink::baseline(plan, &invocation.directories)?;
     identity::load(&invocation.directories)?;
     let provider = (invocation.open)(plan, &invocation.credentials, &invocation.directories)?;
@@ -201,10 +202,13 @@ fn work(
     invocation.cancel.check("backup")?;
     let looking = locks::looking(plan, invocation, report)?;
     enter("backup", report, journal)?;
+    // Of data that a restore has replaced, and of no use in a snapshot of what replaced it.
+    let copies = SAFETY_PATTERNS.map(str::to_owned);
+    let exclude: Vec<String> = plan.exclude.iter().cloned().chain(copies).collect();
     let selection = Selection {
         paths: &paths,
         staging: (!plan.streams.is_empty()).then_some(&*staging),
-        exclude: &plan.exclude,
+        exclude: &exclude,
         one_file_system: plan.one_file_system,
         last: before.identity.as_ref().map(|identity| &identity.last),
     };

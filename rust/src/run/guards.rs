@@ -5,12 +5,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::base::outcome::Failure;
+use crate::base::outcome::{Failure, FailureKind};
 use crate::base::paths::InstancePaths;
 use crate::base::problem::Problem;
 use crate::base::unit_names;
 use crate::plan::Plan;
 use crate::plan::pattern::Pattern;
+use crate::run::existence;
+use crate::run::invocation::Invocation;
 use crate::run::prepare::PrepareResult;
 
 /// Checks that `prepare` has succeeded; remote repositories need none.
@@ -38,7 +40,35 @@ pub fn prepared(plan: &Plan, directories: &InstancePaths) -> Result<(), Failure>
 ///
 /// # Errors
 /// One is missing or empty.
-pub fn credentials(plan: &Plan, directory: &Path) -> Result<(), Failure> {
+pub fn credentials(plan: &Plan, invocation: &Invocation<'_>) -> Result<(), Failure> {
+    let directory = &invocation.credentials;
+    let has_password = has_text(&directory.join("password"))?;
+    if !has_password && plan.repository.password_generated && plan.repository.local_path().is_none()
+    {
+        return Err(not_generated(plan, &invocation.directories)?);
+    }
+    all_there(plan, directory)
+}
+
+/// Why there is no password of a repository on the network, which the first backup generates.
+fn not_generated(plan: &Plan, directories: &InstancePaths) -> Result<Failure, Failure> {
+    if let Some(refusal) = existence::refusal(directories)? {
+        return Ok(refusal);
+    }
+    let on_host = &plan.repository.credentials.password;
+    Ok(Failure::of(
+        FailureKind::NoRepository,
+        Problem::new(
+            format!("there is no password in {} yet", on_host.display()),
+            format!(
+                "if the repository exists, put the password that you kept there; otherwise the next backup generates one, and `systemctl status '{}'` shows why it has not",
+                unit_names::secrets(on_host)
+            ),
+        ),
+    ))
+}
+
+fn all_there(plan: &Plan, directory: &Path) -> Result<(), Failure> {
     let given = &plan.repository.credentials;
     let all = [
         ("password", "passwordFile", Some(&given.password)),
@@ -235,14 +265,14 @@ mod tests {
         for name in ["password", "environment", "ssh-key", "ssh-known-hosts"] {
             write(name, "content\n");
         }
-        credentials(&plan, directory.path()).unwrap();
+        all_there(&plan, directory.path()).unwrap();
         write("environment", "\n");
         assert_eq!(
-            problem(credentials(&plan, directory.path())),
+            problem(all_there(&plan, directory.path())),
             "repository.environmentFile /run/secrets/environment is missing or empty"
         );
         fs::remove_file(directory.path().join("password")).unwrap();
-        let failure = credentials(&plan, directory.path()).unwrap_err();
+        let failure = all_there(&plan, directory.path()).unwrap_err();
         assert!(
             failure
                 .problem
@@ -273,11 +303,11 @@ mod tests {
             "b2:bucket",
         ] {
             write("repository", url);
-            credentials(&plan, directory.path()).unwrap();
+            all_there(&plan, directory.path()).unwrap();
         }
         for path in ["/srv/backup\n", "local:/srv/backup"] {
             write("repository", path);
-            let failure = credentials(&plan, directory.path()).unwrap_err();
+            let failure = all_there(&plan, directory.path()).unwrap_err();
             assert!(
                 failure
                     .problem

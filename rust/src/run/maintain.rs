@@ -134,7 +134,7 @@ impl MaintenanceWork<'_> {
         let (plan, invocation) = (self.plan, self.invocation);
         self.report.phase("guard");
         guards::prepared(plan, &invocation.directories)?;
-        guards::credentials(plan, &invocation.credentials)?;
+        guards::credentials(plan, invocation)?;
 
         conditions::wait(plan, invocation, &mut self.report)?;
         self.report.phase("lock");

@@ -3,6 +3,8 @@
 pub mod backup;
 pub mod browse;
 pub mod conditions;
+pub mod existence;
+pub mod exists;
 pub mod guards;
 pub mod hook;
 pub mod identity;

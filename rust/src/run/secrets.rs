@@ -95,8 +95,7 @@ fn ensure(secret: &Secret) -> Result<bool, Problem> {
     Ok(true)
 }
 
-/// A repository elsewhere cannot be looked at here: if there is one, the first run fails
-/// with a wrong password and changes nothing.
+/// A repository on the network was asked before this started; see [`crate::run::exists`].
 fn holds_something(repository: Option<&str>) -> Result<bool, Problem> {
     let Some(path) = repository.map(Path::new).filter(|path| path.is_absolute()) else {
         return Ok(false);

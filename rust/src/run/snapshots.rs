@@ -63,7 +63,7 @@ fn list(
     invocation: &Invocation<'_>,
     report: &mut Report,
 ) -> Result<Vec<Snapshot>, Failure> {
-    guards::credentials(plan, &invocation.credentials)?;
+    guards::credentials(plan, invocation)?;
     let directories = &invocation.directories;
     let provider = (invocation.open)(plan, &invocation.credentials, directories)?;
     let _looking = locks::looking(plan, invocation, report)?;

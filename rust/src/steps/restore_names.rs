@@ -10,6 +10,12 @@ const TIME: &str = "%Y%m%dT%H%M%SZ";
 /// Longest part of the data's own name, in bytes: with what is added, a name has at most 255.
 const LONGEST: usize = 200;
 
+/// Patterns of the names of safety copies of any data, in the syntax of the contract.
+pub const SAFETY_PATTERNS: [&str; 2] = [
+    ".*.before-restore-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z",
+    ".*.before-restore-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z-[0-9]*",
+];
+
 /// Directory into which `data` is restored by a run.
 #[must_use]
 pub fn incoming(data: &OsStr, run_id: &str) -> OsString {

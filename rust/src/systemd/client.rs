@@ -63,6 +63,31 @@ where
     T::try_from(value).map_err(Into::into)
 }
 
+/// name, description, load state, active state, sub state, followed unit, path, job id, job
+/// type, job path
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    OwnedObjectPath,
+    u32,
+    String,
+    OwnedObjectPath,
+);
+
+fn listed((name, _, load, active, sub, _, path, ..): Row) -> ListedUnit {
+    ListedUnit {
+        name,
+        load,
+        active,
+        sub,
+        path,
+    }
+}
+
 /// Lists units in one call. systemd answers even about units that it has not loaded.
 ///
 /// # Errors
@@ -71,28 +96,21 @@ pub(crate) async fn list_units(
     connection: &Connection,
     names: &[String],
 ) -> zbus::Result<Vec<ListedUnit>> {
-    /// name, description, load state, active state, sub state, followed unit, path,
-    /// job id, job type, job path
-    type Row = (
-        String,
-        String,
-        String,
-        String,
-        String,
-        String,
-        OwnedObjectPath,
-        u32,
-        String,
-        OwnedObjectPath,
-    );
     let rows: Vec<Row> = call(connection, PATH, MANAGER, "ListUnitsByNames", &(names,)).await?;
-    let listed = |(name, _, load, active, sub, _, path, ..): Row| ListedUnit {
-        name,
-        load,
-        active,
-        sub,
-        path,
-    };
+    Ok(rows.into_iter().map(listed).collect())
+}
+
+/// Lists the loaded units whose names match `pattern`, with `*` for anything.
+///
+/// # Errors
+/// systemd cannot be reached.
+pub(crate) async fn list_matching(
+    connection: &Connection,
+    pattern: &str,
+) -> zbus::Result<Vec<ListedUnit>> {
+    let any_state: [&str; 0] = [];
+    let body = (&any_state[..], &[pattern][..]);
+    let rows: Vec<Row> = call(connection, PATH, MANAGER, "ListUnitsByPatterns", &body).await?;
     Ok(rows.into_iter().map(listed).collect())
 }
 

@@ -235,6 +235,15 @@ impl Units for Systemd {
         })
     }
 
+    fn active(&self, pattern: &str) -> Result<Vec<String>, UnitError> {
+        let listed = zbus::block_on(client::list_matching(&self.connection, pattern))
+            .map_err(|error| errors::of_unit(pattern, &error))?;
+        let active = listed
+            .into_iter()
+            .filter(|unit| !["inactive", "failed"].contains(&unit.active.as_str()));
+        Ok(active.map(|unit| unit.name).collect())
+    }
+
     fn stopped_along(&self, unit: &str) -> Result<Vec<String>, UnitError> {
         let path = self.load(unit)?;
         let mut all = Vec::new();

@@ -32,7 +32,7 @@ pub fn count_attempt(mut failure: Failure, attempt: u32) -> Failure {
     }
     let message = &mut failure.problem.message;
     if attempt < ATTEMPTS {
-        *message = format!("{message}; this was attempt {attempt} of {ATTEMPTS}");
+        *message = format!("attempt {attempt} of {ATTEMPTS} failed: {message}");
     } else {
         *message = format!("{message}; gave up after {attempt} attempts");
         failure.kind = FailureKind::Failed;
@@ -51,7 +51,7 @@ mod tests {
         let first = count_attempt(transient(), 1);
         assert_eq!(
             (first.kind, first.problem.message.as_str()),
-            (FailureKind::Transient, "locked; this was attempt 1 of 5")
+            (FailureKind::Transient, "attempt 1 of 5 failed: locked")
         );
         let last = count_attempt(transient(), ATTEMPTS);
         assert_eq!(

@@ -34,6 +34,13 @@ pub trait Units {
     /// systemd cannot be reached, or does not know the unit.
     fn activity(&self, unit: &str) -> Result<Activity, UnitError>;
 
+    /// The loaded units whose names match `pattern`, with `*` for anything, that are active or
+    /// about to be.
+    ///
+    /// # Errors
+    /// systemd cannot be reached.
+    fn active(&self, pattern: &str) -> Result<Vec<String>, UnitError>;
+
     /// The units that systemd stops along with `unit` directly, active or not.
     ///
     /// # Errors

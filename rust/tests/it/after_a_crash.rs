@@ -6,12 +6,13 @@ use std::path::Path;
 
 use crate::common::{Machine, RUN_ID, killed};
 use backupservice::base::lock;
-use backupservice::base::outcome::Outcome;
+use backupservice::base::outcome::{FailureKind, Outcome};
 use backupservice::base::paths::{Host, write_atomically};
 use backupservice::report;
 use backupservice::report::record::Record;
 use backupservice::run::recover;
 use backupservice::steps::journal::Operation;
+use backupservice::systemd::units::Units;
 use expect_test::expect;
 
 #[test]
@@ -352,4 +353,43 @@ fn two_directories_are_both_old_or_both_new() {
         );
     }
     assert_eq!(fs::read_dir(machine.path("srv")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_cancelled_wait_for_another_attempt_is_recorded() {
+    let machine = Machine::new();
+    machine.script.borrow_mut().backups = [Err(FailureKind::Transient)].into();
+    let failed = machine.back_up().record;
+    assert!(failed.may_be_retried());
+    let request = machine.directories().cancelled_retries();
+    let host = Host::new(machine.root.path());
+    let last = || report::last_run(&machine.directories()).unwrap().unwrap();
+    let recover = |request_of: &str| {
+        write_atomically(&request, request_of.as_bytes()).unwrap();
+        recover::all(&host, &machine.units).unwrap();
+    };
+    fs::create_dir_all(request.parent().unwrap()).unwrap();
+
+    recover("ffffffffffffffffffffffffffffffff");
+    assert_eq!(last(), failed, "another run is meant");
+    machine.units.run("backupservice-app.service");
+    recover(&failed.run_id);
+    assert_eq!(last(), failed, "the next attempt has begun");
+
+    machine
+        .units
+        .stop_and_wait("backupservice-app.service")
+        .unwrap();
+    recover(&failed.run_id);
+    let cancelled = last();
+    assert_eq!(cancelled.outcome, Outcome::Cancelled);
+    let message = cancelled.error.as_ref().unwrap().message.clone();
+    assert!(
+        message.starts_with("cancelled while waiting for attempt 2 of 5: attempt 1 of 5 failed: "),
+        "{message}"
+    );
+    assert_eq!(
+        report::history(&machine.directories()).unwrap(),
+        [cancelled]
+    );
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::common::real::{Program, back_up, machine_without_repository, random, with};
 use crate::common::{Machine, tools};
 use backupservice::base::outcome::{FailureKind, Outcome};
+use backupservice::run::exists;
 use backupservice::run::restore::request::Request;
 
 struct Server {
@@ -127,6 +128,47 @@ fn without_a_repository_nothing_but_that_is_said() {
 }
 
 #[test]
+fn an_empty_directory_of_an_administrator_is_taken_and_anything_else_is_not() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let machine = &server.machine;
+    let repository = machine.path("far/away/repository");
+    fs::create_dir_all(&repository).unwrap();
+    fs::write(repository.join("photo"), "x").unwrap();
+    let refused = machine.back_up_for_real().record.error.unwrap();
+    assert!(refused.message.contains("something else"), "{refused}");
+    assert!(!repository.join("config").exists());
+
+    fs::remove_file(repository.join("photo")).unwrap();
+    let ended = machine.back_up_for_real();
+    let error = ended.record.error.map(|error| error.to_string());
+    assert_eq!(ended.record.outcome, Outcome::Success, "{error:?}");
+}
+
+#[test]
+fn the_reason_of_a_failure_on_the_server_is_its_message() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let machine = &server.machine;
+    let parent = machine.path("far/away");
+    fs::create_dir_all(&parent).unwrap();
+    fs::set_permissions(&parent, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(parent.join("probe"), "x").is_ok() {
+        println!("skipped: root can write everywhere");
+        return;
+    }
+    let ended = machine.back_up_for_real();
+    fs::set_permissions(&parent, fs::Permissions::from_mode(0o755)).unwrap();
+    let problem = ended.record.error.unwrap();
+    let reason = format!("Permission denied: {}", parent.join("repository").display());
+    assert!(problem.message.ends_with(&reason), "{problem}");
+    let remedy = problem.remedy.unwrap();
+    assert!(remedy.contains("on the server"), "{remedy}");
+}
+
+#[test]
 fn a_server_that_cannot_be_reached_is_a_passing_trouble() {
     let Some(mut server) = Server::start() else {
         return;
@@ -144,9 +186,11 @@ fn strangers_are_refused_with_a_remedy() {
         return;
     };
     let machine = &server.machine;
-    let refused = |expected: &str| {
+    let refused = |expected: &str, said: &str| {
         let failure = back_up(machine, &[machine.source()]).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Failed, "{failure}");
+        let message = &failure.problem.message;
+        assert!(message.contains(said), "{message}");
         let remedy = failure.problem.remedy.unwrap();
         assert!(remedy.contains(expected), "{remedy}");
     };
@@ -154,23 +198,29 @@ fn strangers_are_refused_with_a_remedy() {
     keygen(&machine.path("other"), "other");
     let other = fs::read_to_string(machine.path("other.pub")).unwrap();
     know(machine, server.port, &other);
-    refused("repository.sshKnownHostsFile");
+    refused(
+        "repository.sshKnownHostsFile",
+        "): Host key verification failed.",
+    );
     fs::write(machine.path("credentials/ssh-known-hosts"), "").unwrap();
-    refused("repository.sshKnownHostsFile");
+    refused(
+        "repository.sshKnownHostsFile",
+        "): Host key verification failed.",
+    );
     know(machine, server.port, &host);
 
     let key = fs::read_to_string(machine.path("authorized")).unwrap();
     let restricted = format!("command=\"borg serve --restrict-to-path /elsewhere\" {key}");
     fs::write(machine.path("authorized"), restricted).unwrap();
-    refused("authorized_keys");
+    refused("authorized_keys", "");
     fs::write(
         machine.path("authorized"),
         format!("command=\"borg14\" {key}"),
     )
     .unwrap();
-    refused("borg is installed");
+    refused("borg is installed", "");
     fs::write(machine.path("authorized"), other).unwrap();
-    refused("repository.sshKeyFile");
+    refused("repository.sshKeyFile", ": Permission denied (publickey");
 }
 
 #[test]
@@ -196,4 +246,55 @@ fn a_connection_that_breaks_is_a_passing_trouble_and_leaves_no_lock() {
     fs::write(machine.path("authorized"), key).unwrap();
     let backup = back_up(machine, &[machine.source()]).unwrap();
     assert_eq!(backup.incomplete, None);
+}
+
+#[test]
+fn a_password_is_generated_only_for_a_repository_that_is_certainly_missing() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    server.machine.plan["repository"]["passwordGenerated"] = true.into();
+    let file = server.machine.path("credentials/password");
+    let may_generate = |server: &Server| {
+        fs::write(&file, "unknown\n").unwrap();
+        let machine = &server.machine;
+        let invocation = machine.invocation(&backupservice::provider::open);
+        let status = exists::run(&machine.parsed_plan(), &invocation).unwrap();
+        fs::write(&file, "\n").unwrap();
+        status == 0
+    };
+    let refused = |server: &Server| {
+        let ended = server.machine.back_up_for_real();
+        assert_eq!(ended.record.outcome, Outcome::Failed);
+        (ended.record.error.unwrap(), ended.transient)
+    };
+    assert!(may_generate(&server));
+    let (problem, _) = refused(&server);
+    assert!(
+        problem.message.starts_with("there is no password in "),
+        "{problem}"
+    );
+    // Maintenance before the first backup is nothing to worry about.
+    let maintained = server.machine.maintain_for_real().record;
+    assert_eq!(maintained.outcome, Outcome::Skipped, "{maintained}");
+
+    fs::write(&file, "secret\n").unwrap();
+    with(&server.machine, |provider, job| provider.init(job).unwrap());
+    assert!(!may_generate(&server));
+    let (problem, transient) = refused(&server);
+    assert!(
+        !transient
+            && problem
+                .message
+                .contains("exists already, but its password is not in"),
+        "{problem}"
+    );
+
+    server.stop();
+    assert!(!may_generate(&server));
+    let (problem, transient) = refused(&server);
+    assert!(
+        transient && problem.message.contains("cannot be reached"),
+        "{problem}"
+    );
 }

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::real::{Program, machine, with};
+use crate::common::real::{Program, machine, only, with};
+use backupservice::base::outcome::Outcome;
 use backupservice::provider::{Selection, Snapshot};
+use backupservice::run::restore::request::Request;
 use jiff::Timestamp;
 
 /// Every path that there is, below the source.
@@ -168,4 +170,48 @@ fn sorted(names: &[impl ToString]) -> Vec<String> {
     let mut names: Vec<String> = names.iter().map(ToString::to_string).collect();
     names.sort();
     names
+}
+
+#[test]
+fn safety_copies_are_not_saved_by_restic() {
+    no_safety_copies(Program::Restic);
+}
+
+#[test]
+fn safety_copies_are_not_saved_by_borg() {
+    no_safety_copies(Program::Borg);
+}
+
+fn no_safety_copies(program: Program) {
+    let Some(machine) = machine(program) else {
+        return;
+    };
+    fs::create_dir(machine.source().join("sub")).unwrap();
+    fs::write(machine.source().join("sub/file"), "x").unwrap();
+    assert_eq!(machine.back_up_for_real().record.error, None);
+    for _ in 0..2 {
+        let restored = machine.restore_for_real(&Request {
+            path: Some(machine.source().join("sub")),
+            ..Request::whole("latest")
+        });
+        assert_eq!(restored.outcome, Outcome::Success, "{restored}");
+        assert!(restored.safety_copies[0].starts_with(machine.source()));
+    }
+    let kept = machine.source().join(".sub.before-restore-by-hand");
+    fs::write(&kept, "x").unwrap();
+    let names = fs::read_dir(machine.source()).unwrap();
+    let mut all: Vec<PathBuf> = names.map(|name| name.unwrap().path()).collect();
+    all.sort();
+    assert_eq!(all.len(), 5, "{all:?}");
+
+    let made = machine.back_up_for_real().record.snapshot.unwrap();
+    let mut missing = with(&machine, |provider, job| {
+        let snapshot = only(provider, job, &made);
+        provider.missing(&snapshot, &all, job).unwrap()
+    });
+    missing.sort();
+    let copies = all
+        .iter()
+        .filter(|path| path.display().to_string().contains("-20"));
+    assert_eq!(missing, copies.cloned().collect::<Vec<_>>());
 }

@@ -6,11 +6,15 @@ use std::path::PathBuf;
 
 use crate::common::{Machine, killed};
 use backupservice::base::outcome::Outcome;
+use backupservice::base::paths::Host;
+use backupservice::client::{Client, Reader};
 use backupservice::report;
+use backupservice::report::restores::restores;
 use backupservice::run::recover;
 use backupservice::run::restore::request::{Request, Restored};
 use backupservice::steps::journal::Operation;
 use expect_test::expect;
+use serde_json::json;
 
 #[test]
 fn everything_is_fetched_before_anything_is_replaced() {
@@ -392,4 +396,62 @@ fn assert_untouched(machine: &Machine) {
     assert_eq!(content.unwrap(), "content");
     let beside = fs::read_dir(machine.path("srv")).unwrap();
     assert_eq!(beside.count(), 1);
+}
+
+#[test]
+fn every_restore_is_in_the_history_also_one_that_was_killed() {
+    let machine = Machine::new();
+    let restored = machine.restore(&Request::whole("latest"));
+    let directories = machine.directories();
+    let history = || restores(&directories).unwrap();
+    assert_eq!(history().len(), 1);
+    assert_eq!(history()[0].outcome, restored.outcome);
+    assert_eq!(history()[0].snapshot, restored.snapshot);
+    let phases: Vec<String> = history()[0]
+        .phases
+        .iter()
+        .map(|phase| phase.name.clone())
+        .collect();
+    assert!(phases.contains(&"swap".to_owned()), "{phases:?}");
+
+    // The unit of a restore that has a record.
+    machine.recover(Operation::Restore, &killed()).unwrap();
+    assert_eq!(history().len(), 1);
+    let state = json!({
+        "version": 1, "instance": "app", "runId": "fa11", "started": "2026-03-10T11:59:00Z",
+        "phase": "restore", "progress": null,
+    });
+    fs::write(directories.restore_state(), state.to_string()).unwrap();
+    let ended = recover::ServiceResult {
+        invocation: Some("fa11".to_owned()),
+        ..killed()
+    };
+    machine.recover(Operation::Restore, &ended).unwrap();
+    assert_eq!(history().len(), 2);
+    assert_eq!(history()[1].outcome, Outcome::Failed);
+    assert_eq!(history()[1].started.to_string(), "2026-03-10T11:59:00Z");
+    assert!(!directories.restore_state().exists());
+}
+
+#[test]
+fn a_restore_can_be_cancelled() {
+    let machine = Machine::new();
+    let host = Host::new(machine.root.path());
+    fs::create_dir_all(host.plans()).unwrap();
+    fs::write(host.plans().join("app.json"), "{}").unwrap();
+    let mut out = Vec::new();
+    let mut client = Client {
+        host: &host,
+        units: &machine.units,
+        cancel: &machine.cancel,
+        out: &mut out,
+        reader: Reader::Program,
+    };
+    let failure = client.cancel("app").unwrap_err();
+    assert!(failure.problem.message.contains("restore"), "{failure}");
+
+    machine.units.run("restore@latest-0123.service");
+    machine.units.run("app-b-restore@latest-0123.service");
+    assert_eq!(client.cancel("app").unwrap(), 0);
+    assert_eq!(machine.happened(), "stop restore@latest-0123.service\n");
 }

@@ -27,6 +27,7 @@ with_each_provider! {
     progress_is_told_and_adds_up
     a_damaged_repository_is_not_a_missing_one
     what_a_killed_run_saved_is_marked_by_the_next_one
+    the_repository_of_another_provider_is_neither_damaged_nor_locked_by_a_password
 }
 
 fn a_backup_creates_the_repository_and_comes_back_complete(program: Program) {
@@ -264,6 +265,33 @@ fn progress_is_told_and_adds_up(program: Program) {
         assert!((0.0..=1.0).contains(&progress.fraction));
         assert!(progress.files_done <= 41);
     }
+}
+
+fn the_repository_of_another_provider_is_neither_damaged_nor_locked_by_a_password(
+    program: Program,
+) {
+    let (other, own_name, other_name) = match program {
+        Program::Restic => (Program::Borg, "restic", "borg"),
+        Program::Borg => (Program::Restic, "borg", "restic"),
+    };
+    let (Some(mut machine), Some(theirs)) = (machine(other), machine_without_repository(program))
+    else {
+        return;
+    };
+    machine.plan["provider"] = theirs.plan["provider"].clone();
+    machine.plan["repository"]["passwordGenerated"] = true.into();
+    let problem = machine.back_up_for_real().record.error.unwrap();
+    assert!(
+        problem
+            .message
+            .contains(&format!("the repository was made by {other_name}")),
+        "{own_name}: {problem}"
+    );
+    let remedy = problem.remedy.unwrap();
+    assert!(
+        remedy.contains(&format!("provider = \"{other_name}\"")),
+        "{remedy}"
+    );
 }
 
 fn a_damaged_repository_is_not_a_missing_one(program: Program) {

@@ -5,12 +5,15 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::Status;
+use super::{Retry, Status};
+use crate::base::outcome::Outcome;
 use crate::base::paths::{Host, read_json};
 use crate::base::problem::Problem;
 use crate::base::unit_names::MAINTAIN;
 use crate::plan::PlanSummary;
+use crate::report;
 use crate::report::record::RunState;
+use crate::systemd::retries::ATTEMPTS;
 use crate::systemd::timers::{RunActivity, UnitStates};
 use crate::watch::condition::Condition;
 use crate::watch::model::Observation;
@@ -77,6 +80,13 @@ impl Context<'_> {
             maintenance_crash: units.crash(name, MAINTAIN).cloned(),
             ..Observation::read(self.host, plan, self.now, true)
         };
+        let restored = report::restores::restores(&files).unwrap_or_else(|error| {
+            let file = files.restores_history();
+            let reason = format!("{} cannot be read: {error:#}", file.display());
+            observed.unreadable.push(reason);
+            Vec::new()
+        });
+        let restored = restored.into_iter().next_back();
         let mut current = |file: &Path, activity| {
             let state = read_json(file).unwrap_or_else(|error| {
                 observed.unreadable.push(format!("{error:#}"));
@@ -84,22 +94,44 @@ impl Context<'_> {
             });
             let last_run = observed.runs.last().map(|last| &last.run_id);
             let last_maintenance = observed.maintenance.as_ref().map(|last| &last.run_id);
-            let ended =
-                |state: &RunState| [last_run, last_maintenance].contains(&Some(&state.run_id));
+            let last_restore = restored.as_ref().map(|last| &last.run_id);
+            let ended = |state: &RunState| {
+                [last_run, last_maintenance, last_restore].contains(&Some(&state.run_id))
+            };
             now(state.filter(|state| !ended(state)), activity)
         };
-        let run = current(&files.run_state(), units.activity(name, ""));
-        let (state, run) = match run {
-            (RunActivity::Idle, _) => {
-                current(&files.maintenance_state(), units.activity(name, MAINTAIN))
-            }
-            busy => busy,
+        let is_restoring = units.restore(name).is_some();
+        let restoring = if is_restoring {
+            RunActivity::Running
+        } else {
+            RunActivity::Idle
         };
+        // A backup may wait for its next attempt while something else runs.
+        let (operation, (state, run)) = [
+            ("restore", current(&files.restore_state(), restoring)),
+            (
+                "backup",
+                current(&files.run_state(), units.activity(name, "")),
+            ),
+            (
+                "maintenance",
+                current(&files.maintenance_state(), units.activity(name, MAINTAIN)),
+            ),
+        ]
+        .into_iter()
+        .find(|(_, (state, _))| *state != RunActivity::Idle)
+        .map_or((None, (RunActivity::Idle, None)), |(operation, current)| {
+            (Some(operation).filter(|_| current.0.is_busy()), current)
+        });
+        let retry = self.retry(name, &observed);
         let condition = Condition::between_scans(observed, self.cursor.as_ref(), &self.uptime);
         let timer = units.timer(name, "");
         let (phase, progress) = run.map_or((None, None), |run| (Some(run.phase), run.progress));
         Status {
             state,
+            operation,
+            retry,
+            last_restore: restored,
             phase,
             progress,
             timer: timer.state,
@@ -108,6 +140,22 @@ impl Context<'_> {
             checked: self.cursor.as_ref().and_then(|cursor| cursor.scanned),
             ..Status::from(condition)
         }
+    }
+}
+
+impl Context<'_> {
+    /// The attempt of a backup that has failed, while it waits for the next one.
+    fn retry(&self, name: &str, observed: &Observation) -> Option<Retry> {
+        let last = observed
+            .runs
+            .last()
+            .filter(|last| last.outcome == Outcome::Failed)?;
+        (self.units.activity(name, "") == RunActivity::Retrying).then(|| Retry {
+            attempt: last.attempt,
+            attempts: ATTEMPTS,
+            error: last.error.clone(),
+            next: self.units.next_attempt(name, ""),
+        })
     }
 }
 

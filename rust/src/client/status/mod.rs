@@ -15,10 +15,12 @@ use serde::Serialize;
 
 use crate::base::outcome::Outcome;
 use crate::base::paths::Host;
+use crate::base::problem::Problem;
 use crate::client::terminal::Terminal;
-use crate::report::Records;
 use crate::report::maintenance::{LastResults, MaintenanceRecord};
 use crate::report::record::{Progress, Record};
+use crate::report::restores::RestoreRecord;
+use crate::report::{self, Records};
 use crate::systemd::timers::{RunActivity, TimerState, UnitStates};
 use crate::watch::condition::{Condition, Finding};
 use crate::watch::store::{self, Failing};
@@ -44,7 +46,12 @@ pub struct Status {
     /// `idle`, `running`, `retrying` (failed, and will be started again), or `unknown` if
     /// systemd cannot be reached.
     pub state: RunActivity,
-    /// Current phase of the run or maintenance; only while `running`.
+    /// What is running or waits for its next attempt: `backup`, `maintenance` or `restore`.
+    pub operation: Option<&'static str>,
+    /// The attempt that has failed and is followed by another one; only while a backup is
+    /// `retrying`.
+    pub retry: Option<Retry>,
+    /// Current phase of the run, maintenance or restore; only while `running`.
     pub phase: Option<String>,
     /// Progress of the phase, if known; only while `running`.
     pub progress: Option<Progress>,
@@ -73,11 +80,31 @@ pub struct Status {
     pub last_run: Option<Record>,
     /// The last maintenance, as in `last-maintenance.json`.
     pub last_maintenance: Option<MaintenanceRecord>,
+    /// The last restore, as in `restores.json`.
+    pub last_restore: Option<RestoreRecord>,
     /// The last result of each step of maintenance, as in `last-results.json`.
     pub last_results: LastResults,
     /// The last runs, oldest first, as in `history.json`; only in the status of one instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<Record>>,
+    /// The last restores, oldest first, as in `restores.json`; only in the status of one
+    /// instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restores: Option<Vec<RestoreRecord>>,
+}
+
+/// A failed attempt that is followed by another one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// Number of the attempt that has failed, from 1.
+    pub attempt: u32,
+    /// Number of attempts at most.
+    pub attempts: u32,
+    /// Cause and remedy.
+    pub error: Option<Problem>,
+    /// Start of the next attempt.
+    pub next: Option<Timestamp>,
 }
 
 impl From<Condition> for Status {
@@ -104,6 +131,8 @@ impl From<Condition> for Status {
             problems,
             checked: None,
             state: observed.activity,
+            operation: None,
+            retry: None,
             phase: None,
             progress: None,
             outcome: state.outcome,
@@ -118,8 +147,10 @@ impl From<Condition> for Status {
             overdue,
             last_run: observed.runs.last().cloned(),
             last_maintenance: observed.maintenance,
+            last_restore: None,
             last_results: observed.results,
             history: None,
+            restores: None,
         }
     }
 }
@@ -169,7 +200,9 @@ pub fn run(
         })
         .collect();
     if let (Some(name), Some(one)) = (name, all.first_mut()) {
-        one.history = Some(Records::read(&host.instance(name), false).runs);
+        let files = host.instance(name);
+        one.history = Some(Records::read(&files, false).runs);
+        one.restores = Some(report::restores::restores(&files).unwrap_or_default());
     }
     Ok(match format {
         Format::Json => serde_json::to_string_pretty(&all)? + "\n",
@@ -177,6 +210,7 @@ pub fn run(
             Some(one) if name.is_some() => text::details(one, now, terminal),
             _ => {
                 text::table(&all, now, terminal)
+                    + &text::retries(&all, now, terminal)
                     + &text::problems(&all, terminal)
                     + &text::failing(&failing, now, terminal)
             }

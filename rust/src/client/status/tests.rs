@@ -57,21 +57,23 @@ impl Machine {
     }
 
     fn status(&self, name: Option<&str>, json: bool, activity: RunActivity) -> String {
+        let units = UnitStates::pretend(activity, "2026-03-11T03:00:00Z".parse().ok());
+        self.status_with(name, json, &units)
+    }
+
+    fn status_with(&self, name: Option<&str>, json: bool, units: &UnitStates) -> String {
         let now: Zoned = "2026-03-10T13:00:00+01:00[Europe/Berlin]".parse().unwrap();
         let format = if json {
             Format::Json
         } else {
             Format::Text(Terminal::default())
         };
-        let schedule = UnitStates::pretend(activity, "2026-03-11T03:00:00Z".parse().ok());
         let uptime = Uptime {
             awake: 60.0,
             boot_id: None,
         };
-        run(&self.host, name, format, &now, &uptime, &|_| {
-            schedule.clone()
-        })
-        .unwrap_or_else(|error| format!("error: {error:#}\n"))
+        run(&self.host, name, format, &now, &uptime, &|_| units.clone())
+            .unwrap_or_else(|error| format!("error: {error:#}\n"))
     }
 }
 
@@ -258,6 +260,7 @@ fn programs_get_json() {
           "instance": "home-assistant",
           "lastBytesAdded": null,
           "lastMaintenance": null,
+          "lastRestore": null,
           "lastResults": {
             "check": null,
             "complete": null,
@@ -270,6 +273,7 @@ fn programs_get_json() {
           "lastSuccess": null,
           "nextMaintenance": null,
           "nextRun": "2026-03-11T03:00:00Z",
+          "operation": "backup",
           "outcome": null,
           "overdue": null,
           "phase": "backup",
@@ -282,6 +286,7 @@ fn programs_get_json() {
             "fraction": 0.437
           },
           "provider": "restic",
+          "retry": null,
           "state": "running",
           "timer": "waiting"
         }"#]]
@@ -338,4 +343,99 @@ fn without_systemd_nothing_is_taken_for_idle() {
         text.contains("all instances: systemd cannot be reached"),
         "{text}"
     );
+}
+
+#[test]
+fn a_waiting_retry_says_what_failed_and_when_it_goes_on() {
+    let mut failed = failure("ee", "2026-03-10T11:55");
+    failed["cleanupFailed"] = json!(false);
+    failed["attempt"] = json!(2);
+    failed["error"]["message"] = json!("attempt 2 of 5 failed: no route to the server");
+    let machine = Machine::new().instance("a").ran("a", &[failed]);
+    let units = UnitStates::pretend(RunActivity::Retrying, "2026-03-10T12:05:00Z".parse().ok());
+    expect![[r#"
+        INSTANCE  PROVIDER  STATE              LAST RUN  LAST SUCCESS  NEXT RUN  LAST SNAPSHOT  ADDED  MAINTENANCE
+        a         restic    retrying at 13:05  failed    never         in 5 min  -              -      never
+        a: attempt 2 of 5 failed: no route to the server; next at 13:05
+    "#]].assert_eq(&machine.status_with(None, false, &units));
+    expect![[r#"
+        a (restic): retrying at 13:05
+        attempt 2 of 5 failed: no route to the server; next at 13:05
+        last success: never
+        next run: in 5 min
+
+        STARTED                  OUTCOME  TOOK  SNAPSHOT  ADDED
+        2026-03-10 12:55:00 CET  failed   42 s  -         -
+          before-backup <1 s, backup 41 s
+          attempt 2 of 5 failed: no route to the server. See its journal.
+          journalctl _SYSTEMD_INVOCATION_ID=ee + INVOCATION_ID=ee
+    "#]]
+    .assert_eq(&machine.status_with(Some("a"), false, &units));
+    let all = machine.status_with(None, true, &units);
+    let all: Vec<Value> = serde_json::from_str(&all).unwrap();
+    assert_eq!(
+        (&all[0]["state"], &all[0]["operation"]),
+        (&json!("retrying"), &json!("backup"))
+    );
+    assert_eq!(
+        all[0]["retry"],
+        json!({
+            "attempt": 2,
+            "attempts": 5,
+            "error": {
+                "message": "attempt 2 of 5 failed: no route to the server",
+                "remedy": "See its journal",
+            },
+            "next": "2026-03-10T12:05:00Z",
+        })
+    );
+}
+
+#[test]
+fn a_restore_is_running_and_in_the_history() {
+    let machine = Machine::new()
+        .instance("a")
+        .ran("a", &[success("aa", "2026-03-09T03:00")]);
+    let files = machine.host.instance("a");
+    let state = json!({
+        "version": 1,
+        "instance": "a",
+        "runId": "ff",
+        "started": "2026-03-10T11:59:00Z",
+        "phase": "swap",
+        "progress": null,
+    });
+    fs::write(files.restore_state(), state.to_string()).unwrap();
+    let mut restored = success("ee", "2026-03-09T12:00");
+    restored["outcome"] = json!("cancelled");
+    fs::write(files.restores_history(), json!([restored]).to_string()).unwrap();
+
+    let idle = UnitStates::pretend(RunActivity::Idle, None);
+    let busy = idle.clone().with_restore("a");
+    expect![[r#"
+        a (restic): restore: swap
+        last success: 32 h ago
+        next run: unknown
+
+        STARTED                  OUTCOME             TOOK  SNAPSHOT  ADDED
+        2026-03-09 13:00:00 CET  restore: cancelled  42 s  ee012345  -
+          before-backup <1 s, backup 41 s
+          journalctl _SYSTEMD_INVOCATION_ID=ee + INVOCATION_ID=ee
+        2026-03-09 04:00:00 CET  success             42 s  aa012345  1.1 MiB
+          before-backup <1 s, backup 41 s
+          journalctl _SYSTEMD_INVOCATION_ID=aa + INVOCATION_ID=aa
+    "#]]
+    .assert_eq(&machine.status_with(Some("a"), false, &busy));
+    let state = |units: &UnitStates| {
+        let all = machine.status_with(None, true, units);
+        let all: Vec<Value> = serde_json::from_str(&all).unwrap();
+        assert_eq!(all[0]["lastRestore"]["runId"], "ee");
+        (all[0]["state"].clone(), all[0]["operation"].clone())
+    };
+    assert_eq!(state(&busy), (json!("running"), json!("restore")));
+    // A crash has left the state.
+    assert_eq!(state(&idle), (json!("idle"), json!(null)));
+    // Another instance's.
+    let other = idle.with_restore("a-b");
+    assert_eq!(state(&other), (json!("idle"), json!(null)));
 }

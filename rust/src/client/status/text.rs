@@ -4,14 +4,15 @@ use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use super::Status;
 use super::layout::{Cell, align};
+use super::{Retry, Status};
 use crate::base::measure::size;
 use crate::base::outcome::Outcome;
 use crate::base::printable::printable;
 use crate::base::problem::Problem;
 use crate::client::terminal::{Style, Terminal};
 use crate::report::record::{Phase, Record};
+use crate::report::restores::RestoreRecord;
 use crate::systemd::timers::{RunActivity, TimerState};
 use crate::watch::condition::ProblemKind;
 use crate::watch::store::Failing;
@@ -49,7 +50,7 @@ pub(super) fn table(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
             [
                 one.instance.as_str().into(),
                 one.provider.as_str().into(),
-                state(one),
+                state(one, now),
                 last_outcome(one),
                 last_success(one, now),
                 next_run(one, now),
@@ -93,6 +94,36 @@ pub(super) fn problems(all: &[Status], terminal: Terminal) -> String {
     text
 }
 
+/// One line per backup that waits for its next attempt.
+pub(super) fn retries(all: &[Status], now: &Zoned, terminal: Terminal) -> String {
+    let mut text = String::new();
+    for one in all {
+        if let Some(retry) = &one.retry {
+            let line = printable(&format!("{}: {}", one.instance, waiting(retry, now)));
+            let _ = writeln!(text, "{}", terminal.paint(Style::Odd, &line));
+        }
+    }
+    text
+}
+
+/// Which attempt failed, why, and when the next one starts.
+fn waiting(retry: &Retry, now: &Zoned) -> String {
+    let failed = retry.error.as_ref().map_or_else(
+        || format!("attempt {} of {} failed", retry.attempt, retry.attempts),
+        |error| error.message.clone(),
+    );
+    let next = retry
+        .next
+        .map(|next| format!("; next at {}", clock(next, now)));
+    format!("{failed}{}", next.unwrap_or_default())
+}
+
+/// Time of day, as the next attempt is at most half an hour away.
+fn clock(time: Timestamp, now: &Zoned) -> String {
+    let time = time.to_zoned(now.time_zone().clone());
+    time.strftime("%H:%M").to_string()
+}
+
 /// One line per failing notification channel.
 pub(super) fn failing(failing: &[(String, Failing)], now: &Zoned, terminal: Terminal) -> String {
     let mut text = String::new();
@@ -110,8 +141,12 @@ pub(super) fn failing(failing: &[(String, Failing)], now: &Zoned, terminal: Term
 
 /// Status of one instance with its last runs, newest first.
 pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
-    let state = state(one).paint(terminal);
+    let state = state(one, now).paint(terminal);
     let mut text = format!("{} ({}): {state}\n", one.instance, one.provider);
+    if let Some(retry) = &one.retry {
+        let line = terminal.paint(Style::Odd, &printable(&waiting(retry, now)));
+        let _ = writeln!(text, "{line}");
+    }
     let success = last_success(one, now).paint(terminal);
     let _ = writeln!(text, "last success: {success}");
     let _ = writeln!(text, "next run: {}", next_run(one, now).paint(terminal));
@@ -128,39 +163,103 @@ pub(super) fn details(one: &Status, now: &Zoned, terminal: Terminal) -> String {
         ([], Some(last)) => vec![last],
         _ => history.iter().rev().take(SHOWN_RUNS).collect(),
     };
-    if newest.is_empty() {
+    let restores = one.restores.as_deref().unwrap_or_default();
+    let mut rows: Vec<Row<'_>> = newest.into_iter().map(Row::Run).collect();
+    rows.extend(restores.iter().map(Row::Restore));
+    if rows.is_empty() {
         return text;
     }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.started()));
+    rows.truncate(SHOWN_RUNS);
     let head = ["STARTED", "OUTCOME", "TOOK", "SNAPSHOT", "ADDED"];
-    let row = |record: &&Record| {
-        let started = record.started.to_zoned(now.time_zone().clone());
-        let took = record.finished.duration_since(record.started);
-        [
-            started.strftime("%Y-%m-%d %H:%M:%S %Z").to_string().into(),
-            outcome(record),
-            duration(took.as_secs_f64()).into(),
-            snapshot(record.snapshot.as_deref()),
-            added(record.totals.map(|totals| totals.bytes_added)),
-        ]
-    };
-    let rows: Vec<_> = newest.iter().map(row).collect();
-    let aligned = align(head, &rows, &["ADDED", "SNAPSHOT"], terminal);
+    let cells: Vec<_> = rows.iter().map(|row| row.cells(now)).collect();
+    let aligned = align(head, &cells, &["ADDED", "SNAPSHOT"], terminal);
     let mut lines = aligned.iter();
     let _ = writeln!(text, "\n{}", lines.next().map_or("", String::as_str));
-    for (line, record) in lines.zip(newest) {
+    for (line, row) in lines.zip(rows) {
         let _ = writeln!(text, "{line}");
-        if !record.phases.is_empty() {
-            let phases: Vec<_> = record.phases.iter().map(phase).collect();
+        if !row.phases().is_empty() {
+            let phases: Vec<_> = row.phases().iter().map(phase).collect();
             let _ = writeln!(text, "  {}", phases.join(", "));
         }
-        if let Some(problem) = &record.error {
+        if let Row::Run(record) = row
+            && let Some(problem) = &record.error
+        {
             let problem = printable(&problem.to_string());
             let _ = writeln!(text, "  {}", terminal.paint(style(record), &problem));
         }
-        let journal = journal(&record.run_id);
+        let journal = journal(row.run_id());
         let _ = writeln!(text, "  {}", terminal.paint(Style::Faint, &journal));
     }
     text
+}
+
+/// Line of the history of an instance.
+#[derive(Clone, Copy)]
+enum Row<'a> {
+    Run(&'a Record),
+    Restore(&'a RestoreRecord),
+}
+
+impl Row<'_> {
+    fn started(&self) -> Timestamp {
+        match self {
+            Self::Run(record) => record.started,
+            Self::Restore(record) => record.started,
+        }
+    }
+
+    fn run_id(&self) -> &str {
+        match self {
+            Self::Run(record) => &record.run_id,
+            Self::Restore(record) => &record.run_id,
+        }
+    }
+
+    fn phases(&self) -> &[Phase] {
+        match self {
+            Self::Run(record) => &record.phases,
+            Self::Restore(record) => &record.phases,
+        }
+    }
+
+    fn cells(&self, now: &Zoned) -> [Cell; 5] {
+        let (finished, outcome, id, bytes) = match self {
+            Self::Run(record) => (
+                record.finished,
+                outcome(record),
+                &record.snapshot,
+                record.totals.map(|totals| totals.bytes_added),
+            ),
+            Self::Restore(record) => (
+                record.finished,
+                restore_outcome(record),
+                &record.snapshot,
+                None,
+            ),
+        };
+        let started = self.started().to_zoned(now.time_zone().clone());
+        let took = finished.duration_since(self.started());
+        [
+            started.strftime("%Y-%m-%d %H:%M:%S %Z").to_string().into(),
+            outcome,
+            duration(took.as_secs_f64()).into(),
+            snapshot(id.as_deref()),
+            added(bytes),
+        ]
+    }
+}
+
+fn restore_outcome(record: &RestoreRecord) -> Cell {
+    let (cleanup, style) = if record.cleanup_failed {
+        (", cleanup failed", Style::Bad)
+    } else {
+        ("", outcome_style(record.outcome))
+    };
+    Cell::new(
+        style,
+        format!("restore: {}{cleanup}", record.outcome.as_str()),
+    )
 }
 
 /// Command that shows all messages of a run: its own, and those of systemd about it.
@@ -255,16 +354,34 @@ fn maintenance(one: &Status, now: &Zoned) -> Cell {
     Cell::new(style, format!("{what}{age}{overdue}"))
 }
 
-fn state(one: &Status) -> Cell {
+fn state(one: &Status, now: &Zoned) -> Cell {
+    let next = one.retry.as_ref().and_then(|retry| retry.next);
+    // Many phases have the same name.
+    let what = match one.operation {
+        Some("restore") if one.phase.as_deref() == Some("restore") => "",
+        Some("restore") => "restore: ",
+        _ => "",
+    };
     let (style, text) = match (one.state, &one.phase, &one.progress) {
         (RunActivity::Idle, ..) => (Style::Plain, "idle".to_owned()),
         (RunActivity::Unknown, ..) => (Style::Bad, "unknown".to_owned()),
-        (RunActivity::Retrying, ..) => (Style::Odd, "retrying".to_owned()),
+        (RunActivity::Retrying, ..) => (
+            Style::Odd,
+            next.map_or_else(
+                || "retrying".to_owned(),
+                |next| format!("retrying at {}", clock(next, now)),
+            ),
+        ),
         (RunActivity::Running, None, _) => (Style::Busy, "running".to_owned()),
-        (RunActivity::Running, Some(phase), None) => (Style::Busy, printable(phase)),
+        (RunActivity::Running, Some(phase), None) => {
+            (Style::Busy, format!("{what}{}", printable(phase)))
+        }
         (RunActivity::Running, Some(phase), Some(progress)) => {
             let percent = (progress.fraction * 100.0).floor();
-            (Style::Busy, format!("{} {percent:.0} %", printable(phase)))
+            (
+                Style::Busy,
+                format!("{what}{} {percent:.0} %", printable(phase)),
+            )
         }
     };
     Cell::new(style, text)

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::exits::{EMPTY_DIRECTORY, ONLY_LOCKS, TABLE};
+use super::exits::{EMPTY_DIRECTORY, NOTHING_ON_SERVER, ONLY_LOCKS, TABLE};
 use super::messages::{self, Message, Said};
 use super::settings::{HOST_ID, Settings};
 use crate::base::measure::Progress;
@@ -15,13 +15,15 @@ use crate::provider::entry::EachPiece;
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 use crate::provider::holder::Holder;
 use crate::provider::trouble::{self, Trouble};
-use crate::provider::{Job, Observer};
+use crate::provider::{Job, Observer, foreign, ssh};
 
 /// Seconds to wait for a lock. Services may be stopped meanwhile, so the rest of the waiting
 /// is left to another attempt.
 const LOCK_WAIT: &str = "10";
 const NOT_A_REPOSITORY: i32 = 15;
 const SOMETHING_ELSE: i32 = 19;
+/// The same, of a server, where the exit status is that of any error.
+const INVALID: &str = " is not a valid repository. Check repo config.";
 /// How the names of borg's locks begin (borg 1.4, `locking.py`).
 const LOCKS: &[u8] = b"lock.";
 const WRONG_PASSWORD: i32 = 52;
@@ -53,6 +55,7 @@ pub struct Done<'a> {
     made: Option<PathBuf>,
     messages: VecDeque<String>,
     errors: VecDeque<String>,
+    refusal: Option<String>,
     trouble: Trouble,
     /// Standard output.
     pub text: Vec<u8>,
@@ -138,6 +141,7 @@ impl<'a> Call<'a> {
             made: self.made,
             messages: VecDeque::new(),
             errors: VecDeque::new(),
+            refusal: None,
             trouble: Trouble::default(),
             text: Vec::new(),
         };
@@ -164,36 +168,58 @@ impl<'a> Call<'a> {
             self.holder.left_nothing();
         }
         if let Some(log) = &self.settings.ssh_log {
-            for line in log.take()? {
+            let lines = log.take()?;
+            done.refusal = ssh::refusal(&lines);
+            for line in lines {
                 done.take(Line::Err(line), &mut *job.observer);
             }
         }
         if let Some(failure) = refused {
             return Err(failure);
         }
-        let cause = match done.exit.code {
-            Some(NOT_A_REPOSITORY) => Some(EMPTY_DIRECTORY),
-            Some(SOMETHING_ELSE) => Some(ONLY_LOCKS),
-            _ => None,
-        };
-        if let (Some(cause), Some(local)) = (cause, &done.settings.local)
-            && holds_nothing(local)
-        {
-            done.errors.push_front(cause.to_owned());
+        if let Some(found) = done.found() {
+            done.errors.push_front(found.to_owned());
         }
         Ok(done)
     }
 }
 
 impl Done<'_> {
+    /// What borg does not tell about the place of the repository after a failure.
+    fn found(&self) -> Option<&'static str> {
+        if self.exit.code == Some(0) {
+            return None;
+        }
+        let is_none = self.exit.code == Some(NOT_A_REPOSITORY)
+            || self.errors.iter().any(|error| error.ends_with(INVALID));
+        let is_something = self.exit.code == Some(SOMETHING_ELSE);
+        match &self.settings.local {
+            Some(local) if foreign::is_of_restic(local) => Some(foreign::RESTIC),
+            Some(local) if is_none && holds_nothing(local) => Some(EMPTY_DIRECTORY),
+            Some(local) if is_something && holds_nothing(local) => Some(ONLY_LOCKS),
+            None if is_none => Some(NOTHING_ON_SERVER),
+            _ => None,
+        }
+    }
+
+    /// What ssh refused, or the operating system.
+    fn reason(&self) -> Option<String> {
+        let location = self.settings.public_location.as_ref()?;
+        let mut errors = self.errors.iter().rev();
+        let of_system = || errors.find_map(|error| messages::reason(error, location));
+        self.refusal.clone().or_else(of_system)
+    }
+
     /// The row of the table, unless it is a failure.
     pub fn check(&self) -> Result<&'static Row, Failure> {
         let messages: Vec<String> = self.messages.iter().chain(&self.errors).cloned().collect();
+        let reason = self.reason();
         let exit = ProgramExit {
             operation: self.operation,
             status: self.exit,
             messages: &messages,
             proved: self.proved(),
+            reason: reason.as_deref(),
         };
         match exit_table::classify(TABLE, &exit) {
             Some(row) if !matches!(row.class, ExitClass::Failure(_)) => Ok(row),
@@ -304,6 +330,9 @@ impl Done<'_> {
             return;
         }
         observer.note(&text);
+        if said.is_about_versions() {
+            return;
+        }
         if said.is_error() {
             self.errors.push_back(text);
             if self.errors.len() > REMEMBERED {

@@ -29,6 +29,8 @@ pub struct Settings {
     pub caches: PathBuf,
     /// The directory of the repository, if it is on this machine.
     pub local: Option<PathBuf>,
+    /// The repository's path or URL, unless it is a secret.
+    pub public_location: Option<String>,
     /// Log of ssh, if ssh is used.
     pub ssh_log: Option<ssh::Log>,
     /// State by which borg notices that a repository was replaced.
@@ -100,6 +102,7 @@ impl Settings {
             local: repository
                 .starts_with('/')
                 .then(|| PathBuf::from(repository)),
+            public_location: plan.repository.path.clone(),
             ssh_log,
             security,
             password_file: plan.repository.credentials.password.clone(),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::exits::TABLE;
+use super::exits::{TABLE, WRONG_PASSWORD};
 use super::messages::{self, Message, Node, Summary};
 use super::retry_limit::RetryLimit;
 use super::settings::Settings;
@@ -15,7 +15,7 @@ use crate::base::process::{Command, Exit, Line, Output};
 use crate::provider::entry::EachPiece;
 use crate::provider::exit_table::{self, ExitClass, ProgramExit, ProviderOperation, Row};
 use crate::provider::trouble::{self, Trouble};
-use crate::provider::{Contents, Job};
+use crate::provider::{Contents, Job, foreign, ssh};
 
 /// Number of last lines on standard error to keep.
 const REMEMBERED: usize = 20;
@@ -44,6 +44,7 @@ pub struct Done<'a> {
     initialized: bool,
     messages: VecDeque<String>,
     fatal: Option<String>,
+    refusal: Option<String>,
     retry_limit: RetryLimit,
     trouble: Trouble,
     /// The last summary.
@@ -136,6 +137,7 @@ impl<'a> Call<'a> {
             initialized: false,
             messages: VecDeque::new(),
             fatal: None,
+            refusal: None,
             retry_limit: RetryLimit::default(),
             trouble: Trouble::default(),
             summary: None,
@@ -160,7 +162,9 @@ impl<'a> Call<'a> {
             gave_up.is_none() && refused.is_none()
         })?;
         if let Some(log) = &self.settings.ssh_log {
-            for line in log.take()? {
+            let lines = log.take()?;
+            done.refusal = ssh::refusal(&lines);
+            for line in lines {
                 done.take(Line::Err(line), &mut *job.observer);
             }
         }
@@ -185,24 +189,38 @@ impl Done<'_> {
     /// The row of the table, unless it is a failure.
     pub fn check(&self) -> Result<&'static Row, Failure> {
         let mut messages: Vec<String> = self.messages.iter().cloned().collect();
+        if let Some(local) = &self.settings.local
+            && self.exit.code != Some(0)
+            && foreign::is_of_borg(local)
+        {
+            messages.push(foreign::BORG.to_owned());
+        }
         if self.operation == ProviderOperation::Restore {
             // Why a file could not be written is nowhere else.
             messages.extend_from_slice(self.trouble.kept());
         }
         messages.extend(self.fatal.clone());
+        let reason = self.reason();
         let exit = ProgramExit {
             operation: self.operation,
             status: self.exit,
             messages: &messages,
             proved: self.proved(),
+            reason: reason.as_deref(),
         };
         match exit_table::classify(TABLE, &exit) {
             Some(row) if !matches!(row.class, ExitClass::Failure(_)) => Ok(row),
             row => {
                 let failure = exit_table::failure(super::NAME, row, &exit, &self.trouble);
-                Err(self.explain(failure))
+                Err(self.explain(failure, row))
             }
         }
+    }
+
+    /// What ssh refused, or the operating system.
+    fn reason(&self) -> Option<String> {
+        let refusal = self.refusal.clone().filter(|_| self.settings.is_public);
+        refusal.or_else(|| messages::reason(self.fatal.as_ref()?).map(str::to_owned))
     }
 
     /// Why a snapshot does not hold everything, if that is the meaning of the `row`.
@@ -246,11 +264,11 @@ impl Done<'_> {
         }
     }
 
-    fn explain(&self, mut failure: Failure) -> Failure {
+    fn explain(&self, mut failure: Failure, row: Option<&Row>) -> Failure {
         self.fill(&mut failure.problem);
         let file = self.settings.password_file.display();
         if let Some(remedy) = &mut failure.problem.remedy
-            && self.exit.code == Some(12)
+            && row.is_some_and(|row| row.sign == WRONG_PASSWORD)
             && self.settings.password_generated
         {
             *remedy = format!(

@@ -49,6 +49,26 @@ pub fn read(line: &[u8]) -> serde_json::Result<Message> {
     serde_json::from_slice(line)
 }
 
+/// Errors of the operating system, as Go writes them.
+const OF_SYSTEM: &[&str] = &[
+    "disk quota exceeded",
+    "file name too long",
+    "input/output error",
+    "no such file or directory",
+    "not a directory",
+    "operation not permitted",
+    "permission denied",
+    "read-only file system",
+    "stale file handle",
+    "too many open files",
+];
+
+/// Reason that the operating system gave for an error, without the path that it is about.
+pub fn reason(error: &str) -> Option<&'static str> {
+    let (_, last) = error.trim_end().rsplit_once(": ")?;
+    OF_SYSTEM.iter().copied().find(|reason| *reason == last)
+}
+
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Node {
@@ -280,6 +300,14 @@ pub fn snapshots(json: &[u8], incomplete_tag: &str) -> serde_json::Result<Vec<Sn
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reason_is_that_of_the_operating_system() {
+        let denied = "Fatal: unable to open config file: open /srv/r/config: permission denied";
+        assert_eq!(reason(denied), Some("permission denied"));
+        assert_eq!(reason("Fatal: cannot read: /home/letter"), None);
+        assert_eq!(reason("permission denied"), None);
+    }
 
     #[test]
     fn real_messages_are_understood() {

@@ -23,6 +23,10 @@ pub struct Settings {
     /// Before the subcommand.
     pub options: Vec<OsString>,
     pub holder: Holder,
+    /// The directory of the repository, if it is on this machine.
+    pub local: Option<PathBuf>,
+    /// The URL may be told to anybody.
+    pub is_public: bool,
     /// Log of ssh, if ssh is used.
     pub ssh_log: Option<ssh::Log>,
     /// The password's file on the host, for messages.
@@ -72,6 +76,8 @@ impl Settings {
         }
         Ok(Self {
             holder: provider::holder(plan, credentials, directories)?,
+            local: plan.repository.local_path().map(Path::to_owned),
+            is_public: plan.repository.path.is_some(),
             ssh_log,
             program: plan.provider.program.clone(),
             environment,

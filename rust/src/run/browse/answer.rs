@@ -19,7 +19,7 @@ use crate::report::Report;
 use crate::run::invocation::Invocation;
 use crate::run::locked::unlocking;
 use crate::run::restore::select;
-use crate::run::{guards, unverified};
+use crate::run::{guards, locks, unverified};
 
 /// One request that is answered.
 pub(super) struct Browser<'a> {
@@ -41,16 +41,18 @@ impl<'a> Browser<'a> {
         report: &'a mut Report,
         reader: &'a UnixStream,
     ) -> Result<Self, Failure> {
-        guards::credentials(plan, &invocation.credentials)?;
+        guards::credentials(plan, invocation)?;
         let mut of_host = plan.clone();
         if let Some(host) = &request.host {
             host.clone_into(&mut of_host.host);
         }
         let directories = &invocation.directories;
         let provider = (invocation.open)(&of_host, &invocation.credentials, directories)?;
+        let looking = locks::looking(plan, invocation, report)?;
         let mut snapshots = unlocking(&*provider, report, invocation.cancel, |job| {
             provider.snapshots(job)
         })?;
+        drop(looking);
         unverified::apply(directories, &mut snapshots)?;
         Ok(Self {
             instance: &plan.instance,

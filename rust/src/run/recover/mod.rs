@@ -28,8 +28,8 @@ use record::InterruptedRun;
 
 pub use service_result::ServiceResult;
 
-/// Recovers an instance after the unit that did `operation` ended with `ended`. Only
-/// backups have records.
+/// Recovers an instance after the unit that did `operation` ended with `ended`, and writes its
+/// record if it has none.
 ///
 /// # Errors
 /// If something cannot be undone, or the journal cannot be read.
@@ -67,14 +67,20 @@ pub fn recover(
         }
         Err(error) => first(unreadable(directories, operation, &error, units)),
     };
-    if let (Operation::Backup, Some(run_id)) = (operation, &ended.invocation) {
-        let left = InterruptedRun {
-            instance,
-            run_id,
-            intent: None,
-            finished: &UndoReport::default(),
-        };
-        record::write(directories, &left, ended);
+    match (operation, &ended.invocation) {
+        (Operation::Backup, Some(run_id)) => {
+            let left = InterruptedRun {
+                instance,
+                run_id,
+                intent: None,
+                finished: &UndoReport::default(),
+            };
+            record::write(directories, &left, ended);
+        }
+        (Operation::Restore, Some(run_id)) => {
+            record::write_restore(directories, instance, run_id, ended, problem.as_ref());
+        }
+        (_, None) => {}
     }
     problem.map_or(Ok(()), |problem| {
         Err(Failure::from(anyhow::Error::from(problem)))
@@ -91,7 +97,7 @@ fn create_readable(directory: &Path) -> std::io::Result<()> {
     fs::set_permissions(directory, fs::Permissions::from_mode(0o755))
 }
 
-/// Recovers all instances, also those that are no longer configured; goes on when one
+/// Recovers all instances, and records which of them wait no more for another attempt; also those that are no longer configured; goes on when one
 /// fails.
 ///
 /// # Errors
@@ -116,7 +122,10 @@ pub fn all(host: &Host, units: &dyn Units) -> anyhow::Result<()> {
             }
         }
         if !undone {
-            failed.push(name);
+            failed.push(name.clone());
+        }
+        if let Err(error) = record::cancel_retries(&directories, &name, units) {
+            log::error!("{name}: {error:#}");
         }
     }
     anyhow::ensure!(

@@ -20,7 +20,7 @@ use crate::base::outcome::{Failure, FailureKind, Outcome};
 use crate::base::owners::Owners;
 use crate::plan::Plan;
 use crate::provider::{self, Provider, Snapshot};
-use crate::report::Report;
+use crate::report::{Report, RestoreEnd};
 use crate::run::invocation::Invocation;
 use crate::run::locked::unlocking;
 use crate::run::observer::observed;
@@ -68,7 +68,13 @@ pub fn run(plan: &Plan, request: &Request, invocation: &Invocation<'_>) -> Resto
             done.error = Some(failure.problem);
         }
     }
-    report.finish_restore(done.outcome, done.error.as_ref(), &done.to_string());
+    let end = RestoreEnd {
+        outcome: done.outcome,
+        cleanup_failed: done.cleanup_failed,
+        error: done.error.as_ref(),
+        snapshot: done.snapshot.as_deref(),
+    };
+    report.finish_restore(&end, &done.to_string());
     request::leave_result(&invocation.directories, &done);
     done
 }
@@ -90,7 +96,7 @@ impl RestoreWork<'_> {
         recover::leftovers(invocation, Operation::Restore, &mut self.report)?;
 
         self.report.phase("guard");
-        guards::credentials(self.plan, &invocation.credentials)?;
+        guards::credentials(self.plan, invocation)?;
         let _turn = locks::repository(self.plan, Mode::Shared, invocation, &mut self.report)?;
         let _awake = (invocation.keep_awake)(&format!("restore of {}", self.plan.instance));
         let wanted = place::wanted(self.plan, self.request, &invocation.directories.staging())?;
@@ -169,13 +175,29 @@ impl RestoreWork<'_> {
         wanted: &place::Wanted,
         target: &Path,
     ) -> Result<(), Failure> {
+        let mut made = Vec::new();
+        let restored = self.restore_below(provider, snapshot, wanted, target, &mut made);
+        // What there is can be looked at and removed, however it ended.
+        let caller = self.request.caller;
+        let given = caller.map_or(Ok(()), |caller| place::hand_over(&made, caller));
+        restored.and(given)
+    }
+
+    fn restore_below(
+        &mut self,
+        provider: &dyn Provider,
+        snapshot: &Snapshot,
+        wanted: &place::Wanted,
+        target: &Path,
+        made: &mut Vec<PathBuf>,
+    ) -> Result<(), Failure> {
         let cancel = self.invocation.cancel;
         let held = observed(&mut self.report, cancel, |job| {
             provider.contents(snapshot, &wanted.paths, job)
         })?;
         for path in wanted.paths.iter().chain(&wanted.dumps) {
             cancel.check("restore")?;
-            let (directory, restored) = place::below(target, path)?;
+            let (directory, restored) = place::below(target, path, made)?;
             unlocking(provider, &mut self.report, cancel, |job| {
                 provider.restore(snapshot, path, &directory, job)
             })?;

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
 
-use super::request::Request;
+use super::request::{Caller, Request};
 use crate::base::directory;
 use crate::base::outcome::{Failure, FailureKind};
 use crate::base::problem::Problem;
@@ -66,11 +66,15 @@ fn outermost(sources: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// The directory below `target` into which `path` is restored, which is made, and what
-/// will be in it.
+/// will be in it. Adds the directories that are made to `made`, outermost first.
 ///
 /// # Errors
 /// Others can change the way there, or it exists already.
-pub fn below(target: &Path, path: &Path) -> Result<(PathBuf, PathBuf), Failure> {
+pub fn below(
+    target: &Path,
+    path: &Path,
+    made: &mut Vec<PathBuf>,
+) -> Result<(PathBuf, PathBuf), Failure> {
     const REMEDY: &str = "give a directory that does not exist yet, in one that only root can change, such as /srv or /root";
     let in_target = |problem: Problem| {
         let message = format!("--target: {}", problem.message);
@@ -122,8 +126,29 @@ pub fn below(target: &Path, path: &Path) -> Result<(PathBuf, PathBuf), Failure> 
                 "give a directory that the restore unit may write to",
             )
         })?;
+        made.push(above.to_owned());
     }
     Ok((directory, restored))
+}
+
+/// Gives the directories that were made for a restore elsewhere to whoever asked for it,
+/// innermost first: until then nobody else can exchange names in them.
+pub fn hand_over(made: &[PathBuf], caller: Caller) -> Result<(), Failure> {
+    for directory in made.iter().rev() {
+        directory::open(directory)
+            .and_then(|opened| directory::hand_over(&opened, caller.uid, caller.gid))
+            .map_err(|error| {
+                Failure::new(
+                    format!(
+                        "cannot give {} to uid {}: {error}",
+                        directory.display(),
+                        caller.uid
+                    ),
+                    "check its file system; everything is restored",
+                )
+            })?;
+    }
+    Ok(())
 }
 
 /// Creates `directory` anew, with mode 0700.

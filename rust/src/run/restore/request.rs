@@ -32,6 +32,18 @@ pub struct Request {
     pub target: Option<PathBuf>,
     /// Only this path of the snapshot.
     pub path: Option<PathBuf>,
+    /// Whom the directories belong to that are made below `target`; to the user of the restore
+    /// otherwise.
+    pub caller: Option<Caller>,
+}
+
+/// User who asked for a restore, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
 }
 
 impl Request {
@@ -45,6 +57,7 @@ impl Request {
             host: None,
             target: None,
             path: None,
+            caller: None,
         }
     }
 

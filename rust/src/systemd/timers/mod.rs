@@ -11,7 +11,7 @@ use zbus::Connection;
 
 use super::client::ListedUnit;
 use super::crash::Crash;
-use crate::base::unit_names::{MAINTAIN, unit};
+use crate::base::unit_names::{MAINTAIN, restores, service, unit};
 
 /// Activity of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -120,7 +120,8 @@ impl UnitStates {
                 ["service", "timer"].map(|kind| unit(instance, suffix, kind))
             })
             .collect();
-        let units = query::units(connection, &names).await?;
+        let mut units = query::units(connection, &names).await?;
+        units.extend(query::restores(connection).await?);
         Ok(Self { units: Some(units) })
     }
 
@@ -134,6 +135,25 @@ impl UnitStates {
         unit.map_or(RunActivity::Idle, |unit| {
             RunActivity::of(&unit.unit.active, &unit.unit.sub)
         })
+    }
+
+    /// When systemd starts the instance's backup again that failed, or with the suffix
+    /// `-maintain` its maintenance; none unless it is [`RunActivity::Retrying`].
+    #[must_use]
+    pub fn next_attempt(&self, instance: &str, suffix: &str) -> Option<Timestamp> {
+        let retrying = self.activity(instance, suffix) == RunActivity::Retrying;
+        let unit = self.units.as_ref()?.get(&service(instance, suffix))?;
+        unit.next.filter(|_| retrying)
+    }
+
+    /// Unit of the restore of the instance that is running, if there is one.
+    #[must_use]
+    pub fn restore(&self, instance: &str) -> Option<&str> {
+        let units = self.units.as_ref()?.values();
+        let mut restores = units.filter(|unit| is_restore(&unit.unit.name, instance));
+        restores
+            .find(|unit| RunActivity::of(&unit.unit.active, &unit.unit.sub).is_busy())
+            .map(|unit| unit.unit.name.as_str())
     }
 
     /// Failure of the instance's backup, or with the suffix `-maintain` of its maintenance.
@@ -177,6 +197,15 @@ impl UnitStates {
     }
 }
 
+/// Whether a unit is a restore of the instance.
+#[must_use]
+pub fn is_restore(unit: &str, instance: &str) -> bool {
+    let start = restores(instance);
+    start
+        .split_once('*')
+        .is_some_and(|(start, end)| unit.starts_with(start) && unit.ends_with(end))
+}
+
 #[cfg(test)]
 impl UnitStates {
     /// States for tests: all timers are waiting, unless systemd cannot be reached.
@@ -213,6 +242,22 @@ impl UnitStates {
         Self {
             units: Some(units.collect()),
         }
+    }
+
+    /// Adds a restore that is running.
+    pub(crate) fn with_restore(mut self, instance: &str) -> Self {
+        let name = crate::base::unit_names::restore(instance, "latest-0123");
+        let unit = ListedUnit {
+            name: name.clone(),
+            load: "loaded".to_owned(),
+            active: "activating".to_owned(),
+            sub: "start".to_owned(),
+            path: zbus::wire::OwnedObjectPath::default(),
+        };
+        let (next, crash) = (None, None);
+        let units = self.units.as_mut().unwrap();
+        units.insert(name, TimedUnit { unit, next, crash });
+        self
     }
 
     /// Adds the failure of an instance's backup.

@@ -9,11 +9,21 @@ use zbus::Connection;
 use zbus::wire::OwnedObjectPath;
 
 use super::TimedUnit;
+use crate::base::unit_names;
 use crate::systemd::client::{self, ListedUnit};
 use crate::systemd::crash::{self, Crash};
 
 /// Maximum number of concurrent calls; a bus limits the pending calls of a client.
 const AT_ONCE: usize = 32;
+
+/// State of a service that waits for its next attempt.
+const RETRYING: &str = "auto-restart";
+
+/// The restores of all instances that systemd knows of.
+pub(super) async fn restores(connection: &Connection) -> zbus::Result<Vec<(String, TimedUnit)>> {
+    let listed = client::list_matching(connection, &unit_names::restores("*")).await?;
+    Ok(listed.into_iter().map(unlisted).collect())
+}
 
 /// Lists units, with the next elapse of the timers among them and the cause of failures.
 pub(super) async fn units(
@@ -38,6 +48,9 @@ pub(super) async fn units(
     }
     // Rarely any, and no timer.
     for unit in units.values_mut() {
+        if unit.unit.sub == RETRYING {
+            unit.next = next_attempt(connection, &unit.unit.path).await?;
+        }
         if unit.unit.active == "failed" && unit.unit.name.ends_with(".service") {
             let crash = crash::read(connection, &unit.unit.path).await;
             // That it failed is known all the same.
@@ -57,6 +70,20 @@ fn unlisted(unit: ListedUnit) -> (String, TimedUnit) {
         crash: None,
     };
     (timed.unit.name.clone(), timed)
+}
+
+/// When systemd starts a service again that waits for that. It counts from the last change of
+/// the service's state.
+async fn next_attempt(
+    connection: &Connection,
+    service: &OwnedObjectPath,
+) -> zbus::Result<Option<Timestamp>> {
+    let since: u64 =
+        client::property(connection, service, client::UNIT, "StateChangeTimestamp").await?;
+    let delay: u64 =
+        client::property(connection, service, client::UNIT_SERVICE, "RestartUSecNext").await?;
+    let next = i64::try_from(since.saturating_add(delay)).ok();
+    Ok(next.and_then(|next| Timestamp::from_microsecond(next).ok()))
 }
 
 async fn next_elapse(

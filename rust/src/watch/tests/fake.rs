@@ -393,6 +393,10 @@ impl Units for FakeMachine {
         unimplemented!("the monitor lists all units at once")
     }
 
+    fn active(&self, _: &str) -> Result<Vec<String>, UnitError> {
+        unimplemented!()
+    }
+
     fn stopped_along(&self, _: &str) -> Result<Vec<String>, UnitError> {
         unimplemented!("the monitor stops nothing")
     }

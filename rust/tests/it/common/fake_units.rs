@@ -218,6 +218,15 @@ impl Units for FakeUnits {
         })
     }
 
+    fn active(&self, pattern: &str) -> Result<Vec<String>, UnitError> {
+        let (start, end) = short(pattern).split_once('*').unwrap();
+        let active = self.active.borrow();
+        let matching = active
+            .iter()
+            .filter(|unit| unit.starts_with(start) && unit.ends_with(end));
+        Ok(matching.cloned().collect())
+    }
+
     fn stopped_along(&self, unit: &str) -> Result<Vec<String>, UnitError> {
         Ok(self.along.borrow().get(unit).cloned().unwrap_or_default())
     }

@@ -2,18 +2,23 @@
 
 use crate::base::outcome::FailureKind;
 use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
+use crate::provider::foreign;
 
 /// Said by us, since borg does not tell an empty directory from a damaged repository.
 pub const EMPTY_DIRECTORY: &str = "the directory of the repository is empty";
 
 /// Said by us as well.
 pub const ONLY_LOCKS: &str = "the directory of the repository holds nothing but locks";
+/// Said by us of an answer of a server, which does not tell an empty directory from any other
+/// that holds no repository. Creating one fails unless it is empty.
+pub const NOTHING_ON_SERVER: &str = "the directory on the server holds no repository";
 
 const FAILED: ExitClass = ExitClass::Failure(FailureKind::Failed);
 const TRANSIENT: ExitClass = ExitClass::Failure(FailureKind::Transient);
 const LOCKED: ExitClass = ExitClass::Failure(FailureKind::Locked);
 const CANCELLED: ExitClass = ExitClass::Failure(FailureKind::Cancelled);
 const DAMAGED: ExitClass = ExitClass::Failure(FailureKind::Damaged);
+const WRONG_PASSWORD: ExitClass = ExitClass::Failure(FailureKind::WrongPassword);
 const MISSING: ExitClass = ExitClass::Failure(FailureKind::NoRepository);
 
 const BACKUP: &[ProviderOperation] = &[ProviderOperation::Backup];
@@ -40,12 +45,17 @@ const FREE: &str =
 pub const TABLE: &[Row] = &[
     row(&[], Sign::Cancelled, CANCELLED, "stopped on request", ""),
     // Whether there is a repository, and whether it is the right one.
+    row(&[], Sign::Says(foreign::RESTIC), FAILED, foreign::RESTIC, "set provider = \"restic\", or choose another repository.path for a repository of borg"),
     row(&[], Sign::Code(13), MISSING, "the repository does not exist", CREATED),
     row(&[], Sign::CodeSays(15, EMPTY_DIRECTORY), MISSING, "the directory holds no repository yet", CREATED),
-    row(&[], Sign::Code(15), FAILED, "what is there is not a repository", "check repository.path and that its disk is mounted; if the directory is empty and on another machine, remove it, and the next backup creates the repository"),
+    row(&[], Sign::Says(NOTHING_ON_SERVER), MISSING, NOTHING_ON_SERVER, "check repository.path; if the directory is empty, the next backup creates the repository there"),
+    row(&[], Sign::Code(15), FAILED, "what is there is not a repository", "check repository.path and that its disk is mounted"),
     row(INIT, Sign::Code(10), FAILED, "there is a repository already", "check repository.path"),
     row(INIT, Sign::CodeSays(19, ONLY_LOCKS), LOCKED, "the directory holds no repository yet, but files lock.* that another process uses or has left", "wait for that process; if it is gone for good, remove the files lock.*, and the next backup creates the repository"),
     row(INIT, Sign::Code(19), FAILED, "there is something else already", "check repository.path, or remove what is there"),
+    // A server's error has the exit status of any error.
+    row(INIT, Sign::CodeSays(2, "There is already something at "), FAILED, "there is something else already", "check repository.path, or remove what is there on the server"),
+    row(INIT, Sign::CodeSays(2, "PermissionError: [Errno 13]"), FAILED, "the repository may not be created", "create the directory on the server and give it to the user that repository.path names, or choose another repository.path"),
     // A check that finds damage exits with 1, also with modern exit codes.
     row(CHECKING, Sign::Code(12), DAMAGED, "the repository is damaged", REPAIR),
     row(CHECKING, Sign::Code(90), DAMAGED, "the repository has damaged data", REPAIR),
@@ -67,7 +77,7 @@ pub const TABLE: &[Row] = &[
     // What opens it.
     row(&[], Sign::Code(50), FAILED, "there is no password", PASSWORD),
     row(&[], Sign::Code(51), FAILED, "the password could not be read", PASSWORD),
-    row(&[], Sign::Code(52), FAILED, "the password does not open the repository", PASSWORD),
+    row(&[], Sign::Code(52), WRONG_PASSWORD, "the password does not open the repository", PASSWORD),
     row(&[], Sign::Code(73), LOCKED, "the repository or the cache is locked by another process", LOCK_REMEDY),
     // Space.
     row(&[], Sign::Code(14), FAILED, "there is no space left", FREE),

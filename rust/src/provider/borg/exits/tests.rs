@@ -24,6 +24,7 @@ fn class_of(operation: ProviderOperation, code: i32, messages: &[&str], proved: 
         status: exit,
         messages: &messages,
         proved,
+        reason: None,
     };
     classify(TABLE, &exit).unwrap().class
 }
@@ -110,6 +111,6 @@ fn what_may_pass_by_itself_is_told_from_what_does_not() {
     assert_eq!(class_of(Backup, 81, &refused, false), TRANSIENT);
     assert_eq!(class_of(Backup, 81, &key, false), FAILED);
     assert_eq!(class_of(Backup, 81, &[], false), FAILED);
-    assert_eq!(class_of(Backup, 52, &[], false), FAILED);
+    assert_eq!(class_of(Backup, 52, &[], false), WRONG_PASSWORD);
     assert_eq!(class_of(Backup, 143, &[], false), CANCELLED);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -101,10 +101,43 @@ impl Said {
         traceback.lines().next_back().unwrap_or(traceback)
     }
 
+    /// It only lists versions, on either end.
+    pub fn is_about_versions(&self) -> bool {
+        let message = self.message.trim();
+        let message = message.strip_prefix("Borg server: ").unwrap_or(message);
+        message.starts_with("Platform: ")
+    }
+
     /// It only says that an exception follows.
     pub fn announces_exception(&self) -> bool {
         self.msgid.as_deref() == Some("Exception")
     }
+}
+
+/// Reason that an error of the operating system gives, with the path that it is about only if
+/// that is the `repository`, above it or in it: `Permission denied: /srv/backup`.
+pub fn reason(error: &str, repository: &str) -> Option<String> {
+    let (_, rest) = error.split_once(": [Errno ")?;
+    let (_, rest) = rest.split_once("] ")?;
+    let (reason, path) = match rest.split_once(": '") {
+        Some((reason, path)) => (reason, path.strip_suffix('\'')),
+        None => (rest, None),
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " ,-/()".contains(c);
+    if !reason.chars().all(is_plain) {
+        return None;
+    }
+    let place = match repository.strip_prefix("ssh://") {
+        Some(rest) => &rest[rest.find('/')?..],
+        None => repository,
+    };
+    let place = Path::new(place);
+    let is_public =
+        |path: &&str| place.starts_with(Path::new(path)) || Path::new(path).starts_with(place);
+    Some(match path.filter(is_public) {
+        Some(path) => format!("{reason}: {path}"),
+        None => reason.to_owned(),
+    })
 }
 
 /// Last message of a `check --verbose` that found no damage.

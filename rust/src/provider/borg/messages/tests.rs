@@ -152,3 +152,62 @@ fn owners_of_what_is_listed_twice_count_once() {
     assert_eq!(super::contents(b"5 None 2 x\0"), None);
     assert_eq!(super::contents(b"error"), None);
 }
+
+#[test]
+fn the_reason_names_no_file_but_those_of_the_repository() {
+    let denied = "PermissionError: [Errno 13] Permission denied";
+    for (error, repository, expected) in [
+        (
+            format!("{denied}: '/srv/x/r'"),
+            "ssh://u@h:22/srv/x/r",
+            Some("Permission denied: /srv/x/r"),
+        ),
+        (
+            format!("{denied}: '/srv'"),
+            "/srv/x/r",
+            Some("Permission denied: /srv"),
+        ),
+        (
+            format!("{denied}: '/srv/x/r/data/0'"),
+            "/srv/x/r",
+            Some("Permission denied: /srv/x/r/data/0"),
+        ),
+        (
+            format!("{denied}: '/home/letter'"),
+            "/srv/x/r",
+            Some("Permission denied"),
+        ),
+        (
+            format!("{denied}: '/srv/x/r' -> '/home/letter'"),
+            "/srv/x/r",
+            Some("Permission denied"),
+        ),
+        (
+            "OSError: [Errno 5] Input/output error".into(),
+            "/srv",
+            Some("Input/output error"),
+        ),
+        ("OSError: [Errno 5] \"/home/letter\"".into(), "/srv", None),
+        ("ValueError: /home/letter".into(), "/srv", None),
+    ] {
+        assert_eq!(reason(&error, repository).as_deref(), expected, "{error}");
+    }
+}
+
+#[test]
+fn a_list_of_versions_is_no_error() {
+    for (message, expected) in [
+        (
+            "Borg server: Platform: Linux x\nBorg server: Borg: 1.4.0",
+            true,
+        ),
+        ("Platform: Linux x\nBorg: 1.4.0", true),
+        ("Repository /srv/Platform: does not exist.", false),
+    ] {
+        let said = Said {
+            message: message.to_owned(),
+            ..Said::default()
+        };
+        assert_eq!(said.is_about_versions(), expected, "{message}");
+    }
+}

@@ -5,6 +5,7 @@ use super::retry_limit::{GAVE_UP, NO_BUCKET, UNKNOWN_KEY, WRONG_KEY};
 use crate::base::outcome::FailureKind;
 use crate::provider::OTHER_REPOSITORY;
 use crate::provider::exit_table::{ExitClass, ProviderOperation, Row, Sign};
+use crate::provider::foreign;
 
 const FAILED: ExitClass = ExitClass::Failure(FailureKind::Failed);
 const TRANSIENT: ExitClass = ExitClass::Failure(FailureKind::Transient);
@@ -16,9 +17,19 @@ const NETWORK: &str = "check the network, the server and repository.path; the ru
 const LOOK: &str =
     "read restic's output in the journal of the run: `backupservice logs {instance}`";
 
+/// Sign of a password that opens no key.
+pub const WRONG_PASSWORD: Sign = Sign::Code(12);
+
 /// The first row that fits counts.
 pub const TABLE: &[Row] = &[
     row(&[], Sign::Cancelled, CANCELLED, "stopped on request", ""),
+    row(
+        &[],
+        Sign::Says(foreign::BORG),
+        FAILED,
+        foreign::BORG,
+        "set provider = \"borg\", or choose another repository.path for a repository of restic",
+    ),
     row(
         &[],
         Sign::Code(10),
@@ -42,8 +53,8 @@ pub const TABLE: &[Row] = &[
     ),
     row(
         &[],
-        Sign::Code(12),
-        FAILED,
+        WRONG_PASSWORD,
+        ExitClass::Failure(FailureKind::WrongPassword),
         "the password does not open the repository",
         "put the password of this repository into {passwordFile}, or set repository.passwordFile to a file that has it",
     ),

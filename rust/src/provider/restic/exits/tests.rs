@@ -14,6 +14,7 @@ fn class_of(operation: ProviderOperation, code: i32, messages: &[&str], proved: 
         status: exit,
         messages: &messages,
         proved,
+        reason: None,
     };
     classify(TABLE, &exit).unwrap().class
 }
@@ -32,7 +33,10 @@ fn every_code_has_a_class_and_unknown_means_failed() {
     assert_eq!(class_of(Backup, 11, &[], false), LOCKED);
     let torn = ["Fatal: invalid lock file: LoadRaw(<lock/82fe6ef4e7>): invalid data returned"];
     assert_eq!(class_of(ProviderOperation::Prune, 1, &torn, false), FAILED);
-    assert_eq!(class_of(Backup, 12, &[], false), FAILED);
+    assert_eq!(
+        class_of(Backup, 12, &[], false),
+        ExitClass::Failure(FailureKind::WrongPassword)
+    );
     assert_eq!(class_of(Backup, 130, &[], false), CANCELLED);
     for unknown in [1, 2, 4, 9, 13, 77, 255] {
         assert_eq!(class_of(Backup, unknown, &[], true), FAILED, "{unknown}");
@@ -87,6 +91,7 @@ fn what_we_stopped_is_cancelled_unless_it_was_done_already() {
         },
         messages: &[],
         proved,
+        reason: None,
     };
     assert_eq!(classify(TABLE, &exit(1, false)).unwrap().class, CANCELLED);
     assert_eq!(classify(TABLE, &exit(130, false)).unwrap().class, CANCELLED);

@@ -617,6 +617,10 @@ impl Units for Laptop {
         unimplemented!("the monitor lists all units at once")
     }
 
+    fn active(&self, _: &str) -> Result<Vec<String>, UnitError> {
+        unimplemented!("the monitor stops nothing")
+    }
+
     fn stopped_along(&self, _: &str) -> Result<Vec<String>, UnitError> {
         unimplemented!("the monitor stops nothing")
     }
