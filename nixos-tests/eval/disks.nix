@@ -67,6 +67,7 @@ in
       "backupservice-x-prepare"
       "backupservice-x-maintain"
       "backupservice-x-snapshots"
+      "backupservice-x-browse@"
       "backupservice-x-restore@"
     ] (name: mounts ours.${name});
     expected = {

@@ -478,6 +478,7 @@ in
           {
             generate = [
               "backupservice-x"
+              "backupservice-x-browse@"
               "backupservice-x-maintain"
               "backupservice-x-restore@"
               "backupservice-x-snapshots"
