@@ -47,7 +47,7 @@ use holder::Holder;
 /// - A line that cannot be parsed is a note, not an error.
 /// - What the program says may name private files: it goes to `job.observer`, and into the
 ///   details of a problem ([`trouble::Trouble`]), never into its message.
-pub trait Provider {
+pub trait Provider: Look {
     /// The word used in plans, records and the journal.
     fn name(&self) -> &'static str;
 
@@ -108,48 +108,6 @@ pub trait Provider {
         job: &mut Job<'_>,
     ) -> Result<Contents, Failure>;
 
-    /// Passes on what the snapshot holds at `paths`, and below as far as `depth` reaches, as it
-    /// is read; in any order, but a directory before what is in it. Keeps none of it.
-    ///
-    /// # Errors
-    /// The repository cannot be read, or the error of `each`. A path that the snapshot does not
-    /// hold is none.
-    fn list(
-        &self,
-        snapshot: &Snapshot,
-        paths: &[PathBuf],
-        depth: Depth,
-        each: &mut Each<'_, Entry>,
-        job: &mut Job<'_>,
-    ) -> Result<(), Failure>;
-
-    /// Passes on the content of a regular file, in pieces. [`Entry::stored_as`] takes the place
-    /// of its path.
-    ///
-    /// # Errors
-    /// The repository cannot be read, or the error of `each`. Whether all of it was passed on
-    /// shows in the size.
-    fn dump(
-        &self,
-        snapshot: &Snapshot,
-        path: &Path,
-        each: &mut EachPiece<'_>,
-        job: &mut Job<'_>,
-    ) -> Result<(), Failure>;
-
-    /// Passes on in what the content of two snapshots differs, as it is found; in any order.
-    /// A change of owner, permissions or times alone is none.
-    ///
-    /// # Errors
-    /// The repository cannot be read, or the error of `each`.
-    fn diff(
-        &self,
-        from: &Snapshot,
-        to: &Snapshot,
-        each: &mut Each<'_, Change>,
-        job: &mut Job<'_>,
-    ) -> Result<(), Failure>;
-
     /// Writes `path` of the snapshot, a directory with all below it or a file, as
     /// `into/<last component of path>`, with owners, modes, times, ACLs and extended
     /// attributes, its own included. `into` exists, and neither it nor anything else in
@@ -195,6 +153,51 @@ pub trait Provider {
     /// # Errors
     /// Damage was found ([`crate::base::outcome::FailureKind::Damaged`]), or it could not be checked.
     fn check(&self, read_data: u8, job: &mut Job<'_>) -> Result<(), Failure>;
+}
+
+/// What reads snapshots for people.
+pub trait Look {
+    /// Passes on what the snapshot holds at `paths`, and below as far as `depth` reaches, as it
+    /// is read; in any order, but a directory before what is in it. Keeps none of it.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or the error of `each`. A path that the snapshot does not
+    /// hold is none.
+    fn list(
+        &self,
+        snapshot: &Snapshot,
+        paths: &[PathBuf],
+        depth: Depth,
+        each: &mut Each<'_, Entry>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure>;
+
+    /// Passes on the content of a regular file, in pieces. [`Entry::stored_as`] takes the place
+    /// of its path.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or the error of `each`. Whether all of it was passed on
+    /// shows in the size.
+    fn dump(
+        &self,
+        snapshot: &Snapshot,
+        path: &Path,
+        each: &mut EachPiece<'_>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure>;
+
+    /// Passes on in what the content of two snapshots differs, as it is found; in any order.
+    /// A change of owner, permissions or times alone is none.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or the error of `each`.
+    fn diff(
+        &self,
+        from: &Snapshot,
+        to: &Snapshot,
+        each: &mut Each<'_, Change>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure>;
 }
 
 /// Context of every call of a provider.

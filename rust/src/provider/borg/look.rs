@@ -11,10 +11,10 @@ use crate::base::outcome::Failure;
 use crate::base::process::Output;
 use crate::provider::entry::{Change, Depth, Each, EachPiece, Entry, lossy};
 use crate::provider::exit_table::ProviderOperation;
-use crate::provider::{Job, Snapshot, unparsable};
+use crate::provider::{Job, Look, Snapshot, unparsable};
 
-impl Borg {
-    pub(super) fn list_entries(
+impl Look for Borg {
+    fn list(
         &self,
         snapshot: &Snapshot,
         paths: &[PathBuf],
@@ -50,7 +50,7 @@ impl Borg {
             .map(|_| ())
     }
 
-    pub(super) fn dump_file(
+    fn dump(
         &self,
         snapshot: &Snapshot,
         path: &Path,
@@ -66,7 +66,7 @@ impl Borg {
             .map(|_| ())
     }
 
-    pub(super) fn list_changes(
+    fn diff(
         &self,
         from: &Snapshot,
         to: &Snapshot,

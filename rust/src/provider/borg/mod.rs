@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::entry::{Change, Depth, Each, EachPiece, Entry};
 use super::exit_table::ProviderOperation;
 use super::{
     Backup, Contents, Forgotten, Job, LastSnapshot, OTHER_REPOSITORY, Provider, Selection,
@@ -253,37 +252,6 @@ impl Provider for Borg {
                 "check that borg's version is one that is supported",
             )
         })
-    }
-
-    fn list(
-        &self,
-        snapshot: &Snapshot,
-        paths: &[PathBuf],
-        depth: Depth,
-        each: &mut Each<'_, Entry>,
-        job: &mut Job<'_>,
-    ) -> Result<(), Failure> {
-        self.list_entries(snapshot, paths, depth, each, job)
-    }
-
-    fn dump(
-        &self,
-        snapshot: &Snapshot,
-        path: &Path,
-        each: &mut EachPiece<'_>,
-        job: &mut Job<'_>,
-    ) -> Result<(), Failure> {
-        self.dump_file(snapshot, path, each, job)
-    }
-
-    fn diff(
-        &self,
-        from: &Snapshot,
-        to: &Snapshot,
-        each: &mut Each<'_, Change>,
-        job: &mut Job<'_>,
-    ) -> Result<(), Failure> {
-        self.list_changes(from, to, each, job)
     }
 
     fn restore(

@@ -9,10 +9,10 @@ use crate::base::outcome::Failure;
 use crate::base::process::Output;
 use crate::provider::entry::{Change, Depth, Each, EachPiece, Entry, lossy};
 use crate::provider::exit_table::ProviderOperation;
-use crate::provider::{Job, Snapshot, unparsable};
+use crate::provider::{Job, Look, Snapshot, unparsable};
 
-impl Restic {
-    pub(super) fn list_entries(
+impl Look for Restic {
+    fn list(
         &self,
         snapshot: &Snapshot,
         paths: &[PathBuf],
@@ -41,7 +41,7 @@ impl Restic {
             .map(|_| ())
     }
 
-    pub(super) fn dump_file(
+    fn dump(
         &self,
         snapshot: &Snapshot,
         path: &Path,
@@ -56,7 +56,7 @@ impl Restic {
             .map(|_| ())
     }
 
-    pub(super) fn list_changes(
+    fn diff(
         &self,
         from: &Snapshot,
         to: &Snapshot,

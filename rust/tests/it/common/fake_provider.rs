@@ -13,7 +13,7 @@ use backupservice::base::problem::Problem;
 use backupservice::plan::Retention;
 use backupservice::provider::entry::{Change, Depth, Each, EachPiece, Entry};
 use backupservice::provider::{
-    Backup, Contents, Forgotten, Job, LastSnapshot, Provider, Selection, Snapshot, Unlocked,
+    Backup, Contents, Forgotten, Job, LastSnapshot, Look, Provider, Selection, Snapshot, Unlocked,
 };
 use jiff::Timestamp;
 use rustix::process::{getegid, geteuid};
@@ -187,37 +187,6 @@ impl Provider for FakeProvider {
         Ok(contents)
     }
 
-    fn list(
-        &self,
-        _: &Snapshot,
-        _: &[PathBuf],
-        _: Depth,
-        _: &mut Each<'_, Entry>,
-        _: &mut Job<'_>,
-    ) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn dump(
-        &self,
-        _: &Snapshot,
-        _: &Path,
-        _: &mut EachPiece<'_>,
-        _: &mut Job<'_>,
-    ) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn diff(
-        &self,
-        _: &Snapshot,
-        _: &Snapshot,
-        _: &mut Each<'_, Change>,
-        _: &mut Job<'_>,
-    ) -> Result<(), Failure> {
-        Ok(())
-    }
-
     /// Everything it restores is a directory with one file, but for dumps.
     fn restore(
         &self,
@@ -266,5 +235,38 @@ impl Provider for FakeProvider {
 
     fn check(&self, read_data: u8, _: &mut Job<'_>) -> Result<(), Failure> {
         self.step("check", format!("check {read_data} %"))
+    }
+}
+
+impl Look for FakeProvider {
+    fn list(
+        &self,
+        _: &Snapshot,
+        _: &[PathBuf],
+        _: Depth,
+        _: &mut Each<'_, Entry>,
+        _: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn dump(
+        &self,
+        _: &Snapshot,
+        _: &Path,
+        _: &mut EachPiece<'_>,
+        _: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn diff(
+        &self,
+        _: &Snapshot,
+        _: &Snapshot,
+        _: &mut Each<'_, Change>,
+        _: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        Ok(())
     }
 }
