@@ -179,6 +179,17 @@
         ]
         assert states == ["running", "idle"], states
 
+    with subtest("runs that end before anybody has looked are told, each of them"):
+        machine.succeed("mv /var/lib/my-app /var/lib/gone", "systemctl kill --signal=STOP backupservice-bus.service")
+        missed = []
+        for _ in range(2):
+            machine.fail(f"systemctl start {unit}")
+            missed.append(json.loads(machine.succeed("cat /var/lib/backupservice/my-app/last-run.json"))["runId"])
+        machine.succeed("mv /var/lib/gone /var/lib/my-app", "systemctl kill --signal=CONT backupservice-bus.service")
+        machine.wait_until_succeeds(f"grep Finished /run/monitor.json | grep -q {missed[1]}")
+        told = [signal["payload"]["data"] for signal in signals("Finished")]
+        assert told[1:] == [[run_id, "failed", ""] for run_id in missed], told
+
     with subtest("snapshots are listed for one who cannot read the repository"):
         machine.fail("runuser -u alice -- ls /srv/backup/my-app")
         listed = json.loads(machine.succeed(call("alice", "ListSnapshots")))

@@ -1,6 +1,7 @@
 //! A year on a laptop that sleeps, boots, loses its clock and its network at random: no
 //! missed failure and no false alarm.
 
+mod jobs;
 mod laptop;
 mod oracle;
 mod random;
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 use crate::watch::config::{self, Config, NotifyHook};
 use crate::watch::run;
-use laptop::{DAY, HOUR, Laptop, MINUTE};
+use jobs::{DAY, HOUR, MINUTE};
+use laptop::Laptop;
 use oracle::{GRACE, Oracle};
 use random::Random;
 

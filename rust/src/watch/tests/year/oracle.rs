@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::laptop::{DAY, DELAY, Ended, HOUR, Laptop, MINUTE, Message, next};
+use super::jobs::{DAY, DELAY, Ended, HOUR, MINUTE, next};
+use super::laptop::{Laptop, Message};
 use crate::base::outcome::Outcome;
 
 /// `backupservice.notify.grace`.
