@@ -168,7 +168,7 @@ def observe():
     sections = {
         "units": "systemctl is-active app.service companion.service idle.service",
         "log": "cat /var/lib/app-log/hooks",
-        "staging": "find /var/lib/backupservice/.staging/app /var/lib/backupservice/.restores/app -type f -size +0 -not -name intent.json -not -name intent.json.new",
+        "staging": "find /var/lib/backupservice/.staging/app /var/lib/backupservice/.restores/app -type f -size +0 -not -name intent.json -not -name intent.json.new -not -path '*/provider/*'",
         "left": f"ls -d {STATE}/intent.json /var/lib/backupservice/.restores/app/intent.json /run/backupservice/.stopped/*/app",
         "running": "systemctl list-units --no-legend --state=activating,active 'backupservice-app*.service'",
         "history": f"cat {STATE}/history.json",
