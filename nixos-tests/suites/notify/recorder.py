@@ -1,4 +1,7 @@
-"""Shows notifications, as a desktop does, by taking them down."""
+"""Shows notifications, as a desktop does, by taking them down: recorder.py FILE [dies].
+
+One that dies does so in the middle of the first call.
+"""
 
 import json
 import sys
@@ -21,6 +24,8 @@ with open_dbus_connection("SESSION") as bus:
         if method == "GetCapabilities":
             bus.send(new_method_return(message, "as", (["body", "body-markup"],)))
         elif method == "Notify":
+            if "dies" in sys.argv:
+                break
             app, _, icon, title, body, _, hints, _ = message.body
             count += 1
             note = {"app": app, "icon": icon, "title": title, "body": body, "urgency": hints["urgency"][1]}
